@@ -1,0 +1,69 @@
+"""Every default once, with its reason."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(kind: str) -> Path:
+    """Where what ships stands: `embeddings` or `checkpoints`, beside the package in a clone, inside it in a wheel."""
+    inside = PACKAGE / kind
+    return inside if inside.is_dir() else PACKAGE.parent / kind
+
+
+def user_data() -> Path:
+    """The user's own libraries, vectors and checkpoints (XDG_DATA_HOME and its like are honoured)."""
+    return Path(platformdirs.user_data_dir("devise", appauthor=False))
+
+
+def user_cache() -> Path:
+    """What can be deleted at any time and is made again: cached features, graphs of word vectors."""
+    return Path(platformdirs.user_cache_dir("devise", appauthor=False))
+
+
+def own_folder(kind: str) -> Path:
+    """Where the user's own `embeddings` or `checkpoints` are written.
+
+    DEVISE_EMBEDDINGS or DEVISE_CHECKPOINTS, else the folder of a clone, else the user's data folder.
+    """
+    named = os.environ.get(f"DEVISE_{kind.upper()}")
+    if named:
+        return Path(named)
+    clone = PACKAGE.parent / kind
+    return clone if clone.is_dir() and (PACKAGE.parent / "pyproject.toml").exists() else user_data() / kind
+
+
+def default_library() -> Path:
+    """DEVISE_LIBRARY, or `library` in the user's data folder."""
+    named = os.environ.get("DEVISE_LIBRARY")
+    return Path(named) if named else user_data() / "library"
+
+
+SHIPPED_MODEL = "slim"  # the checkpoint that ships: checkpoints/slim.safetensors
+SHIPPED_VECTORS = "minilm"  # the word vectors that ship: embeddings/minilm.safetensors
+
+# Photos
+MAX_MEGAPIXELS = 150.0  # the largest phone sensors give 108; a 200-megapixel picture takes 600 MB as RGB
+MAX_FILE_MEGABYTES = 500  # read whole to be hashed and decoded from one copy; larger files are no photos
+
+# Indexing
+BATCH = 32  # photos a pass of the network: throughput is flat from 16 on with two cores
+LOOK_AHEAD = 3 * BATCH  # decoded photos waiting: enough to hide one slow file, 60 MB at 224 x 224 float32
+
+# Search
+TOP = 9  # results shown: three rows of three on a contact sheet
+TAGS = 5  # tags a photo: what one glance takes in
+EXACT_BELOW = 1_000  # vectors in a space: below this a scan is faster than loading a graph
+CANDIDATES = 8  # times k are taken from the graph and rescored exactly
+MIN_CANDIDATES = 128  # at least, so that small k keeps its recall
+
+# hnswlib (Malkov and Yashunin, 2018): M links a node, ef candidates kept while building and searching
+GRAPH_M = 16
+GRAPH_EF_CONSTRUCTION = 200
+GRAPH_EF = 128
+GRAPH_SEED = 100

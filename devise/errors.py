@@ -1,0 +1,88 @@
+"""Every text a user can see from us, one tree: thing, fact, remedy.
+
+    DeviseError              its text is shown to the user; the command ends with status 1
+    ├── PhotoError           one photo cannot be read: path, reason
+    ├── FolderError          a folder is missing, empty, unreadable or no folder
+    ├── WordError            words without a vector, an empty query: words, hints
+    ├── VectorsError         a word vector file is missing, damaged or foreign
+    ├── CheckpointError      a checkpoint is missing, damaged, foreign or does not fit
+    ├── LibraryError         a library is missing, empty, damaged, foreign, busy or does not fit
+    ├── TrainingError        labels, splits or options that cannot be trained with
+    └── WriteError           a file cannot be written: full disk, read-only folder
+
+Anything else that is raised is a bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+MAX_LISTED = 20  # names in one message: enough to act on, few enough to read
+
+
+class DeviseError(Exception):
+    """Base of all errors whose text is meant for the user."""
+
+
+class PhotoError(DeviseError):
+    """One photo cannot be read; a run records it and goes on."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = str(path)
+        self.reason = reason
+
+
+class FolderError(DeviseError):
+    """A folder is missing, empty, unreadable, or is no folder."""
+
+
+class WordError(DeviseError):
+    """Words that have no vector, or a query without any; `hints` maps each unknown word to near spellings."""
+
+    def __init__(self, message: str, hints: Mapping[str, Sequence[str]] | None = None) -> None:
+        super().__init__(message)
+        self.hints = dict(hints or {})
+
+
+class VectorsError(DeviseError):
+    """A word vector file is missing, damaged or foreign."""
+
+
+class CheckpointError(DeviseError):
+    """A checkpoint is missing, damaged, foreign, or does not fit what it is asked to do."""
+
+
+class LibraryError(DeviseError):
+    """A library is missing, empty, damaged, foreign, busy, or was built with another model."""
+
+
+class TrainingError(DeviseError):
+    """Labels, splits or options that cannot be trained with."""
+
+
+class WriteError(DeviseError):
+    """A file cannot be written: full disk, read-only folder."""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Up to MAX_LISTED names in one line.
+
+    >>> listed(["a", "b"])
+    'a, b'
+    """
+    names = list(names)
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Turn an OSError while writing `path` into a WriteError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WriteError(f"cannot write {path}: {reason}; free space or choose another place") from error

@@ -1,0 +1,76 @@
+"""What a vector is: float32, finite, length 1. The one place that makes them, so nothing else needs to check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Vector = NDArray[np.float32]  # (dim,) or (n, dim), rows of length 1
+
+
+def unit(rows: ArrayLike) -> Vector:
+    """Scale one vector or the rows of a matrix to length 1.
+
+    >>> unit([3.0, 4.0])
+    array([0.6, 0.8], dtype=float32)
+
+    rows: (dim,) or (n, dim). Raises ValueError for a zero or non-finite row: such a row has no direction.
+    """
+    # float64 while measuring: squares of float32 numbers overflow from 1e19 on
+    wide = np.asarray(rows, dtype=np.float64)
+    lengths = np.sqrt(np.einsum("...i,...i->...", wide, wide))
+    if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
+        raise ValueError("a vector must be finite and not zero")
+    return (wide / lengths[..., None]).astype(np.float32)
+
+
+def mean(rows: ArrayLike, weights: ArrayLike | None = None) -> Vector:
+    """The direction of the (weighted) sum of unit vectors: (n, dim) -> (dim,). Raises ValueError if they cancel out."""
+    rows = np.asarray(rows, dtype=np.float64)
+    return unit(rows.mean(0) if weights is None else np.asarray(weights, dtype=np.float64) @ rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Where one head's vectors live. `vectors` and `fingerprint` name the word vectors of a words space."""
+
+    name: str
+    dim: int
+    vectors: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What makes a library's vectors: two models with one fingerprint make the same numbers."""
+
+    name: str
+    fingerprint: str
+    spaces: tuple[Space, ...]
+
+    def space(self, name: str) -> Space:
+        """The space of that name. Raises KeyError."""
+        return {space.name: space for space in self.spaces}[name]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelInfo:
+        return cls(**{**data, "spaces": tuple(Space(**space) for space in data["spaces"])})
+
+
+@dataclass(frozen=True)
+class WordMatch:
+    word: str
+    score: float  # cosine
+
+
+@dataclass(frozen=True)
+class Match:
+    path: str
+    score: float  # cosine
