@@ -1,0 +1,62 @@
+"""Find photos by words and words for photos, on your own machine.
+
+>>> from devise import Library
+>>> with Library("my-library") as library:
+...     report = library.index(["photos"])
+...     matches = library.search("sofa cat")
+
+Names are loaded when they are first used: importing devise imports neither torch nor Pillow nor numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    __version__: str
+    from devise.errors import DeviseError
+    from devise.library import IndexReport, Library, Progress
+    from devise.model.encoder import Encoder
+    from devise.vectors import Match, WordMatch
+    from devise.words import Tagger, WordVectors
+
+__all__ = [
+    "DeviseError",
+    "Encoder",
+    "IndexReport",
+    "Library",
+    "Match",
+    "Progress",
+    "Tagger",
+    "WordMatch",
+    "WordVectors",
+    "__version__",
+]
+
+_HOMES = {
+    "DeviseError": "devise.errors",
+    "Encoder": "devise.model.encoder",
+    "IndexReport": "devise.library",
+    "Library": "devise.library",
+    "Match": "devise.vectors",
+    "Progress": "devise.library",
+    "Tagger": "devise.words",
+    "WordMatch": "devise.vectors",
+    "WordVectors": "devise.words",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("devise")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'devise' has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,6 @@
+"""Photos on the disk: find them in folders, open one upright, RGB and within limits. The only home of Pillow."""
+
+from devise.photos.find import Found, Trouble, find, is_photo
+from devise.photos.open import load, picture, read, thumbnail_jpeg
+
+__all__ = ["Found", "Trouble", "find", "is_photo", "load", "picture", "read", "thumbnail_jpeg"]

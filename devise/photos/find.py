@@ -1,0 +1,153 @@
+"""Find the photos in folders: the same order every time, nothing skipped in silence, no folder walked twice."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from devise.errors import FolderError
+from devise.photos.formats import READ, UNREADABLE, suffix
+from devise.photos.ignore import IGNORE_FILE, Rules
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that looks like a photo; its size and time stamp tell whether it has changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A photo or folder that cannot be read. `hides`: what stands at or below `path` is unknown, not gone."""
+
+    path: str
+    reason: str
+    hides: bool = False
+
+
+def find(folders: Sequence[str | Path], *, exclude: Sequence[str] = ()) -> Iterator[Found | Trouble]:
+    """Walk folders (and single files) and yield every photo once, sorted by folder and name.
+
+    >>> [found.path for found in find(["album"])]
+    ['/home/me/album/cat.jpg']
+
+    Paths are absolute; links are not resolved. Hidden files, thumbnail folders and what `.deviseignore` files
+    or `exclude` (gitignore syntax) name are left out. A link to a folder is followed unless it leads into or
+    above a folder that is walked anyway. Raises FolderError for a path that is missing.
+    """
+    roots = [os.path.abspath(folder) for folder in folders]
+    missing = [root for root in roots if not os.path.lexists(root)]
+    if missing:
+        raise FolderError(
+            f"no such folder: {', '.join(missing)}; check the spelling, or whether its disk is mounted"
+        )
+    walk = _Walk(bases=[os.path.realpath(root) for root in roots])
+    for root in roots:
+        if os.path.isdir(root):
+            yield from walk.folder(root, Rules.of(root, exclude))
+        else:
+            yield from walk.file(root)
+
+
+def is_photo(path: str | Path) -> bool:
+    """Whether the name is that of a photo, readable or not (HEIC, raw)."""
+    return suffix(str(path)) in READ or suffix(str(path)) in UNREADABLE
+
+
+@dataclass
+class _Walk:
+    bases: list[str]  # real folders that are walked, or were reached through links
+    seen: set[str] = field(default_factory=set)
+
+    def folder(self, folder: str, rules: Rules) -> Iterator[Found | Trouble]:
+        """Depth first without recursion: a tree may be deeper than Python's stack."""
+        waiting = [(folder, rules)]
+        while waiting:
+            folder, rules = waiting.pop()
+            if folder in self.seen:
+                continue
+            self.seen.add(folder)
+            subfolders: list[tuple[str, Rules]] = []
+            yield from self._entries(folder, rules, subfolders)
+            waiting.extend(reversed(subfolders))
+
+    def _entries(
+        self, folder: str, rules: Rules, subfolders: list[tuple[str, Rules]]
+    ) -> Iterator[Found | Trouble]:
+        try:
+            rules = rules.below(folder)
+        except (OSError, ValueError) as error:
+            reason = f"its rules cannot be read ({_text(error)}), so the folder was left alone; mend or delete the file"
+            yield Trouble(os.path.join(folder, IGNORE_FILE), reason)
+            yield Trouble(folder, f"it was left alone because of its {IGNORE_FILE}", hides=True)
+            return
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return  # deleted while we were walking
+        except OSError as error:
+            yield Trouble(
+                folder, f"the folder cannot be read: {_text(error)}; check its permissions", hides=True
+            )
+            return
+        for entry in entries:
+            yield from self._entry(entry, rules, subfolders)
+
+    def _entry(
+        self, entry: os.DirEntry[str], rules: Rules, subfolders: list[tuple[str, Rules]]
+    ) -> Iterator[Found | Trouble]:
+        try:
+            is_folder = entry.is_dir()
+        except OSError as error:  # a loop of links, or no permission to look
+            if is_photo(entry.path):
+                yield Trouble(entry.path, f"{_text(error)}; check the link or its permissions", hides=True)
+            return
+        if not is_folder and not is_photo(entry.name) or rules.ignores(entry.path, is_folder):
+            return
+        if not is_folder:
+            yield from self.file(entry.path)
+        elif not entry.is_symlink() or self._leads_outside(entry.path):
+            subfolders.append((entry.path, rules))
+
+    def file(self, path: str) -> Iterator[Found | Trouble]:
+        if path in self.seen:
+            return
+        self.seen.add(path)
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            if os.path.islink(path):
+                yield Trouble(
+                    path, "the link leads nowhere; delete it or mount the disk it leads to", hides=True
+                )
+            return  # else deleted while we were walking
+        except OSError as error:
+            yield Trouble(path, f"{_text(error)}; check the file and its permissions", hides=True)
+            return
+        if not stat.S_ISREG(status.st_mode):
+            return
+        reason = UNREADABLE.get(suffix(path))
+        yield Trouble(path, reason) if reason else Found(path, status.st_size, status.st_mtime_ns)
+
+    def _leads_outside(self, link: str) -> bool:
+        """True, and remembered, if the link leads to a folder that no walk has reached or will reach."""
+        target = os.path.realpath(link)
+        if any(_contains(base, target) or _contains(target, base) for base in self.bases):
+            return False
+        self.bases.append(target)
+        return True
+
+
+def _contains(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _text(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()

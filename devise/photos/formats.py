@@ -1,0 +1,76 @@
+"""Which files are photos, which of them can be read, and what to do about those that cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+# Pillow's names. EPS, PDF and WMF are left out: they start other programs or are no photos.
+PILLOW_FORMATS = (
+    *(
+        "JPEG",
+        "PNG",
+        "GIF",
+        "WEBP",
+        "AVIF",
+        "BMP",
+        "DIB",
+        "TIFF",
+        "JPEG2000",
+        "PPM",
+        "PSD",
+        "SGI",
+        "PCX",
+        "QOI",
+    ),
+)
+
+READ = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .bmp .dib .tif .tiff .jp2 .j2k .jpf .jpx "
+    ".ppm .pgm .pbm .pnm .psd .sgi .pcx .qoi".split()
+)
+
+_EXPORT = "export it as JPEG"
+_HEIC = f"HEIC pictures cannot be read; {_EXPORT}, or set the camera to 'most compatible'"
+_RAW = f"camera raw files cannot be read; {_EXPORT}"
+_UNUSUAL = f"this format cannot be read; {_EXPORT} or PNG"
+
+# Photos that are reported with a remedy, for a photo that is skipped in silence is never looked for.
+UNREADABLE: Mapping[str, str] = {
+    **dict.fromkeys((".heic", ".heif", ".hif"), _HEIC),
+    **dict.fromkeys(
+        ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf "
+        ".pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f".split(),
+        _RAW,
+    ),
+    **dict.fromkeys(".jxl .jxr .hdp .wdp .tga .xcf .psb .exr .hdr .bpg".split(), _UNUSUAL),
+}
+
+# What a file that Pillow does not know turns out to be: where its signature stands, the signature, what to say.
+SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    *(
+        (4, b"ftyp" + brand, _HEIC)
+        for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc")
+    ),
+    (4, b"ftypcrx", _RAW),
+    (4, b"ftyp", "it is a film; rename it, or leave it out with a .deviseignore file"),
+    (0, b"%PDF", "it is a PDF; export its pages as JPEG"),
+    (0, b"%!PS", "it is PostScript; export it as JPEG"),
+    (0, b"\xff\x0a", _UNUSUAL),  # JPEG XL
+    (0, b"\0\0\0\x0cJXL ", _UNUSUAL),
+    (0, b"PK\x03\x04", "it is a zip archive; unpack it"),
+)
+
+
+def suffix(path: str) -> str:
+    return PurePath(path).suffix.lower()
+
+
+def unknown(data: bytes) -> str:
+    """Why a file that starts with `data` is no photo, and what to do."""
+    for offset, signature, reason in SIGNATURES:
+        if data[offset : offset + len(signature)] == signature:
+            return reason
+    if data[:512].isascii() and b"\0" not in data[:512]:
+        return "it is text, not a picture; rename it, or get the picture again"
+    return "it is damaged or no picture at all; copy it again from its source"

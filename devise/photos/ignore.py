@@ -1,0 +1,62 @@
+"""Which paths a walk leaves out: hidden ones, folders of thumbnails, and what `.deviseignore` files say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pathspec import GitIgnoreSpec
+
+IGNORE_FILE = ".deviseignore"
+
+# Folders of programs and devices that hold copies, thumbnails or deleted photos.
+ALWAYS = (
+    ".*",
+    "@eaDir/",  # Synology: thumbnails
+    "\\#recycle/",  # Synology: deleted files
+    "\\#snapshot/",
+    "@Recycle/",  # QNAP: deleted files
+    "@Recently-Snapshot/",
+    "$RECYCLE.BIN/",  # Windows
+    "System Volume Information/",
+    "lost+found/",
+    "__MACOSX/",  # macOS: resource forks in zip archives
+    "*.lrdata/",  # Lightroom: previews
+    "*.photoslibrary/resources/",  # Apple Photos: previews
+    "*.photoslibrary/database/",
+)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Patterns in gitignore syntax, each list relative to the folder it stands in; the deepest match decides."""
+
+    levels: tuple[tuple[str, GitIgnoreSpec], ...]
+
+    @classmethod
+    def of(cls, folder: str, patterns: Iterable[str] = ()) -> Rules:
+        return cls(((folder, GitIgnoreSpec.from_lines([*ALWAYS, *patterns])),))
+
+    def below(self, folder: str) -> Rules:
+        """These rules and those of the folder's own ignore file. Raises OSError or ValueError when it is unreadable."""
+        lines = _lines(os.path.join(folder, IGNORE_FILE))
+        if not lines:
+            return self
+        return Rules((*self.levels, (folder, GitIgnoreSpec.from_lines(lines))))
+
+    def ignores(self, path: str, is_folder: bool) -> bool:
+        ignored = False
+        for folder, spec in self.levels:
+            relative = os.path.relpath(path, folder).replace(os.sep, "/") + ("/" if is_folder else "")
+            verdict = spec.check_file(relative).include
+            ignored = ignored if verdict is None else verdict
+        return ignored
+
+
+def _lines(path: str) -> Sequence[str]:
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return ()

@@ -1,0 +1,176 @@
+"""Open one photo: upright, RGB, within limits, or a PhotoError that says why not and what to do."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from devise import config
+from devise.errors import PhotoError
+from devise.photos.colour import to_rgb
+from devise.photos.formats import PILLOW_FORMATS, unknown
+from devise.photos.quiet import hush
+
+hush()
+
+CROP = 256 / 224  # short side of the scaled picture to the side of its centre, as ImageNet models are trained
+SHARP = 2  # times the wanted size that a JPEG is decoded at: less blurs, more costs time
+LARGE_PIXELS = 25e6  # larger pictures are decoded one at a time: 150 megapixels take 600 MB for a moment
+JPEG_QUALITY = 82  # of thumbnails: no visible loss at 300 pixels, a third of the bytes of 95
+
+_ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4 A
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_large = threading.Lock()
+
+
+def read(path: str | Path) -> bytes:
+    """The whole file. Raises PhotoError; its cause is a FileNotFoundError when there is no such file."""
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise PhotoError(path, "it is no file; leave it out with a .deviseignore file")
+            megabytes = status.st_size / 1e6
+            if megabytes > config.MAX_FILE_MEGABYTES:
+                limit = config.MAX_FILE_MEGABYTES
+                raise PhotoError(
+                    path, f"it has {megabytes:.0f} MB, the limit is {limit} MB; make a smaller copy"
+                )
+            return file.read()
+    except FileNotFoundError as error:
+        raise PhotoError(path, "there is no such file; check the spelling") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise PhotoError(path, f"it cannot be read: {reason}; check its permissions and its disk") from error
+
+
+def load(
+    source: str | Path | bytes,
+    *,
+    size: int,
+    resize: str,
+    path: str | None = None,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+) -> NDArray[np.uint8]:
+    """One photo as the pixels a model looks at: (size, size, 3), upright, RGB.
+
+    >>> load("cat.jpg", size=224, resize="squash").shape
+    (224, 224, 3)
+
+    source: a path, or the bytes of a file (`path` then names it in errors). resize: "squash" takes the whole photo
+    and ignores its aspect ratio; "crop" scales the short side to size * 256 / 224 and takes the centre.
+    The first frame of an animation is taken, transparent pixels become white. Raises PhotoError.
+    """
+    if resize not in ("squash", "crop"):
+        raise ValueError(f'resize must be "squash" or "crop", not {resize!r}')
+    data, path = _bytes_of(source, path)
+    with _opened(data, path, SHARP * size, max_megapixels) as (image, orientation):
+        box = _centre(image.size) if resize == "crop" else (0.0, 0.0, *image.size)
+        image = image.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+        return np.array(_turned(image, orientation), dtype=np.uint8)
+
+
+def picture(source: str | Path | bytes, size: int, *, path: str | None = None) -> Image.Image:
+    """The whole photo as an upright RGB picture whose longer side is at most `size` pixels. Raises PhotoError."""
+    data, path = _bytes_of(source, path)
+    with _opened(data, path, size, config.MAX_MEGAPIXELS) as (image, orientation):
+        image.thumbnail((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        return _turned(image, orientation)
+
+
+def thumbnail_jpeg(source: str | Path | bytes, size: int) -> bytes:
+    """A small upright JPEG of a photo, without its metadata. Raises PhotoError."""
+    buffer = io.BytesIO()
+    picture(source, size).save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    return buffer.getvalue()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a named pipe would wait for ever
+
+
+def _bytes_of(source: str | Path | bytes, path: str | None) -> tuple[bytes, str]:
+    if isinstance(source, bytes):
+        return source, path or "the picture"
+    return read(source), path or str(source)
+
+
+@contextmanager
+def _opened(
+    data: bytes, path: str, at_least: int, max_megapixels: float
+) -> Iterator[tuple[Image.Image, int]]:
+    """An RGB image and its EXIF orientation. Whatever is raised inside is about this photo, so it is a PhotoError."""
+    if not data:
+        raise PhotoError(path, "the file is empty; copy it again from its source")
+    try:
+        with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
+            _check_size(image, path, max_megapixels)
+            if image.format in ("JPEG", "MPO"):
+                image.draft(None, (at_least, at_least))  # type: ignore[arg-type]  # None keeps the mode
+            with _large if image.width * image.height > LARGE_PIXELS else nullcontext():
+                image.load()
+                yield to_rgb(image), _orientation(image)
+    except PhotoError:
+        raise
+    except (
+        Exception
+    ) as error:  # Pillow's readers raise all kinds on damaged files: TypeError, struct.error, ...
+        raise PhotoError(path, _reason(error, data)) from error
+
+
+def _check_size(image: ImageFile.ImageFile, path: str, max_megapixels: float) -> None:
+    megapixels = image.width * image.height / 1e6
+    if megapixels > max_megapixels:
+        raise PhotoError(
+            path,
+            f"it has {megapixels:.0f} megapixels, the limit is {max_megapixels:.0f}; make a smaller copy",
+        )
+
+
+def _reason(error: Exception, data: bytes) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return unknown(data)
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it claims more than {config.MAX_MEGAPIXELS:.0f} megapixels; make a smaller copy"
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is; make a smaller copy"
+    if "truncated" in str(error).lower():
+        return "it is cut short; copy it again from its source"
+    return f"it is damaged ({str(error) or type(error).__name__}); copy it again from its source"
+
+
+def _orientation(image: Image.Image) -> int:
+    """Read after loading: the readers of TIFF turn the picture themselves and then drop the tag."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF says nothing about the picture, which is good
+        return 1
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    """Turned last, when the picture is small."""
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _centre(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The square that a centre crop of the scaled picture shows, in the picture's own pixels."""
+    side = min(size) / CROP
+    left, top = (size[0] - side) / 2, (size[1] - side) / 2
+    return left, top, left + side, top + side
