@@ -1,0 +1,75 @@
+# One command per chore, the same for people and CI. `make help` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+UV := $(BIN)/uv
+STAMP := .venv/.setup-done
+PHOTOS ?=
+DATA ?=
+
+.PHONY: help setup demo fix lint types test bench docs model vectors check lock wheel
+
+help: ## List the chores
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## Create .venv with exact versions; the command then is .venv/bin/devise
+
+# hnswlib is compiled here (it has no wheels), which takes a C++ compiler and a minute
+$(STAMP): requirements.lock pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("devise needs Python 3.11 or newer: make setup PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV) pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: setup ## Index a small album (or PHOTOS=folder), search it, tag it, write a contact sheet
+	@$(BIN)/python -m recipes.demo $(if $(PHOTOS),"$(PHOTOS)")
+
+fix: setup ## Mend what ruff can mend, and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lint: setup ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## Check types
+	$(BIN)/mypy
+
+test: setup ## Run the quick tests: no network, no GPU, no downloads
+	$(BIN)/python -m pytest
+
+bench: setup ## Measure what the documentation claims; needs DATA=folder
+	@test -n "$(DATA)" || { echo "make bench needs the data folder: make bench DATA=folder"; exit 2; }
+	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks
+
+docs: setup ## Write docs/cli.md from --help
+	$(BIN)/python -m recipes.cli_docs
+
+model: setup ## Train the model that ships anew; needs DATA=folder and hours
+	@test -n "$(DATA)" || { echo "make model needs the data folder: make model DATA=folder"; exit 2; }
+	$(BIN)/python -m recipes.distill --data "$(DATA)" --out runs/slim
+
+vectors: setup ## Make the word vectors that ship anew
+	$(UV) pip install --python $(BIN)/python -e '.[vectors]'
+	$(BIN)/python -m recipes.minilm_vectors
+
+check: lint types test ## All that CI checks
+
+# No package server is named in the lock file, so it is good for any mirror
+lock: ## Write requirements.lock from pyproject.toml
+	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
+	$(UV) pip compile pyproject.toml --extra dev --extra demo --universal --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+
+wheel: setup ## Build the wheel, with the model and the word vectors that ship
+	$(UV) build --wheel --out-dir dist
+	@$(BIN)/python -c 'import glob, zipfile; \
+		names = zipfile.ZipFile(max(glob.glob("dist/*.whl"))).namelist(); \
+		missing = {"devise/embeddings/minilm.safetensors", "devise/checkpoints/slim.safetensors"} - set(names); \
+		assert not missing, f"the wheel lacks {missing}"'

@@ -1,0 +1,66 @@
+"""`devise index`: bring photos into the library, or the library up to date with its folders."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from devise.cli import show
+from devise.cli.options import Form, Json, LibraryPath
+from devise.errors import MAX_LISTED
+
+if TYPE_CHECKING:
+    from devise.library import IndexReport
+
+
+def index(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders of photos. Without any, those indexed before.", show_default=False),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", show_default=False, help="Checkpoint by name or path; default: the shipped one."
+        ),
+    ] = None,
+    allow_empty: Annotated[
+        bool,
+        typer.Option("--allow-empty", help="Go on when a folder has lost all its photos, and forget them."),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no list of skipped photos.")
+    ] = False,
+    library: LibraryPath = None,
+    json: Json = False,
+) -> None:
+    """Bring photos into the library.
+
+    New and changed ones are encoded, moved ones keep their vectors, vanished ones go.
+
+    devise index ~/Pictures
+    """
+    from devise.cli.progress import IndexProgress, stages
+    from devise.library import Library
+
+    with Library(library) as opened, stages() as shown:
+        progress = None if quiet else IndexProgress(shown)
+        report = opened.index(folders or (), model=model, allow_empty=allow_empty, progress=progress)
+    if json:
+        show.answer(show.Answer(columns=(), rows=(), document=asdict(report)), Form.JSON)
+    elif not quiet:
+        _tell(report)
+
+
+def _tell(report: IndexReport) -> None:
+    for skipped in report.skipped[:MAX_LISTED]:
+        show.note(f"skipped {skipped.path}: {skipped.reason}")
+    if len(report.skipped) > MAX_LISTED:
+        show.note(f"skipped {len(report.skipped) - MAX_LISTED} more; --json lists all")
+    counts = ("added", "updated", "moved", "removed", "unchanged")
+    parts = [f"{getattr(report, count):,} {count}" for count in counts if getattr(report, count)]
+    parts += [f"{len(report.skipped):,} skipped"] if report.skipped else []
+    show.note(f"{', '.join(parts) or 'nothing to do'} in {report.seconds:.1f} s")

@@ -1,0 +1,88 @@
+"""The `devise` command: its subcommands, and the one place that turns errors into exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from devise.cli import show
+from devise.cli.index import index
+from devise.cli.info import info
+from devise.cli.search import search, similar
+from devise.cli.tag import tag
+from devise.cli.train import train
+from devise.cli.vectors import vectors
+from devise.cli.words import words
+from devise.errors import DeviseError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class Root(TyperGroup):
+    """Exit status 0: done. 1: an error of the user's or the data's making. 2: wrong usage. 130: Ctrl-C."""
+
+    def invoke(self, ctx: Any) -> Any:  # typer's Context has two homes, depending on its version
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except DeviseError as error:
+            show.note(f"error: {error}")
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt as interrupt:
+            show.note("interrupted")
+            raise typer.Exit(INTERRUPTED) from interrupt
+        except BrokenPipeError:  # the reader, such as `head`, has all that it wanted
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+app = typer.Typer(
+    cls=Root,
+    name="devise",
+    help="Find photos by words and words for photos, on your own machine.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if not wanted:
+        return
+    try:
+        number = version("devise")
+    except PackageNotFoundError:
+        number = "unknown (not installed)"
+    typer.echo(f"devise {number}")
+    raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Find photos by words and words for photos, on your own machine."""
+
+
+for command in (index, search, similar, tag, words, train, info):
+    app.command()(command)
+app.add_typer(vectors, name="vectors")
+
+
+def main() -> None:
+    """The entry point of the `devise` command."""
+    app(prog_name="devise")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from devise.errors import DeviseError
+
+LibraryPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--library",
+        metavar="PATH",
+        show_default=False,
+        help="Folder of the library. Without it DEVISE_LIBRARY, or one in your user data folder.",
+    ),
+]
+Top = Annotated[int, typer.Option("-k", metavar="N", help="Results to show.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV with a header line.")]
+Paths = Annotated[bool, typer.Option("--paths", help="Paths alone, one a line.")]
+Null = Annotated[bool, typer.Option("-0", "--null", help="Paths alone, a NUL after each, for xargs -0.")]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html", metavar="FILE", show_default=False, help="Also write a contact sheet for a browser."
+    ),
+]
+
+
+class Form(Enum):
+    """How a result is printed. AUTO is a table on a terminal and tab-separated lines elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CSV = "csv"
+    PATHS = "paths"
+    NULL = "null"
+
+
+def form(json: bool = False, csv: bool = False, paths: bool = False, null: bool = False) -> Form:
+    """The one form that was asked for. `-0` says how `--paths` ends its lines, so the two go together."""
+    if json + csv + (paths or null) > 1:
+        raise typer.BadParameter("choose one of --json, --csv and --paths")
+    if json:
+        return Form.JSON
+    if csv:
+        return Form.CSV
+    if null:
+        return Form.NULL
+    return Form.PATHS if paths else Form.AUTO
+
+
+def at_least_one(k: int) -> int:
+    """`k` itself. Raises DeviseError below 1."""
+    if k < 1:
+        raise DeviseError(f"-k is how many results to show, so {k} shows nothing; give 1 or more")
+    return k

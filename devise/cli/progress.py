@@ -1,0 +1,91 @@
+"""Progress on stderr: how much is done, how fast, how long it takes. Only notes where it is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from devise.cli import show
+from devise.library import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import Task, TaskID
+
+
+@dataclass
+class Stages:
+    """A bar for the stage that runs; each replaces the one before it. Without bars only notes are shown."""
+
+    bars: Bars | None = None
+    tasks: dict[str, TaskID] = field(default_factory=dict)
+
+    def move(self, stage: str, unit: str, done: int, total: int | None) -> None:
+        """`stage` is the text left of its bar; `total` is None while it is not known."""
+        if self.bars is None:
+            return
+        if stage not in self.tasks:
+            for task in self.tasks.values():
+                self.bars.update(task, visible=False)
+            self.tasks[stage] = self.bars.add_task(stage, total=total, unit=unit)
+        self.bars.update(self.tasks[stage], completed=done, total=total)
+
+    def note(self, text: str) -> None:
+        """One line that stays."""
+        if self.bars is None:
+            show.note(text)
+        else:
+            self.bars.console.print(show.printable(text), markup=False, highlight=False)
+
+
+@dataclass
+class IndexProgress(Progress):
+    """What `Library.index` reports, as stages."""
+
+    stages: Stages
+
+    def walked(self, photos: int) -> None:
+        self.stages.move("looking for photos", "photos", photos, None)
+
+    def worked(self, done: int, total: int) -> None:
+        self.stages.move("indexing", "photos", done, total)
+
+    def building(self, space: str, done: int, total: int) -> None:
+        self.stages.move(f"graph of {space}", "vectors", done, total)
+
+    def note(self, text: str) -> None:
+        self.stages.note(text)
+
+
+@contextmanager
+def stages() -> Iterator[Stages]:
+    """Bars with speed and time left that vanish at the end of the block; none where stderr is no terminal.
+
+    >>> with stages() as shown:
+    ...     shown.move("training", "photos", 10, 100)
+    """
+    if not sys.stderr.isatty():
+        yield Stages()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            text = f"{task.speed:,.1f} {task.fields['unit']}/s" if task.speed else ""
+            return Text(text, style="progress.data.speed")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Speed(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield Stages(bars)

@@ -1,0 +1,157 @@
+"""A contact sheet: one HTML file with thumbnails, scores and tags in it, for any browser, without scripts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devise import config
+from devise.cli.show import name, printable
+from devise.errors import DeviseError, PhotoError
+from devise.files import replacing
+
+if TYPE_CHECKING:
+    from devise.library import Library
+    from devise.vectors import WordMatch
+
+THUMBNAIL = 480  # longest side in pixels: a card is about 320 wide, and sharp screens have two pixels for one
+AT_ONCE = 64  # thumbnails waiting to be written: a folder of 10,000 photos must not stand in memory
+
+HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title} · devise</title>
+<style>
+:root {{
+  --page: #f6f5f2; --card: #fff; --ink: #1d1c1a; --soft: #6c6860;
+  --line: #e4e1da; --chip: #efede7; --accent: #b4502b;
+}}
+@media (prefers-color-scheme: dark) {{
+  :root {{
+    --page: #161513; --card: #211f1d; --ink: #efece6; --soft: #a19b90;
+    --line: #35322e; --chip: #2e2b28; --accent: #f0936b;
+  }}
+}}
+* {{ box-sizing: border-box; margin: 0; }}
+body {{
+  background: var(--page); color: var(--ink);
+  font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  max-width: 1120px; margin: 0 auto; padding: clamp(1.25rem, 4vw, 3.5rem);
+}}
+header {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: .35rem 1rem; margin-bottom: 1.75rem; }}
+h1 {{ font-size: clamp(1.6rem, 4vw, 2.5rem); font-weight: 650; letter-spacing: -.02em; }}
+h1, .name, .missing {{ overflow-wrap: anywhere; }}
+header p, footer {{ color: var(--soft); }}
+ol {{
+  list-style: none; padding: 0; display: grid; gap: 1.25rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr));
+}}
+li {{
+  background: var(--card); border: 1px solid var(--line); border-radius: 12px; overflow: hidden;
+  display: flex; flex-direction: column;
+}}
+a {{ color: inherit; text-decoration: none; display: block; }}
+a:focus-visible {{ outline: 3px solid var(--accent); outline-offset: -3px; }}
+.photo {{ background: var(--chip); aspect-ratio: 4 / 3; }}
+.photo img {{ display: block; width: 100%; height: 100%; object-fit: cover; object-position: 50% 25%; }}
+.missing {{
+  display: grid; place-items: center; height: 100%; padding: 1rem;
+  color: var(--soft); text-align: center; font-size: .85rem;
+}}
+.text {{ padding: .8rem .95rem .95rem; display: grid; gap: .55rem; }}
+.line {{ display: flex; justify-content: space-between; gap: .75rem; align-items: baseline; }}
+.name {{ font-weight: 600; }}
+.score {{ color: var(--accent); font-variant-numeric: tabular-nums; font-weight: 600; }}
+.tags {{ display: flex; flex-wrap: wrap; gap: .35rem; }}
+.tags span {{ background: var(--chip); border-radius: 99px; padding: .08rem .6rem; font-size: .85rem; }}
+.tags small {{ color: var(--soft); font-variant-numeric: tabular-nums; margin-left: .3rem; }}
+footer {{ margin-top: 2.25rem; font-size: .85rem; }}
+@media print {{ body {{ padding: 0; }} li {{ break-inside: avoid; }} }}
+</style>
+</head>
+<body>
+<header><h1>{title}</h1><p>{count}</p></header>
+<main>
+<ol>
+"""
+
+FOOT = """</ol>
+</main>
+<footer>Made by devise. Scores are cosines. A picture opens its original.</footer>
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One photo on a sheet."""
+
+    path: str
+    score: float | None
+    tags: Sequence[WordMatch] = ()
+
+
+def write(file: Path, heading: str, cards: Sequence[Card]) -> None:
+    """Write the sheet whole or not at all. Raises WriteError.
+
+    A photo that cannot be read keeps its place, with the reason in it.
+    """
+    count = "1 photo" if len(cards) == 1 else f"{len(cards):,} photos"
+    with (
+        replacing(file) as temporary,
+        temporary.open("w", encoding="utf-8") as sheet,
+        ThreadPoolExecutor() as threads,
+    ):
+        sheet.write(HEAD.format(title=_text(heading), count=count))
+        for start in range(0, len(cards), AT_ONCE):
+            sheet.writelines(threads.map(_card, cards[start : start + AT_ONCE]))
+        sheet.write(FOOT)
+
+
+def tags_or_none(library: Library, path: str) -> tuple[WordMatch, ...]:
+    """The tags of a photo, or none: a sheet is worth having when the model knows no words."""
+    try:
+        return tuple(library.tag(path, config.TAGS))
+    except DeviseError:
+        return ()
+
+
+def _card(card: Card) -> str:
+    return "".join(_lines(card))
+
+
+def _lines(card: Card) -> Iterator[str]:
+    path = Path(card.path).absolute()
+    link = f'href="{escape(path.as_uri())}" title="{_text(name(str(path)))}"'
+    yield f'<li><a {link}><div class="photo">{_photo(card)}</div></a>'
+    score = "" if card.score is None else f'<span class="score">{card.score:.3f}</span>'
+    yield f'<div class="text"><div class="line"><span class="name">{_text(path.name)}</span>{score}</div>'
+    if card.tags:
+        tags = "".join(f"<span>{_text(tag.word)}<small>{tag.score:.2f}</small></span>" for tag in card.tags)
+        yield f'<div class="tags">{tags}</div>'
+    yield "</div></li>\n"
+
+
+def _photo(card: Card) -> str:
+    from devise.photos import thumbnail_jpeg
+
+    words = ", ".join(tag.word for tag in card.tags)
+    shown = Path(card.path).name + (f": {words}" if words else "")
+    try:
+        data = base64.b64encode(thumbnail_jpeg(card.path, THUMBNAIL)).decode()
+    except PhotoError as error:
+        return f'<div class="missing">{_text(error.reason)}</div>'
+    return f'<img alt="{_text(shown)}" src="data:image/jpeg;base64,{data}">'
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))

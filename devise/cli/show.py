@@ -1,0 +1,115 @@
+"""Print a result: a table on a terminal, lines with tabs in a pipe, or JSON, CSV and paths for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devise.cli.options import Form
+
+Cell = str | int | float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a command found, in every form it can be printed.
+
+    rows: complete and flat, for CSV and lines. table: the same for people, where that is another thing.
+    document: for JSON. nothing: what a person reads when there are no rows.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    document: Any
+    paths: Sequence[str] = ()
+    table_columns: Sequence[str] | None = None
+    table: Sequence[Sequence[Cell]] | None = None
+    nothing: str = "nothing found"
+
+
+def answer(found: Answer, form: Form) -> None:
+    """Print `found` on stdout."""
+    if form is Form.JSON:
+        _write(json.dumps(found.document, indent=2).encode() + b"\n")
+    elif form is Form.CSV:
+        _write(_csv([found.columns, *found.rows]))
+    elif form in (Form.PATHS, Form.NULL):
+        end = b"\0" if form is Form.NULL else b"\n"
+        _write(b"".join(os.fsencode(path) + end for path in found.paths))
+    elif not sys.stdout.isatty():
+        _write(b"".join(_line(row) for row in found.rows))
+    elif found.rows:
+        _table(found)
+    else:
+        note(found.nothing)
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr."""
+    print(printable(text), file=sys.stderr)  # noqa: T201
+
+
+def printable(text: str) -> str:
+    """`text` for a terminal: bytes that are no UTF-8 and control characters are escaped."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def name(path: str) -> str:
+    """A path as a person would write it: relative to the working folder, or from ~."""
+    for base, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if Path(path).is_relative_to(base):
+            return prefix + str(Path(path).relative_to(base))
+    return path
+
+
+def _line(row: Sequence[Cell]) -> bytes:
+    cells = (f"{cell:.4f}" if isinstance(cell, float) else _one_line(str(cell)) for cell in row)
+    return os.fsencode("\t".join(cells)) + b"\n"
+
+
+def _one_line(text: str) -> str:
+    return (
+        text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+        if {"\t", "\n"} & {*text}
+        else text
+    )
+
+
+def _csv(rows: Sequence[Sequence[Cell]]) -> bytes:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    return os.fsencode(buffer.getvalue())
+
+
+def _table(found: Answer) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = found.rows if found.table is None else found.table
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column, cell in zip(found.table_columns or found.columns, rows[0], strict=True):
+        table.add_column(column, justify="left" if isinstance(cell, str) else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(cell)) for cell in row))
+    Console().print(table)
+
+
+def _cell(cell: Cell) -> str:
+    return f"{cell:.3f}" if isinstance(cell, float) else printable(str(cell))
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

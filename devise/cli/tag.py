@@ -1,0 +1,113 @@
+"""`devise tag`: words for photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from devise import config
+from devise.cli import show
+from devise.cli.options import Csv, Html, Json, LibraryPath, Null, Paths, Top, form
+from devise.errors import DeviseError, PhotoError
+
+if TYPE_CHECKING:
+    from devise.library import Library
+    from devise.vectors import WordMatch
+
+Tagged = tuple[str, "list[WordMatch]"]
+
+
+def tag(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders whose photos are all tagged.")],
+    k: Top = config.TAGS,
+    any_word: Annotated[
+        bool,
+        typer.Option("--any-word", help="Choose from all words that have a vector, not only learnt ones."),
+    ] = False,
+    library: LibraryPath = None,
+    json: Json = False,
+    csv: Csv = False,
+    paths: Paths = False,
+    null: Null = False,
+    html: Html = None,
+) -> None:
+    """Name what photos show. The words nearest to each photo are given with their cosines.
+
+    A photo that cannot be read is named on stderr and left out. Exit status 1 if it was given by name.
+
+    devise tag cat.jpg holiday/ --csv
+    """
+    from devise.library import Library
+
+    chosen = form(json, csv, paths, null)
+    with Library(library) as opened:
+        tagged, failed = _tag_all(opened, photos, k, any_word)
+    if failed and not tagged:
+        raise failed[0]
+    show.answer(_answer(tagged), chosen)
+    if html:
+        from devise.cli.sheet import Card, write
+
+        write(html, "tags", [Card(path, None, tuple(tags)) for path, tags in tagged])
+        show.note(f"contact sheet: {html}")
+    for error in failed:
+        show.note(f"error: {error}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tag_all(
+    library: Library, photos: Sequence[Path], k: int, any_word: bool
+) -> tuple[list[Tagged], list[PhotoError]]:
+    """Tags for all that can be read, and errors of photos given by name."""
+    tagged: list[Tagged] = []
+    failed: list[PhotoError] = []
+    for path, is_named in _expand(photos):
+        try:
+            tagged.append((path, library.tag(path, k, any_word=any_word)))
+        except PhotoError as error:
+            if is_named:
+                failed.append(error)
+            else:
+                show.note(f"skipped {error}")
+    return tagged, failed
+
+
+def _expand(photos: Sequence[Path]) -> Iterator[tuple[str, bool]]:
+    """Every photo with whether it was given by name; folders give theirs in order."""
+    from devise.photos import Trouble, find
+
+    for photo in photos:
+        if not photo.is_dir():
+            yield str(photo), True
+            continue
+        count = 0
+        for found in find([photo]):
+            count += 1
+            if isinstance(found, Trouble):
+                show.note(f"skipped {found.path}: {found.reason}")
+            else:
+                yield found.path, False
+        if not count:
+            raise DeviseError(f"{photo} holds no photos; give a folder with photos, or photos by name")
+
+
+def _answer(tagged: Sequence[Tagged]) -> show.Answer:
+    return show.Answer(
+        columns=("path", "word", "score"),
+        rows=[(path, match.word, match.score) for path, tags in tagged for match in tags],
+        document=[
+            {"path": path, "tags": [{"word": match.word, "score": match.score} for match in tags]}
+            for path, tags in tagged
+        ],
+        paths=[path for path, _ in tagged],
+        table_columns=("photo", "tags"),
+        table=[
+            (show.name(path), "  ".join(f"{match.word} {match.score:.2f}" for match in tags))
+            for path, tags in tagged
+        ],
+        nothing="no tags",
+    )
