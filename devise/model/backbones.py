@@ -100,7 +100,8 @@ class Backbone(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         x = self.maps(pixels)
         if self.config.top == "fc":
-            return self.classifier(torch.flatten(self.avgpool(x), 1))  # (n, 4096)
+            features: Tensor = self.classifier(torch.flatten(self.avgpool(x), 1))
+            return features  # (n, 4096)
         return x.mean((2, 3))  # (n, channels, h, w) -> (n, num_features)
 
 

@@ -1,0 +1,179 @@
+"""A checkpoint is one safetensors file that rebuilds its own model: config, weights, labels; never a pickle of code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from devise import config
+from devise.errors import CheckpointError
+from devise.files import replacing
+from devise.model.backbones import Backbone, BackboneConfig
+from devise.model.heads import ClassesHead, HeadConfig, WordsHead, build
+from devise.vectors import ModelInfo, Space
+
+FORMAT = 1
+SUFFIX = ".safetensors"
+HALF_MAX = 6e4  # float16 ends at 65,504
+
+
+@dataclass
+class Checkpoint:
+    """A backbone with its heads and how they were trained.
+
+    fingerprint: sha256 of all weights and of what decides how photos become vectors; empty until saved.
+    """
+
+    name: str
+    backbone: Backbone
+    heads: dict[str, WordsHead | ClassesHead] = field(default_factory=dict)
+    configs: dict[str, HeadConfig] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    def add_head(self, head: HeadConfig) -> WordsHead | ClassesHead:
+        """A new untrained head under the name of its kind, in place of one that was there."""
+        self.configs[head.kind] = head
+        self.heads[head.kind] = build(head)
+        return self.heads[head.kind]
+
+    @property
+    def info(self) -> ModelInfo:
+        spaces = [Space(name="features", dim=self.backbone.config.num_features)]
+        words = self.configs.get("words")
+        if words is not None:
+            spaces.insert(
+                0,
+                Space(name="words", dim=words.num_out, vectors=words.vectors, fingerprint=words.fingerprint),
+            )
+        return ModelInfo(name=self.name, fingerprint=self.fingerprint, spaces=tuple(spaces))
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"backbone": self.backbone, **self.heads}
+
+
+def find(name: str | Path) -> Path:
+    """The file of a checkpoint given by name or path. Raises CheckpointError naming those that exist."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    folders = [config.own_folder("checkpoints"), config.shipped("checkpoints")]
+    for candidate in [
+        path.with_name(path.name + SUFFIX),
+        *(folder / f"{name}{SUFFIX}" for folder in folders),
+    ]:
+        if candidate.is_file():
+            return candidate
+    known = sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob(f"*{SUFFIX}")})
+    there = f"there are: {', '.join(known)}" if known else "train one with: devise train FOLDER --out NAME"
+    raise CheckpointError(f"no checkpoint {name}; {there}")
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write the file whole or not at all, and set the checkpoint's fingerprint.
+
+    Matrices and kernels are stored as float16, which changes no ranking that we could measure and halves the file.
+    Raises WriteError.
+    """
+    tensors = {
+        f"{part}.{name}": _compact(tensor)
+        for part, module in checkpoint.modules().items()
+        for name, tensor in module.state_dict().items()
+    }
+    about: dict[str, Any] = {
+        "format": FORMAT,
+        "name": checkpoint.name,
+        "backbone": checkpoint.backbone.config.to_json(),
+        "heads": {name: head.to_json() for name, head in checkpoint.configs.items()},
+        "training": checkpoint.training,
+    }
+    checkpoint.fingerprint = about["fingerprint"] = _fingerprint(about, tensors)
+    with replacing(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata={"devise": json.dumps(about)})
+        except SafetensorError as error:  # it wraps a full disk
+            raise OSError(str(error)) from error
+
+
+def load(name: str | Path) -> Checkpoint:
+    """Rebuild a model from its file, in evaluation mode, as float32.
+
+    Raises CheckpointError when the file is missing, foreign, from a newer devise, or damaged.
+    """
+    path = find(name)
+    about, tensors = _read(path)
+    try:
+        checkpoint = Checkpoint(name=path.stem, backbone=Backbone(BackboneConfig.from_json(about["backbone"])))
+        for head in about["heads"].values():
+            checkpoint.add_head(HeadConfig.from_json(head))
+        for part, module in checkpoint.modules().items():
+            state = {k.removeprefix(f"{part}."): v.float() if v.is_floating_point() else v
+                     for k, v in tensors.items() if k.startswith(f"{part}.")}  # fmt: skip
+            module.load_state_dict(state)
+            module.eval()
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path}: weights and config do not fit each other ({_first_line(error)}); {AGAIN}"
+        ) from error
+    checkpoint.training = about["training"]
+    checkpoint.fingerprint = about["fingerprint"]
+    return checkpoint
+
+
+def backbone_fingerprint(checkpoint: Checkpoint) -> str:
+    """sha256 of what decides the features of a photo: backbone config and weights, whatever the heads."""
+    tensors = {name: _compact(tensor) for name, tensor in checkpoint.backbone.state_dict().items()}
+    return _fingerprint({"backbone": checkpoint.backbone.config.to_json(), "heads": {}}, tensors)
+
+
+AGAIN = "copy the file again or train anew"
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
+        about = json.loads(metadata.get("devise", "null"))
+    except OSError as error:
+        raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path} is no checkpoint or is cut off ({_first_line(error)}); {AGAIN}") from error
+    if not isinstance(about, dict) or "backbone" not in about:
+        raise CheckpointError(
+            f"{path} is a safetensors file without devise's config; give a checkpoint of devise train"
+        )
+    if about.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has checkpoint format {about.get('format')}, this devise reads {FORMAT}; update devise"
+        )
+    if _fingerprint(about, tensors) != about.get("fingerprint"):
+        raise CheckpointError(f"{path} is damaged: its weights do not match its fingerprint; {AGAIN}")
+    return about, tensors
+
+
+def _fingerprint(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps([about["backbone"], about["heads"]], sort_keys=True).encode())
+    for key in sorted(tensors):
+        digest.update(key.encode())
+        digest.update(tensors[key].contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _compact(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    half = tensor.dim() > 1 and tensor.is_floating_point() and bool(tensor.abs().max() < HALF_MAX)
+    return tensor.half() if half else tensor.clone()
+
+
+def _first_line(error: Exception) -> str:
+    lines: Iterable[str] = str(error).strip().splitlines()
+    return next(iter(lines), type(error).__name__)[:120]

@@ -1,0 +1,70 @@
+"""Losses that pull a photo's vector towards the word vectors of its labels.
+
+All take x (n, dim) unit rows, targets (labels, dim) unit rows and truth (n, labels) of 0 and 1, and give a scalar:
+the mean over photos. The table LOSSES names them for `devise train --loss`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MARGIN = 0.1  # Frome et al., "DeViSE", 2013, equation 1
+SCALE = 10.0  # first scale of the cosines before a sigmoid or softmax (Zhai et al., "SigLIP", 2023)
+
+
+class CosineRegression(nn.Module):
+    """1 - cos(x, mean of the photo's targets): the reference implementation's loss."""
+
+    def forward(self, x: Tensor, targets: Tensor, truth: Tensor) -> Tensor:
+        wanted = F.normalize(truth @ targets, dim=1)
+        return (1 - (x * wanted).sum(1)).mean()
+
+
+class HingeRank(nn.Module):
+    """DeViSE's equation 1: sum over wrong j of max(0, margin - t_label . x + t_j . x), mean over right labels."""
+
+    def forward(self, x: Tensor, targets: Tensor, truth: Tensor) -> Tensor:
+        cosines = x @ targets.T  # (n, labels)
+        photo, label = truth.nonzero(as_tuple=True)
+        right = cosines[photo, label]
+        violations = F.relu(MARGIN - right[:, None] + cosines[photo]) * (1 - truth[photo])
+        per_photo = truth.sum(1)[photo]
+        return (violations.sum(1) / per_photo).sum() / len(x)
+
+
+class LabelSigmoid(nn.Module):
+    """One logistic regression per label on the scaled cosine, scale and bias learnt: for photos with several labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
+        self.bias = nn.Parameter(torch.tensor(-SCALE / 2))
+
+    def forward(self, x: Tensor, targets: Tensor, truth: Tensor) -> Tensor:
+        logits = (x @ targets.T) * self.log_scale.exp() + self.bias
+        return F.binary_cross_entropy_with_logits(logits, truth, reduction="sum") / len(x)
+
+
+class LabelSoftmax(nn.Module):
+    """Cross entropy over the scaled cosines of all labels, the right ones sharing the mass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
+
+    def forward(self, x: Tensor, targets: Tensor, truth: Tensor) -> Tensor:
+        logits = (x @ targets.T) * self.log_scale.exp()
+        share = truth / truth.sum(1, keepdim=True)
+        return F.cross_entropy(logits, share)
+
+
+LOSSES: dict[str, type[nn.Module]] = {
+    "cosine": CosineRegression,
+    "hinge": HingeRank,
+    "sigmoid": LabelSigmoid,
+    "softmax": LabelSoftmax,
+}

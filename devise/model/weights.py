@@ -1,0 +1,79 @@
+"""Where a backbone's weights come from: a checkpoint of ours, a file, or torchvision's download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from devise import config
+from devise.errors import CheckpointError
+from devise.model import checkpoint
+from devise.model.backbones import BACKBONES, Backbone
+
+
+def load_backbone(name: str, weights: Path | None = None) -> Backbone:
+    """A backbone with trained weights, in evaluation mode.
+
+    name: "slim" (the one that ships), "vgg16", "vgg16_bn", "vgg11_bn", or a checkpoint, whose backbone is taken.
+    weights: a .pth or .safetensors file with torchvision's parameter names, in place of torchvision's download.
+    Raises CheckpointError when the weights cannot be had or do not fit.
+    """
+    if name not in BACKBONES or (name == "slim" and weights is None):
+        return checkpoint.load(config.SHIPPED_MODEL if name == "slim" else name).backbone
+    state = _from_file(weights) if weights else _from_torchvision(name)
+    backbone = Backbone(BACKBONES[name])
+    wanted = backbone.state_dict()
+    # the last layer, ImageNet's classes, is a head and not part of the backbone
+    state = {
+        key: value.float() if value.is_floating_point() else value for key, value in state.items() if key in wanted
+    }
+    missing = sorted(wanted.keys() - state.keys())
+    if missing:
+        raise CheckpointError(
+            f"{weights or name}: {len(missing)} of {len(wanted)} weights of {name} are missing, first {missing[0]}; "
+            f"give a file with torchvision's names for {name}"
+        )
+    try:
+        backbone.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{weights or name} does not fit {name}: {str(error).splitlines()[-1].strip()}"
+        ) from error
+    return backbone.eval()
+
+
+def _from_file(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise CheckpointError(f"no weights file {path}; check the path")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"cannot read weights {path} ({str(error).splitlines()[0][:120]}); download it again"
+        ) from error
+    except Exception as error:  # pickle.UnpicklingError and whatever a hostile pickle causes
+        raise CheckpointError(
+            f"{path} is no file of plain weights ({type(error).__name__}); give a state dict"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise CheckpointError(f"{path} is no state dict; save model.state_dict() with torchvision's names")
+    return state
+
+
+def _from_torchvision(name: str) -> dict[str, Tensor]:
+    from torchvision.models import get_model_weights
+
+    try:
+        weights = get_model_weights(name).DEFAULT
+        state: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError) as error:  # URLError is an OSError; a bad hash is a RuntimeError
+        raise CheckpointError(
+            f"cannot download torchvision's weights of {name} ({error}); with a file at hand use --weights FILE"
+        ) from error
+    return state

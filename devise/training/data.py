@@ -1,0 +1,148 @@
+"""Labelled photos, from class folders or a CSV, and which of them are trained on, which only checked."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from devise.errors import FolderError, TrainingError, listed
+from devise.photos import Found, find
+from devise.words import WordVectors
+
+SEPARATOR = "|"  # between the labels of one photo in a CSV
+PATH_COLUMNS = ("path", "file", "filename", "image")
+LABEL_COLUMNS = ("labels", "label")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A photo and the labels that are true of it. `part` is "train", "validation", or "" to be drawn."""
+
+    path: str
+    labels: tuple[str, ...]
+    part: str = ""
+
+
+def read(data: Path) -> list[Example]:
+    """The examples of a folder of class folders, or of a CSV whose paths are relative to it.
+
+    Raises FolderError or TrainingError when there is nothing to learn from.
+    """
+    if not data.exists():
+        raise FolderError(f"no folder or CSV {data}; check the path")
+    return _from_csv(data) if data.is_file() else _from_folders(data)
+
+
+def as_label(name: str) -> str:
+    """A folder's name as words.
+
+    >>> as_label("potted_plant")
+    'potted plant'
+    """
+    return " ".join(name.replace("_", " ").split())
+
+
+def _from_folders(folder: Path) -> list[Example]:
+    try:
+        classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise FolderError(f"cannot read folder {folder}: {error.strerror}; check its permissions") from error
+    if not classes:
+        raise FolderError(f"{folder} has no class folders; put photos into one folder per label, or give a CSV")
+    photos = {path.name: [f.path for f in find([path]) if isinstance(f, Found)] for path in classes}
+    empty = [name for name, paths in photos.items() if not paths]
+    if empty:
+        raise FolderError(f"class folders without photos in {folder}: {listed(empty)}; add photos or remove them")
+    return [Example(path, (as_label(name),)) for name, paths in photos.items() for path in paths]
+
+
+def _from_csv(file: Path) -> list[Example]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as opened:
+            reader = csv.DictReader(opened)
+            columns = reader.fieldnames or []
+            path_column = next((c for c in PATH_COLUMNS if c in columns), None)
+            label_column = next((c for c in LABEL_COLUMNS if c in columns), None)
+            if path_column is None or label_column is None:
+                raise TrainingError(
+                    f"{file} has columns {', '.join(columns)}; it needs `path` and `labels` in its first line"
+                )
+            rows = [(row[path_column], row[label_column] or "", row.get("split") or "") for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TrainingError(
+            f"{file} is no CSV in UTF-8 ({error}); save it as CSV with columns path and labels"
+        ) from error
+    except OSError as error:
+        raise TrainingError(f"cannot read {file}: {error.strerror}; check its permissions") from error
+    examples = [_example(file, path, labels, part) for path, labels, part in rows if path]
+    if not examples:
+        raise TrainingError(f"{file} names no photos; it needs a line of path and labels for each photo")
+    bare = [example.path for example in examples if not example.labels]
+    if bare:
+        raise TrainingError(f"{file}: photos without labels: {listed(bare)}; label them or take them out")
+    missing = [example.path for example in examples if not Path(example.path).is_file()]
+    if missing:
+        raise TrainingError(
+            f"{file}: {len(missing)} photos do not exist: {listed(missing)}; paths are relative to the CSV"
+        )
+    return examples
+
+
+def _example(file: Path, path: str, labels: str, part: str) -> Example:
+    names = dict.fromkeys(as_label(label) for label in labels.split(SEPARATOR) if label.strip())
+    part = {"val": "validation", "valid": "validation"}.get(part.lower(), part.lower())
+    return Example(str(file.parent / path), tuple(names), part)
+
+
+def check_labels(examples: Iterable[Example], vectors: WordVectors) -> tuple[str, ...]:
+    """All labels, sorted. Raises TrainingError naming every label without a word vector, with near spellings."""
+    labels = sorted({label for example in examples for label in example.labels})
+    unknown: list[str] = []
+    for label in labels:
+        missing = [word for word in label.split() if word not in vectors] if label not in vectors else []
+        for word in missing:
+            hints = vectors.hints(word, 3)
+            where = f' in "{label}"' if word != label else ""
+            unknown.append(f'"{word}"{where}' + (f" (did you mean {', '.join(hints)}?)" if hints else ""))
+    if unknown:
+        raise TrainingError(
+            f"no word vector in {vectors.name} for labels: {listed(unknown)}; "
+            "rename them or use other vectors with --vectors"
+        )
+    return tuple(labels)
+
+
+def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """Training and validation examples: `share` of each label's photos, at least one, drawn with `seed`.
+
+    Parts that a CSV gives are kept. Raises TrainingError when a label has one photo only.
+    """
+    if any(example.part for example in examples):
+        return [e for e in examples if e.part != "validation"], [e for e in examples if e.part == "validation"]
+    if share == 0:
+        return list(examples), []
+    counts = Counter(label for example in examples for label in example.labels)
+    single = sorted(label for label, count in counts.items() if count < 2)
+    if single:
+        raise TrainingError(
+            f"labels with one photo: {listed(single)}; at least 2 are needed, one to train on and one to check "
+            "(add photos, or train without checking: --val 0)"
+        )
+    wanted = {label: max(1, round(count * share)) for label, count in counts.items()}
+    validation: set[int] = set()
+    left, taken = Counter(counts), Counter[str]()
+    for i in random.Random(seed).sample(range(len(examples)), len(examples)):
+        labels = examples[i].labels
+        # a label's last photo is never taken from training
+        if any(taken[label] < wanted[label] for label in labels) and all(left[label] > 1 for label in labels):
+            validation.add(i)
+            taken.update(labels)
+            left.subtract(labels)
+    return (
+        [e for i, e in enumerate(examples) if i not in validation],
+        [examples[i] for i in sorted(validation)],
+    )

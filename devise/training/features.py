@@ -1,0 +1,101 @@
+"""Features of a frozen backbone, computed once and kept on disk, so that training a head is matrix products."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from devise import config
+from devise.errors import PhotoError
+from devise.files import replacing
+from devise.model.checkpoint import Checkpoint, backbone_fingerprint
+from devise.model.encoder import Encoder
+from devise.photos import load
+
+CHUNK = 256  # photos per file: what an interruption can cost; a minute of VGG16 on two cores
+
+Skipped = list[PhotoError]
+
+
+def features_of(
+    paths: Sequence[str],
+    checkpoint: Checkpoint,
+    *,
+    progress: Callable[[int], None] = lambda n: None,
+    cache: Path | None = None,
+) -> tuple[NDArray[np.float16], NDArray[np.bool_], Skipped]:
+    """Features of photos in the order of `paths`: (n, num_features) float16, which rows are good, and what was skipped.
+
+    Unchanged photos (path, size, time) with the same backbone come from the cache. Raises WriteError.
+    """
+    folder = (cache or config.user_cache() / "features") / backbone_fingerprint(checkpoint)[:16]
+    encoder = Encoder(checkpoint)
+    rows: list[NDArray[np.float16]] = []
+    skipped: Skipped = []
+    for start in range(0, len(paths), CHUNK):
+        part = paths[start : start + CHUNK]
+        file = folder / f"{_key(part)}.npy"
+        found = _cached(file, len(part))
+        if found is None:
+            found, troubles = _computed(part, encoder)
+            skipped += troubles
+            if not troubles:  # trouble may pass; look again next time
+                with replacing(file) as temporary, temporary.open("wb") as opened:
+                    np.save(opened, found)
+        rows.append(found)
+        progress(len(part))
+    features = np.concatenate(rows)
+    return features, np.isfinite(features[:, 0]), skipped
+
+
+def decoded(paths: Sequence[str], encoder: Encoder, threads: int = 0) -> Iterator[NDArray[np.uint8] | PhotoError]:
+    """Pixels (size, size, 3) or the trouble with each photo, in order, decoded by `threads` threads."""
+
+    def one(path: str) -> NDArray[np.uint8] | PhotoError:
+        try:
+            return load(path, size=encoder.size, resize=encoder.resize)
+        except PhotoError as error:
+            return error
+
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        for start in range(0, len(paths), config.LOOK_AHEAD):  # bounded, so memory is too
+            yield from pool.map(one, paths[start : start + config.LOOK_AHEAD])
+
+
+def _computed(paths: Sequence[str], encoder: Encoder) -> tuple[NDArray[np.float16], Skipped]:
+    features = np.full((len(paths), encoder.checkpoint.backbone.config.num_features), np.nan, np.float16)
+    pictures = list(decoded(paths, encoder))
+    good = [i for i, picture in enumerate(pictures) if not isinstance(picture, PhotoError)]
+    for start in range(0, len(good), config.BATCH):
+        batch = good[start : start + config.BATCH]
+        pixels = np.stack([pictures[i] for i in batch])  # type: ignore[misc]
+        with torch.inference_mode():
+            rows = encoder.checkpoint.backbone(encoder.normalized(pixels))
+        features[batch] = rows.float().clamp(max=6e4).cpu().numpy()
+    return features, [picture for picture in pictures if isinstance(picture, PhotoError)]
+
+
+def _cached(file: Path, count: int) -> NDArray[np.float16] | None:
+    try:
+        rows: NDArray[np.float16] = np.load(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    return rows if rows.ndim == 2 and len(rows) == count else None
+
+
+def _key(paths: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            stat = Path(path).stat()
+        except OSError:
+            continue
+        digest.update(f"{Path(path).absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest()[:32]

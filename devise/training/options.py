@@ -1,0 +1,55 @@
+"""What a training run is asked to do; every default once, with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from devise.errors import TrainingError
+
+BACKBONE_NAMES = ("slim", "vgg16", "vgg16_bn", "vgg11_bn")
+LOSS_NAMES = ("sigmoid", "softmax", "cosine", "hinge")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """data: a folder of class folders, or a CSV of path and labels; out: the checkpoint's name or file.
+
+    backbone: a name of BACKBONE_NAMES or a checkpoint whose backbone is taken; weights: a file for it.
+    vectors: name of the word vectors that are the targets (None: those in use).
+    unfreeze: last blocks of the backbone that are trained as well; 0 trains heads on cached features.
+    """
+
+    data: Path
+    out: str
+    backbone: str = "slim"
+    weights: Path | None = None
+    vectors: str | None = None
+    loss: str = "sigmoid"  # measured best on photos with several labels: docs/training.md
+    unfreeze: int = 0
+    epochs: int = 20  # hit@1 on VOC stops rising between 10 and 20
+    batch: int = 64
+    learning_rate: float = 1e-3  # Adam on the heads; a tenth of it on unfrozen blocks
+    weight_decay: float = 1e-4
+    validation: float = 0.1  # share of photos kept for hit@k
+    seed: int = 0
+    resume: bool = False
+    force: bool = False  # overwrite an existing checkpoint
+    threads: int = 0  # decoding threads; 0: one per core
+
+    def check(self) -> None:
+        """Raises TrainingError for a number that makes no sense."""
+        wrong = [
+            (self.loss not in LOSS_NAMES, f"no loss {self.loss!r}; choose one of {', '.join(LOSS_NAMES)}"),
+            (self.epochs < 1, f"epochs must be at least 1, not {self.epochs}"),
+            (self.batch < 2, f"batch must be at least 2, not {self.batch}: batch norm needs two photos"),
+            (self.learning_rate <= 0, f"the learning rate must be above 0, not {self.learning_rate}"),
+            (
+                not 0 <= self.validation < 1,
+                f"validation must be a share from 0 to below 1, not {self.validation}",
+            ),
+            (self.unfreeze < 0, f"unfreeze must be 0 or more blocks, not {self.unfreeze}"),
+        ]
+        for is_wrong, text in wrong:
+            if is_wrong:
+                raise TrainingError(text)

@@ -1,0 +1,99 @@
+"""Where a training step gets its features: from the cache, or through a backbone whose last blocks learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from devise.errors import PhotoError, TrainingError
+from devise.model.backbones import Backbone
+from devise.model.checkpoint import Checkpoint
+from devise.model.encoder import Encoder
+from devise.training.features import decoded
+
+
+class Source(Protocol):
+    """Gives the features of rows (numbers of photos), in batches, together with the rows that could be read."""
+
+    device: torch.device
+
+    def batches(self, rows: Tensor, batch: int, *, train: bool) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+    def parameters(self) -> list[nn.Parameter]: ...
+
+
+@dataclass
+class Cached:
+    """Features that were computed once: (n, num_features) float16."""
+
+    features: Tensor
+    device: torch.device
+
+    def batches(self, rows: Tensor, batch: int, *, train: bool) -> Iterator[tuple[Tensor, Tensor]]:
+        for part in torch.split(rows, batch):
+            if len(part) > 1 or not train:  # batch norm cannot learn from one row
+                yield self.features[part].to(self.device).float(), part
+
+    def parameters(self) -> list[nn.Parameter]:
+        return []
+
+
+class Photos:
+    """Photos decoded anew each epoch, mirrored at random, through a backbone whose last blocks learn."""
+
+    def __init__(self, paths: Sequence[str], checkpoint: Checkpoint, unfreeze: int, threads: int = 0) -> None:
+        self.paths, self.threads = paths, threads
+        self.backbone = checkpoint.backbone
+        self.encoder = Encoder(checkpoint)
+        self.device = next(self.backbone.parameters()).device
+        self.learning = last_blocks(self.backbone, unfreeze)
+        for parameter in self.backbone.parameters():
+            parameter.requires_grad_(False)
+        for parameter in self.parameters():
+            parameter.requires_grad_(True)
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [p for module in self.learning for p in module.parameters()]
+
+    def batches(self, rows: Tensor, batch: int, *, train: bool) -> Iterator[tuple[Tensor, Tensor]]:
+        self.backbone.eval()  # batch norm of frozen blocks keeps what it knows
+        for module in self.learning:
+            module.train(train)
+        pixels: list[np.ndarray] = []
+        kept: list[int] = []
+        numbers = rows.tolist()
+        for i, (row, picture) in enumerate(zip(numbers, self._pictures(numbers), strict=True)):
+            if not isinstance(picture, PhotoError):
+                mirror = train and bool(torch.rand(()) < 0.5)
+                pixels.append(picture[:, ::-1] if mirror else picture)
+                kept.append(row)
+            if (len(kept) == batch or i == len(numbers) - 1) and len(kept) > int(train):
+                inputs = self.encoder.normalized(np.stack(pixels))
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                    features = self.backbone(inputs)
+                yield features.float(), torch.tensor(kept)
+                pixels, kept = [], []
+
+    def _pictures(self, rows: Sequence[int]) -> Iterator[np.ndarray | PhotoError]:
+        return decoded([self.paths[row] for row in rows], self.encoder, self.threads)
+
+
+def last_blocks(backbone: Backbone, count: int) -> list[nn.Module]:
+    """The modules of the last `count` blocks of convolutions, with the layers on top of them.
+
+    A block ends with a "M" of the layer list. Raises TrainingError when there are fewer.
+    """
+    modules = list(backbone.features)
+    ends = [i + 1 for i, module in enumerate(modules) if isinstance(module, nn.MaxPool2d)]
+    starts = [0, *ends] if ends[-1] < len(modules) else [0, *ends[:-1]]
+    if count > len(starts):
+        raise TrainingError(
+            f"unfreeze {count}: {backbone.config.name} has {len(starts)} blocks; give at most {len(starts)}"
+        )
+    top = backbone.classifier if backbone.config.top == "fc" else backbone.top
+    return [*modules[starts[-count] :], top]

@@ -1,0 +1,201 @@
+"""Backbones, heads, checkpoints and the encoder, on a tiny VGG; weights files as torchvision writes them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+
+from devise.errors import CheckpointError, WriteError
+from devise.model import checkpoint as checkpoints
+from devise.model.backbones import BACKBONES, Backbone, BackboneConfig
+from devise.model.checkpoint import Checkpoint
+from devise.model.encoder import Encoder
+from devise.model.heads import HeadConfig
+from devise.model.preprocess import Preprocessing
+from devise.model.weights import load_backbone
+
+TINY = BackboneConfig(
+    name="tiny", layers=(4, "M", 8, "M"), batch_norm=True, first_stride=2, top="conv",
+    num_features=16, preprocessing=Preprocessing(size=32, resize="squash"),
+)  # fmt: skip
+
+
+def tiny() -> Checkpoint:
+    torch.manual_seed(0)
+    made = Checkpoint(name="tiny", backbone=Backbone(TINY))
+    words = HeadConfig(
+        kind="words", num_features=16, num_out=5, labels=("cat", "dog"), vectors="toy", fingerprint="f" * 64
+    )
+    made.add_head(words)
+    made.add_head(HeadConfig(kind="classes", num_features=16, num_out=2, labels=("cat", "dog")))
+    for module in made.modules().values():
+        for name, buffer in module.named_buffers():  # batch norms that have seen something
+            if buffer.is_floating_point():
+                buffer.uniform_(0.5, 1.5) if name.endswith("var") else buffer.uniform_(-0.1, 0.1)
+        module.eval()
+    return made
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.safetensors"
+    checkpoints.save(tiny(), path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["vgg16", "vgg16_bn", "vgg11_bn"])
+def test_torchvision_backbones_have_torchvision_parameters(name: str) -> None:
+    with torch.device("meta"):
+        ours = Backbone(BACKBONES[name]).state_dict()
+        theirs = torchvision.models.get_model(name).state_dict()
+    theirs = {key: value for key, value in theirs.items() if not key.startswith("classifier.6")}
+    assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
+
+
+def test_features_are_fc2_of_torchvision(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    reference = torchvision.models.vgg11_bn(weights=None).eval()
+    torch.save(reference.state_dict(), tmp_path / "vgg11_bn.pth")
+    backbone = load_backbone("vgg11_bn", tmp_path / "vgg11_bn.pth")
+    pixels = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        pooled = torch.flatten(reference.avgpool(reference.features(pixels)), 1)
+        torch.testing.assert_close(backbone(pixels), reference.classifier[:5](pooled))
+
+
+def test_slim_fits_its_budget() -> None:
+    backbone = Backbone(BACKBONES["slim"])
+    assert backbone(torch.zeros(2, 3, 224, 224)).shape == (2, 1280)
+    assert backbone.maps(torch.zeros(2, 3, 224, 224)).shape == (2, 1280, 7, 7)
+    assert sum(p.numel() for p in backbone.parameters()) < 6e6
+
+
+def test_weights_that_do_not_fit_are_one_clear_error(tmp_path: Path) -> None:
+    torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "short.pth")
+    with pytest.raises(CheckpointError, match="weights of vgg16 are missing"):
+        load_backbone("vgg16", tmp_path / "short.pth")
+    (tmp_path / "text.pth").write_text("no weights at all")
+    with pytest.raises(CheckpointError):
+        load_backbone("vgg16", tmp_path / "text.pth")
+    with pytest.raises(CheckpointError, match="no weights file"):
+        load_backbone("vgg16", tmp_path / "none.pth")
+
+
+def test_hostile_pickles_are_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (print, ("this must never run",))
+
+    torch.save({"features.0.weight": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(CheckpointError):
+        load_backbone("vgg16", tmp_path / "evil.pth")
+
+
+def test_downloads_that_fail_name_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torchvision.models.VGG16_Weights, "get_state_dict", refuse)
+    with pytest.raises(CheckpointError, match="--weights FILE"):
+        load_backbone("vgg16")
+
+
+def test_a_checkpoint_rebuilds_its_model(saved: Path) -> None:
+    before, after = tiny(), checkpoints.load(saved)
+    assert after.configs == before.configs
+    assert after.backbone.config == TINY
+    assert len(after.fingerprint) == 64
+    pixels = torch.rand(3, 3, 32, 32)
+    with torch.no_grad():
+        a, b = before.backbone(pixels), after.backbone(pixels)
+        torch.testing.assert_close(a, b, rtol=2e-2, atol=2e-3)  # float16 weights
+        torch.testing.assert_close(before.heads["words"](a), after.heads["words"](b), rtol=5e-2, atol=1e-2)
+
+
+def test_saving_again_changes_nothing(saved: Path, tmp_path: Path) -> None:
+    checkpoints.save(checkpoints.load(saved), tmp_path / "again.safetensors")
+    assert checkpoints.load(tmp_path / "again.safetensors").fingerprint == checkpoints.load(saved).fingerprint
+
+
+def test_damage_is_found(saved: Path) -> None:
+    data = bytearray(saved.read_bytes())
+    data[-50] ^= 4  # a weight
+    saved.write_bytes(data)
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoints.load(saved)
+
+
+@pytest.mark.parametrize("length", [0, 4, 100, 2000])
+def test_a_cut_off_file_is_one_clear_error(saved: Path, length: int) -> None:
+    saved.write_bytes(saved.read_bytes()[:length])
+    with pytest.raises(CheckpointError, match="no checkpoint or is cut off"):
+        checkpoints.load(saved)
+
+
+def test_foreign_and_newer_files(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(2)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(CheckpointError, match="without devise's config"):
+        checkpoints.load(tmp_path / "foreign.safetensors")
+    about = json.dumps({"format": 99, "backbone": {}})
+    save_file({"x": torch.zeros(2)}, tmp_path / "newer.safetensors", metadata={"devise": about})
+    with pytest.raises(CheckpointError, match="format 99"):
+        checkpoints.load(tmp_path / "newer.safetensors")
+
+
+def test_a_missing_checkpoint_names_those_there_are(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVISE_CHECKPOINTS", str(saved.parent))
+    with pytest.raises(CheckpointError, match=r"there are:.*tiny"):
+        checkpoints.load("nothing")
+    assert checkpoints.load("tiny").name == "tiny"
+
+
+def test_a_file_where_the_folder_should_be_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError):
+        checkpoints.save(tiny(), tmp_path / "file" / "x.safetensors")
+
+
+def test_the_encoder_gives_unit_rows_in_every_space(saved: Path) -> None:
+    encoder = Encoder.open(saved)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    spaces = encoder.encode(pixels)
+    assert {space.name: space.dim for space in encoder.info.spaces} == {"words": 5, "features": 16}
+    for space in encoder.info.spaces:
+        rows = spaces[space.name]
+        assert rows.shape == (4, space.dim)
+        assert rows.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
+
+
+def test_folding_batch_norm_changes_no_number(saved: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    plain = Encoder(checkpoints.load(saved)).encode(pixels)
+    fused = Encoder.open(saved).encode(pixels)
+    np.testing.assert_allclose(fused["features"], plain["features"], atol=1e-5)
+
+
+def test_a_picture_that_excites_nothing_has_a_vector(saved: Path) -> None:
+    encoder = Encoder.open(saved)
+    encoder.checkpoint.backbone.top[1].bias.data.fill_(-1e3)  # no feature is ever active
+    rows = encoder.encode(np.zeros((2, 32, 32, 3), np.uint8))["features"]
+    np.testing.assert_allclose(rows, 0.25, rtol=1e-5)
+
+
+def test_pixels_of_another_size_are_refused(saved: Path) -> None:
+    with pytest.raises(ValueError, match="this model takes"):
+        Encoder.open(saved).encode(np.zeros((1, 16, 16, 3), np.uint8))
+
+
+def test_another_preprocessing_is_another_model(tmp_path: Path) -> None:
+    a, b = tiny(), tiny()
+    b.backbone.config = replace(TINY, preprocessing=Preprocessing(size=32, resize="crop"))
+    checkpoints.save(a, tmp_path / "a.safetensors")
+    checkpoints.save(b, tmp_path / "b.safetensors")
+    assert a.fingerprint != b.fingerprint
