@@ -23,17 +23,13 @@ def index(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", show_default=False, help="Checkpoint by name or path; default: the shipped one."
-        ),
+        typer.Option(metavar="NAME", show_default=False, help="Checkpoint by name or path; default: the shipped one."),
     ] = None,
     allow_empty: Annotated[
         bool,
         typer.Option("--allow-empty", help="Go on when a folder has lost all its photos, and forget them."),
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress and no list of skipped photos.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no list of skipped photos.")] = False,
     library: LibraryPath = None,
     json: Json = False,
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import devise
 from devise.cli import show
 from devise.cli.options import Form, Json, LibraryPath
 from devise.errors import DeviseError
@@ -18,26 +19,13 @@ def info(library: LibraryPath = None, json: Json = False) -> None:
     devise info --json
     """
     document = {
-        "version": _version(),
+        "version": devise.__version__,
         "library": _or_error(lambda: _library(library)),
         "vectors": _or_error(_vectors),
         "model": _or_error(_model),
     }
-    rows = [
-        (f"{part} {key}".rstrip(), text) for part, value in document.items() for key, text in _flat(value)
-    ]
-    show.answer(
-        show.Answer(columns=("what", "value"), rows=rows, document=document), Form.JSON if json else Form.AUTO
-    )
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("devise")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
+    rows = [(f"{part} {key}".rstrip(), text) for part, value in document.items() for key, text in _flat(value)]
+    show.answer(show.Answer(columns=("what", "value"), rows=rows, document=document), Form.JSON if json else Form.AUTO)
 
 
 def _library(path: Path | None) -> Any:

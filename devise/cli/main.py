@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+import devise
 from devise.cli import show
 from devise.cli.index import index
 from devise.cli.info import info
@@ -55,14 +55,9 @@ app = typer.Typer(
 
 
 def _version(wanted: bool) -> None:
-    if not wanted:
-        return
-    try:
-        number = version("devise")
-    except PackageNotFoundError:
-        number = "unknown (not installed)"
-    typer.echo(f"devise {number}")
-    raise typer.Exit
+    if wanted:
+        typer.echo(f"devise {devise.__version__}")
+        raise typer.Exit
 
 
 @app.callback()

@@ -26,9 +26,7 @@ Paths = Annotated[bool, typer.Option("--paths", help="Paths alone, one a line.")
 Null = Annotated[bool, typer.Option("-0", "--null", help="Paths alone, a NUL after each, for xargs -0.")]
 Html = Annotated[
     Path | None,
-    typer.Option(
-        "--html", metavar="FILE", show_default=False, help="Also write a contact sheet for a browser."
-    ),
+    typer.Option("--html", metavar="FILE", show_default=False, help="Also write a contact sheet for a browser."),
 ]
 
 

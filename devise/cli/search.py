@@ -51,9 +51,7 @@ def search(
 
 
 def similar(
-    photo: Annotated[
-        Path, typer.Argument(help="A photo in the library or anywhere else.", show_default=False)
-    ],
+    photo: Annotated[Path, typer.Argument(help="A photo in the library or anywhere else.", show_default=False)],
     k: Top = config.TOP,
     space: Annotated[
         SpaceName, typer.Option(help="features: photos that look alike. words: photos that mean the same.")
@@ -95,7 +93,5 @@ def _show(matches: Sequence[Match], chosen: Form, nothing: str) -> None:
 def _sheet(file: Path, heading: str, matches: Sequence[Match], library: Library) -> None:
     from devise.cli.sheet import Card, tags_or_none, write
 
-    write(
-        file, heading, [Card(match.path, match.score, tags_or_none(library, match.path)) for match in matches]
-    )
+    write(file, heading, [Card(match.path, match.score, tags_or_none(library, match.path)) for match in matches])
     show.note(f"contact sheet: {file}")

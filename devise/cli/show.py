@@ -76,11 +76,7 @@ def _line(row: Sequence[Cell]) -> bytes:
 
 
 def _one_line(text: str) -> str:
-    return (
-        text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-        if {"\t", "\n"} & {*text}
-        else text
-    )
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") if {"\t", "\n"} & {*text} else text
 
 
 def _csv(rows: Sequence[Sequence[Cell]]) -> bytes:

@@ -59,9 +59,7 @@ def tag(
         raise typer.Exit(1)
 
 
-def _tag_all(
-    library: Library, photos: Sequence[Path], k: int, any_word: bool
-) -> tuple[list[Tagged], list[PhotoError]]:
+def _tag_all(library: Library, photos: Sequence[Path], k: int, any_word: bool) -> tuple[list[Tagged], list[PhotoError]]:
     """Tags for all that can be read, and errors of photos given by name."""
     tagged: list[Tagged] = []
     failed: list[PhotoError] = []
@@ -106,8 +104,7 @@ def _answer(tagged: Sequence[Tagged]) -> show.Answer:
         paths=[path for path, _ in tagged],
         table_columns=("photo", "tags"),
         table=[
-            (show.name(path), "  ".join(f"{match.word} {match.score:.2f}" for match in tags))
-            for path, tags in tagged
+            (show.name(path), "  ".join(f"{match.word} {match.score:.2f}" for match in tags)) for path, tags in tagged
         ],
         nothing="no tags",
     )

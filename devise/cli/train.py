@@ -21,14 +21,10 @@ def train(
         Path,
         typer.Argument(metavar="FOLDER|CSV", help="One folder a label, or a CSV of path and labels (a|b)."),
     ],
-    out: Annotated[
-        str, typer.Option("--out", "-o", metavar="NAME", help="The checkpoint's name, or its file.")
-    ],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="NAME", help="The checkpoint's name, or its file.")],
     backbone: Annotated[
         str,
-        typer.Option(
-            metavar="NAME", help=f"{', '.join(BACKBONE_NAMES)}, or a checkpoint whose backbone to take."
-        ),
+        typer.Option(metavar="NAME", help=f"{', '.join(BACKBONE_NAMES)}, or a checkpoint whose backbone to take."),
     ] = TrainOptions.backbone,
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Weights of the backbone, as torchvision names them.")

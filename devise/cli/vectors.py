@@ -33,9 +33,7 @@ def import_(
     from devise.words import import_vectors
 
     with stages() as shown:
-        imported = import_vectors(
-            source, name, lambda done, total=None: shown.move("importing", "words", done, total)
-        )
+        imported = import_vectors(source, name, lambda done, total=None: shown.move("importing", "words", done, total))
     show.note(f"imported {len(imported):,} words of {imported.dim} numbers as {imported.name}")
     show.note(f"use them with: devise vectors use {imported.name}")
 
@@ -48,8 +46,7 @@ def list_(json: Json = False, csv: Csv = False) -> None:
     chosen = form(json, csv)
     known = list_vectors()
     rows = [
-        ("*" if each.in_use else "", each.name, each.count, each.dim, each.source, str(each.path))
-        for each in known
+        ("*" if each.in_use else "", each.name, each.count, each.dim, each.source, str(each.path)) for each in known
     ]
     found = show.Answer(
         columns=("in_use", "name", "words", "dim", "source", "path"),
