@@ -36,9 +36,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def draw(tmp_path: Path) -> Callable[..., Path]:
     """Draw a photo: draw("album/red.jpg", (220, 30, 30)); `seed` makes pictures of one colour differ."""
 
-    def draw_at(
-        name: str, colour: tuple[int, int, int] = (200, 40, 40), size=(64, 48), seed: int = 0
-    ) -> Path:
+    def draw_at(name: str, colour: tuple[int, int, int] = (200, 40, 40), size=(64, 48), seed: int = 0) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         image = Image.new("RGB", size, colour)

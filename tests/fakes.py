@@ -10,9 +10,7 @@ from devise.vectors import ModelInfo, Space, unit
 class FakeEncoder:
     """Colours as vectors: words are the mean colour, features a coarse picture; the same photo gives the same row."""
 
-    def __init__(
-        self, name: str = "fake", fingerprint: str = "f" * 64, vectors_fingerprint: str | None = None
-    ) -> None:
+    def __init__(self, name: str = "fake", fingerprint: str = "f" * 64, vectors_fingerprint: str | None = None) -> None:
         spaces = (
             Space(name="words", dim=4, vectors="tiny", fingerprint=vectors_fingerprint),
             Space(name="features", dim=48),

@@ -30,9 +30,7 @@ def corners(size=(60, 40)):
     image = Image.new("RGB", size)
     half = (size[0] // 2, size[1] // 2)
     for i, colour in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]):
-        image.paste(
-            colour, (i % 2 * half[0], i // 2 * half[1], (i % 2 + 1) * half[0], (i // 2 + 1) * half[1])
-        )
+        image.paste(colour, (i % 2 * half[0], i // 2 * half[1], (i % 2 + 1) * half[0], (i // 2 + 1) * half[1]))
     return image
 
 
@@ -47,9 +45,7 @@ def reason(data):
     return caught.value.reason
 
 
-@pytest.mark.parametrize(
-    "format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000", "PPM", "AVIF", "QOI"]
-)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000", "PPM", "AVIF", "QOI"])
 def test_formats(format):
     pixels = squash(encoded(corners(), format))
     assert pixels.shape == (32, 32, 3)
@@ -216,7 +212,7 @@ def test_crop_takes_the_centre():
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(PhotoError, match="no such file"):
         read(tmp_path / "missing.jpg")
-    with pytest.raises(PhotoError, match="cannot be read|no file"):
+    with pytest.raises(PhotoError, match=r"cannot be read|no file"):
         read(tmp_path)
     pipe = tmp_path / "pipe.jpg"
     os.mkfifo(pipe)

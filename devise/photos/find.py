@@ -44,9 +44,7 @@ def find(folders: Sequence[str | Path], *, exclude: Sequence[str] = ()) -> Itera
     roots = [os.path.abspath(folder) for folder in folders]
     missing = [root for root in roots if not os.path.lexists(root)]
     if missing:
-        raise FolderError(
-            f"no such folder: {', '.join(missing)}; check the spelling, or whether its disk is mounted"
-        )
+        raise FolderError(f"no such folder: {', '.join(missing)}; check the spelling, or whether its disk is mounted")
     walk = _Walk(bases=[os.path.realpath(root) for root in roots])
     for root in roots:
         if os.path.isdir(root):
@@ -77,9 +75,7 @@ class _Walk:
             yield from self._entries(folder, rules, subfolders)
             waiting.extend(reversed(subfolders))
 
-    def _entries(
-        self, folder: str, rules: Rules, subfolders: list[tuple[str, Rules]]
-    ) -> Iterator[Found | Trouble]:
+    def _entries(self, folder: str, rules: Rules, subfolders: list[tuple[str, Rules]]) -> Iterator[Found | Trouble]:
         try:
             rules = rules.below(folder)
         except (OSError, ValueError) as error:
@@ -93,9 +89,7 @@ class _Walk:
         except FileNotFoundError:
             return  # deleted while we were walking
         except OSError as error:
-            yield Trouble(
-                folder, f"the folder cannot be read: {_text(error)}; check its permissions", hides=True
-            )
+            yield Trouble(folder, f"the folder cannot be read: {_text(error)}; check its permissions", hides=True)
             return
         for entry in entries:
             yield from self._entry(entry, rules, subfolders)
@@ -109,7 +103,7 @@ class _Walk:
             if is_photo(entry.path):
                 yield Trouble(entry.path, f"{_text(error)}; check the link or its permissions", hides=True)
             return
-        if not is_folder and not is_photo(entry.name) or rules.ignores(entry.path, is_folder):
+        if (not is_folder and not is_photo(entry.name)) or rules.ignores(entry.path, is_folder):
             return
         if not is_folder:
             yield from self.file(entry.path)
@@ -124,9 +118,7 @@ class _Walk:
             status = os.stat(path)
         except FileNotFoundError:
             if os.path.islink(path):
-                yield Trouble(
-                    path, "the link leads nowhere; delete it or mount the disk it leads to", hides=True
-                )
+                yield Trouble(path, "the link leads nowhere; delete it or mount the disk it leads to", hides=True)
             return  # else deleted while we were walking
         except OSError as error:
             yield Trouble(path, f"{_text(error)}; check the file and its permissions", hides=True)

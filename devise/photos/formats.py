@@ -25,10 +25,17 @@ PILLOW_FORMATS = (
     ),
 )
 
-READ = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .bmp .dib .tif .tiff .jp2 .j2k .jpf .jpx "
-    ".ppm .pgm .pbm .pnm .psd .sgi .pcx .qoi".split()
-)
+_READ = """
+    .jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .bmp .dib .tif .tiff .jp2 .j2k .jpf .jpx
+    .ppm .pgm .pbm .pnm .psd .sgi .pcx .qoi
+"""
+_CAMERA_RAW = """
+    .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf
+    .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f
+"""
+_OTHERS = ".jxl .jxr .hdp .wdp .tga .xcf .psb .exr .hdr .bpg"
+
+READ = frozenset(_READ.split())
 
 _EXPORT = "export it as JPEG"
 _HEIC = f"HEIC pictures cannot be read; {_EXPORT}, or set the camera to 'most compatible'"
@@ -38,20 +45,13 @@ _UNUSUAL = f"this format cannot be read; {_EXPORT} or PNG"
 # Photos that are reported with a remedy, for a photo that is skipped in silence is never looked for.
 UNREADABLE: Mapping[str, str] = {
     **dict.fromkeys((".heic", ".heif", ".hif"), _HEIC),
-    **dict.fromkeys(
-        ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf "
-        ".pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f".split(),
-        _RAW,
-    ),
-    **dict.fromkeys(".jxl .jxr .hdp .wdp .tga .xcf .psb .exr .hdr .bpg".split(), _UNUSUAL),
+    **dict.fromkeys(_CAMERA_RAW.split(), _RAW),
+    **dict.fromkeys(_OTHERS.split(), _UNUSUAL),
 }
 
 # What a file that Pillow does not know turns out to be: where its signature stands, the signature, what to say.
 SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
-    *(
-        (4, b"ftyp" + brand, _HEIC)
-        for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc")
-    ),
+    *((4, b"ftyp" + brand, _HEIC) for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc")),
     (4, b"ftypcrx", _RAW),
     (4, b"ftyp", "it is a film; rename it, or leave it out with a .deviseignore file"),
     (0, b"%PDF", "it is a PDF; export its pages as JPEG"),

@@ -50,9 +50,7 @@ def read(path: str | Path) -> bytes:
             megabytes = status.st_size / 1e6
             if megabytes > config.MAX_FILE_MEGABYTES:
                 limit = config.MAX_FILE_MEGABYTES
-                raise PhotoError(
-                    path, f"it has {megabytes:.0f} MB, the limit is {limit} MB; make a smaller copy"
-                )
+                raise PhotoError(path, f"it has {megabytes:.0f} MB, the limit is {limit} MB; make a smaller copy")
             return file.read()
     except FileNotFoundError as error:
         raise PhotoError(path, "there is no such file; check the spelling") from error
@@ -113,9 +111,7 @@ def _bytes_of(source: str | Path | bytes, path: str | None) -> tuple[bytes, str]
 
 
 @contextmanager
-def _opened(
-    data: bytes, path: str, at_least: int, max_megapixels: float
-) -> Iterator[tuple[Image.Image, int]]:
+def _opened(data: bytes, path: str, at_least: int, max_megapixels: float) -> Iterator[tuple[Image.Image, int]]:
     """An RGB image and its EXIF orientation. Whatever is raised inside is about this photo, so it is a PhotoError."""
     if not data:
         raise PhotoError(path, "the file is empty; copy it again from its source")
@@ -123,15 +119,13 @@ def _opened(
         with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
             _check_size(image, path, max_megapixels)
             if image.format in ("JPEG", "MPO"):
-                image.draft(None, (at_least, at_least))  # type: ignore[arg-type]  # None keeps the mode
+                image.draft(None, (at_least, at_least))  # None keeps the mode
             with _large if image.width * image.height > LARGE_PIXELS else nullcontext():
                 image.load()
                 yield to_rgb(image), _orientation(image)
     except PhotoError:
         raise
-    except (
-        Exception
-    ) as error:  # Pillow's readers raise all kinds on damaged files: TypeError, struct.error, ...
+    except Exception as error:  # Pillow's readers raise all kinds on damaged files: TypeError, struct.error, ...
         raise PhotoError(path, _reason(error, data)) from error
 
 

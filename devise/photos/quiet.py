@@ -19,7 +19,7 @@ def hush() -> None:
 
 
 def _hush_libtiff() -> None:
-    """libtiff prints each odd tag on file descriptor 2, through the middle of a progress bar.
+    """Stop libtiff, which prints each odd tag on descriptor 2, through a progress bar.
 
     Pillow's wheels carry their own libtiff as a shared library on Linux and macOS; its handlers can be set to none.
     Elsewhere (Windows, a distribution's Pillow) the notes still appear.

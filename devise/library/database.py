@@ -1,0 +1,197 @@
+"""One SQLite file: opened for reading or writing, its errors told as thing, fact and remedy. The home of sqlite3."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from devise.errors import DeviseError, LibraryError, WriteError
+from devise.library.schema import APPLICATION_ID, FORMAT, MIGRATIONS, TABLES
+
+FILE = "library.db"
+BUSY_SECONDS = 10.0  # a writer's transaction takes milliseconds; ten seconds mean a stuck disk
+PAGE_BYTES = 16_384  # 13 rows of words vectors with little left over; of SQLite's 4,096 bytes a tenth is wasted
+CACHE_KIB = 16_384  # pages kept in memory
+
+_DAMAGED = "is damaged; delete its folder and run: devise index FOLDER"
+# SQLite's error names begin with these; the first that fits tells what happened and what to do.
+_ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
+    (
+        "SQLITE_FULL",
+        WriteError,
+        "cannot be written: the disk is full; free space and run again, nothing is lost",
+    ),
+    (
+        "SQLITE_IOERR_WRITE",
+        WriteError,
+        "cannot be written: {error}; free space and run again, nothing is lost",
+    ),
+    ("SQLITE_IOERR", WriteError, "cannot be reached: {error}; check its disk and run again"),
+    ("SQLITE_READONLY", WriteError, "is read-only; choose another with --library PATH"),
+    ("SQLITE_PERM", WriteError, "may not be written; choose another with --library PATH"),
+    ("SQLITE_CANTOPEN", LibraryError, "cannot be opened; check the permissions of its folder"),
+    ("SQLITE_BUSY", LibraryError, "is in use by another program; wait until it has finished"),
+    ("SQLITE_LOCKED", LibraryError, "is in use by another program; wait until it has finished"),
+    ("SQLITE_NOTADB", LibraryError, "is no devise library or is damaged; choose another with --library PATH"),
+    ("SQLITE_CORRUPT", LibraryError, _DAMAGED),
+    ("SQLITE_ERROR", LibraryError, _DAMAGED + " ({error})"),  # "no such table"
+)
+
+
+@contextmanager
+def telling(folder: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours. A bug of ours (SQLITE_MISUSE, a constraint) keeps its traceback."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", None) or ""
+        for prefix, kind, text in _ERRORS:
+            if name.startswith(prefix):
+                raise kind(f"the library {folder} {text.format(error=error)}") from error
+        raise
+
+
+class Database:
+    """Think of it as a file of rows that says what is wrong with it. Not for several threads at once."""
+
+    def __init__(self, folder: Path, *, write: bool) -> None:
+        """Opens; with `write` also creates and migrates. Raises LibraryError or WriteError."""
+        self.folder = folder
+        with telling(folder):
+            self._connection = _writable(folder) if write else _readable(folder)
+        try:
+            self._check(write)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        with telling(self.folder):
+            return self._connection.execute(sql, values).fetchall()
+
+    def batches(self, sql: str, values: Sequence[Any] = (), *, size: int) -> Iterator[list[Any]]:
+        with telling(self.folder):
+            cursor = self._connection.execute(sql, values)
+            while batch := cursor.fetchmany(size):
+                yield batch
+
+    def value(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        found = self.rows(sql, values)
+        return found[0][0] if found else None
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """The id of the inserted row, or whatever SQLite says it is."""
+        with telling(self.folder):
+            return self._connection.execute(sql, values).lastrowid or 0
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        with telling(self.folder):
+            self._connection.executemany(sql, rows)
+
+    @contextmanager
+    def transaction(self, *, write: bool = True) -> Iterator[None]:
+        """All or nothing; without `write` a snapshot that a writer cannot change under us."""
+        self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # SQLite itself rolls back when the disk is full
+                self._connection.rollback()
+            raise
+
+    def _check(self, write: bool) -> None:
+        ours = self.value("PRAGMA application_id") == APPLICATION_ID
+        if not ours and self.value("SELECT count(*) FROM sqlite_master"):
+            raise LibraryError(
+                f"{self.folder / FILE} is a database of another program; choose another place with --library PATH"
+            )
+        if ours:
+            self._migrate(write)
+        elif write:
+            self._create()
+        else:
+            raise LibraryError(f"the library {self.folder} was never filled; run: devise index FOLDER")
+
+    def _create(self) -> None:
+        with self.transaction():
+            if self.value("PRAGMA application_id") == APPLICATION_ID:
+                return  # another process was quicker
+            for statement in TABLES.split(";"):
+                self.execute(statement)
+            self.execute("INSERT INTO meta VALUES ('format', ?)", (str(FORMAT),))
+            self.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+    def _migrate(self, write: bool) -> None:
+        found = int(self.value("SELECT value FROM meta WHERE key = 'format'") or 0)
+        if found > FORMAT:
+            raise LibraryError(
+                f"the library {self.folder} has format {found}, this devise reads up to {FORMAT}; "
+                "install a newer devise"
+            )
+        if found < FORMAT and not write:
+            raise LibraryError(f"the library {self.folder} was made by an older devise; run: devise index")
+        for number in range(found, FORMAT):
+            with self.transaction():
+                for statement in MIGRATIONS[number].split(";"):
+                    self.execute(statement)
+                self.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(number + 1),))
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")  # reads the file: what is wrong with it shows here
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _address(folder: Path, options: str) -> str:
+    return f"file:{quote(str(folder / FILE))}?{options}"
+
+
+def _writable(folder: Path) -> sqlite3.Connection:
+    connection = _connect(_address(folder, "mode=rwc"))
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded only while the file is empty
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # in WAL mode a power cut costs the last batch, never the file
+    return connection
+
+
+def _readable(folder: Path) -> sqlite3.Connection:
+    """A reader of a folder that may not be written has no place for SQLite's -wal and -shm files.
+
+    After a clean end there is no -wal, the file holds everything, and "immutable" reads it without them.
+    """
+    try:
+        return _connect(_address(folder, "mode=ro"))
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname not in _NO_PLACE:
+            raise
+        wal = folder / f"{FILE}-wal"
+        if wal.exists() and wal.stat().st_size:
+            raise LibraryError(
+                f"the last run into the library {folder} was cut off, and its folder is read-only; "
+                "make the folder writable and search once"
+            ) from error
+    return _connect(_address(folder, "mode=ro&immutable=1"))
+
+
+_NO_PLACE = (
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY_DIRECTORY",
+    "SQLITE_READONLY_CANTINIT",
+    "SQLITE_READONLY_CANTLOCK",
+)

@@ -1,0 +1,174 @@
+"""The indexing run: read what is new, encode it in batches, store each batch in one transaction."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from devise import config
+from devise.library.models import check_model
+from devise.library.plan import Plan, plan
+from devise.library.reading import Failed, Opened, Outcome, Pixels, read_ahead
+from devise.library.report import Encodes, IndexReport, Progress, Skipped
+from devise.library.store import Photo, Refused, Store
+from devise.vectors import Vector
+
+MAX_WAITING = 16 * config.BATCH  # photos without new pixels (renamed, touched, bad) that share a transaction
+
+
+def index(
+    store: Store,
+    folders: Sequence[str | Path],
+    open_encoder: Callable[[], Encodes],
+    *,
+    allow_empty: bool,
+    progress: Progress,
+) -> IndexReport:
+    """Make the library agree with `folders`. Whatever stops it, what is stored stays good and the next run goes on."""
+    started = time.monotonic()
+    planned = plan(store, folders, allow_empty=allow_empty, progress=progress)
+    run = _Run(store, planned, progress)
+    if planned.work:
+        encoder = open_encoder()
+        check_model(store, encoder.info)
+        run.remember(folders, encoder)
+        run.work(encoder)
+    else:
+        run.remember(folders, None)
+    removed = run.finish()
+    skipped = sorted(planned.skipped, key=lambda skipped: skipped.path)
+    return IndexReport(**run.counts, removed=removed, skipped=tuple(skipped), seconds=time.monotonic() - started)
+
+
+@dataclass
+class _Run:
+    store: Store
+    plan: Plan
+    progress: Progress
+    counts: dict[str, int] = field(init=False)
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.counts = {"added": 0, "updated": 0, "moved": 0, "unchanged": self.plan.unchanged}
+
+    def remember(self, folders: Sequence[str | Path], encoder: Encodes | None) -> None:
+        """Before the work, so that an interrupted first run can be taken up by `devise index` alone."""
+        known, lost = set(self.store.roots()), set(self.plan.lost_roots)
+        roots = {os.path.abspath(folder) for folder in folders} - known - lost
+        model = encoder.info if encoder else None
+        if not roots and not lost and (model is None or model == self.store.model()):
+            return
+        with self.store.transaction():
+            self.store.add_roots(sorted(roots))
+            self.store.remove_roots(lost)
+            if encoder:
+                self.store.set_model(encoder.info, encoder.labels)
+
+    def work(self, encoder: Encodes) -> None:
+        total = len(self.plan.work)
+        self.progress.worked(0, total)
+        known = self.store.hash_to_id()
+        outcomes = read_ahead(self.plan.work, known, size=encoder.size, resize=encoder.resize)
+        waiting: list[Outcome] = []
+        num_pixels = 0
+        with closing(outcomes):
+            for outcome in outcomes:
+                waiting.append(outcome)
+                num_pixels += isinstance(outcome, Opened) and outcome.pixels is not None
+                if num_pixels == config.BATCH or len(waiting) == MAX_WAITING:
+                    self._store(waiting, known, encoder)
+                    waiting, num_pixels = [], 0
+        self._store(waiting, known, encoder)
+
+    def _store(self, outcomes: list[Outcome], known: dict[bytes, int], encoder: Encodes) -> None:
+        """Encode one batch and store all of it, or nothing."""
+        vectors = _encoded(encoder, outcomes, known)
+        stored: dict[bytes, int] = {}
+        with self.store.transaction():
+            for outcome in outcomes:
+                if isinstance(outcome, Failed):
+                    self._skip(outcome)
+                elif isinstance(outcome, Opened):
+                    self._put(outcome, known, stored, vectors)
+            self.store.next_revision()
+        known.update(stored)
+        self.done += len(outcomes)
+        self.progress.worked(self.done, len(self.plan.work))
+
+    def _put(
+        self,
+        opened: Opened,
+        known: dict[bytes, int],
+        stored: dict[bytes, int],
+        vectors: dict[bytes, dict[str, Vector]],
+    ) -> None:
+        found, digest = opened.found, opened.digest
+        content_id = known.get(digest) or stored.get(digest)
+        if content_id is None:
+            if digest not in vectors:
+                reason = "the model finds nothing in it (a vector of zeros); leave it out or try another model"
+                self._skip(Failed(found, reason, lasting=True))
+                return
+            content_id = stored[digest] = self.store.add_content(digest, vectors[digest])
+        self.counts[self._kind(found.path, content_id)] += 1
+        self.store.put_photo(Photo(found.path, content_id, found.size, found.mtime_ns))
+
+    def _kind(self, path: str, content_id: int) -> str:
+        """Which count a photo goes to; the old path of a renamed one is removed here."""
+        if path in self.plan.before:
+            return "unchanged" if self.plan.before[path] == content_id else "updated"
+        if gone := self.plan.vanished.get(content_id):
+            self.store.remove_photos([gone.pop(0)])
+            return "moved"
+        return "added"
+
+    def _skip(self, failed: Failed) -> None:
+        """A file that could not be reached keeps what the library knows of it; one that is no photo loses it."""
+        found = failed.found
+        self.plan.skipped.append(Skipped(found.path, failed.reason))
+        if failed.lasting:
+            self.store.put_skipped(Refused(found.path, found.size, found.mtime_ns, failed.reason))
+
+    def finish(self) -> int:
+        """Forget what has vanished. How many photos that were."""
+        vanished = [path for paths in self.plan.vanished.values() for path in paths]
+        if not vanished and not self.plan.unskipped and not self.plan.work:
+            return 0
+        with self.store.transaction():
+            self.store.remove_photos(vanished)
+            self.store.remove_skipped(self.plan.unskipped)
+            self.store.remove_orphans()
+            self.store.next_revision()
+        return len(vanished)
+
+
+def _encoded(encoder: Encodes, outcomes: Sequence[Outcome], known: dict[bytes, int]) -> dict[bytes, dict[str, Vector]]:
+    """Hash -> vectors of the new contents of a batch, each once."""
+    pixels = {
+        outcome.digest: outcome.pixels
+        for outcome in outcomes
+        if isinstance(outcome, Opened) and outcome.pixels is not None and outcome.digest not in known
+    }
+    if not pixels:
+        return {}
+    try:
+        return _rows(encoder, pixels)
+    except ValueError:  # one photo without a direction: find out which, and keep the others
+        good: dict[bytes, dict[str, Vector]] = {}
+        for digest, picture in pixels.items():
+            try:
+                good |= _rows(encoder, {digest: picture})
+            except ValueError:
+                continue
+        return good
+
+
+def _rows(encoder: Encodes, pixels: dict[bytes, Pixels]) -> dict[bytes, dict[str, Vector]]:
+    spaces = encoder.encode(np.stack(list(pixels.values())))
+    return {digest: {space: rows[i] for space, rows in spaces.items()} for i, digest in enumerate(pixels)}

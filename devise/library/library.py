@@ -1,0 +1,255 @@
+"""The library: photos someone indexed, found again by words, by vectors and by photos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from devise import config
+from devise.errors import LibraryError, listed, writing
+from devise.library import graphs, models
+from devise.library.models import Model, check_model
+from devise.library.report import Encodes, IndexReport, Progress
+from devise.library.search import Searcher, check_k
+from devise.library.store import Store, digest_of
+from devise.vectors import Match, ModelInfo, Vector, WordMatch
+from devise.words import Tagger, WordVectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryInfo:
+    """What `devise info` tells about a library. `num_contents`: photos that differ, copies counted once."""
+
+    path: str
+    exists: bool
+    num_photos: int = 0
+    num_contents: int = 0
+    num_skipped: int = 0
+    num_bytes: int = 0
+    model: ModelInfo | None = None
+    roots: tuple[str, ...] = ()
+
+
+class Library:
+    """Think of it as a folder that remembers what your photos show.
+
+    >>> with Library("my-library") as library:
+    ...     report = library.index(["photos"])
+    ...     best = library.search("sofa cat", k=3)
+    >>> best[0]
+    Match(path='/home/me/photos/tom.jpg', score=0.41)
+
+    path: the library's folder; None is DEVISE_LIBRARY or the one in the user's data folder. It is opened at first use.
+    model: checkpoint (name, path, or an open Encoder) for photos that are new; None is the one that the library was
+    built with. Searching reads, only `index` writes; one program may index while others search.
+    """
+
+    def __init__(self, path: str | Path | None = None, *, model: Model | None = None) -> None:
+        self.path = Path(os.path.abspath(path if path is not None else config.default_library()))
+        self._model = model
+        self._store: Store | None = None
+        self._searcher: Searcher | None = None
+        self._open_encoder: Encodes | None = None
+        self._words: WordVectors | None = None
+        self._taggers: dict[bool, Tagger] = {}
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+        self._store = self._searcher = None
+
+    def index(
+        self,
+        folders: Sequence[str | Path] = (),
+        *,
+        model: Model | None = None,
+        progress: Progress | None = None,
+        allow_empty: bool = False,
+    ) -> IndexReport:
+        """Make the library agree with the folders: only new and changed photos are read, vanished ones are removed.
+
+        folders: added to those indexed before; none given means all of those. allow_empty: also believe that a folder
+        which has become empty, or is missing, has lost all its photos. Photos that cannot be read are in the report.
+        Raises FolderError, LibraryError, CheckpointError or WriteError; what was stored until then stays good.
+        """
+        from devise.library.indexing import index  # imports Pillow, which a search never needs
+
+        progress = progress or Progress()
+        if model is not None:
+            self._model, self._open_encoder = model, None
+        folders = [folders] if isinstance(folders, str | Path) else list(folders)
+        if not folders and not Store.exists(self.path):
+            raise LibraryError(f"there is no library at {self.path} yet; run: devise index FOLDER")
+        with self._writer(bool(folders)) as store:
+            folders = folders or store.roots()
+            if not folders:
+                raise LibraryError(f"the library {self.path} has no folders yet; run: devise index FOLDER")
+            if model is not None:
+                check_model(store, self._encoder(store).info)
+            report = index(store, folders, lambda: self._encoder(store), allow_empty=allow_empty, progress=progress)
+            graphs.update(store, progress)
+        self._taggers.clear()
+        return report
+
+    def search(self, query: str, k: int = config.TOP) -> list[Match]:
+        """The k photos that show `query` best: the mean of its words' vectors. Raises WordError, LibraryError."""
+        check_k(k)
+        self._filled()
+        return self.nearest(self.words().query(query), k)
+
+    def nearest(self, vector: Vector, k: int = config.TOP, *, space: str = "words") -> list[Match]:
+        """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
+        self._filled()
+        return self._search().nearest(vector, k, space=space)
+
+    def similar(self, photo: str | Path, k: int = config.TOP, *, space: str = "features") -> list[Match]:
+        """The k photos most like `photo` (in the library or not), never itself or its copies."""
+        check_k(k)
+        self._filled()
+        content_id, vector = self._vector(photo, space)
+        return self._search().nearest(vector, k, space=space, without=content_id)
+
+    def tag(self, photo: str | Path, k: int = config.TAGS, any_word: bool = False) -> list[WordMatch]:
+        """The k words that name best what `photo` shows, of those the model has learnt or of any."""
+        check_k(k)
+        vector = self._vector(photo, "words")[1]
+        return self._tagger(any_word).tags(vector, k)
+
+    def words(self) -> WordVectors:
+        """The word vectors that the library's model was trained on. Raises LibraryError when they are not at hand."""
+        if self._words is None:
+            self._words = models.open_words(self._stored_info() or self._encoder(None).info, self.path)
+        return self._words
+
+    def paths(self) -> list[str]:
+        """All photos, sorted."""
+        return self._reader().paths() if Store.exists(self.path) else []
+
+    def __len__(self) -> int:
+        return self._reader().num_photos() if Store.exists(self.path) else 0
+
+    def info(self) -> LibraryInfo:
+        if not Store.exists(self.path):
+            return LibraryInfo(path=str(self.path), exists=False)
+        store = self._reader()
+        return LibraryInfo(
+            path=str(self.path),
+            exists=True,
+            num_photos=store.num_photos(),
+            num_contents=store.num_contents(),
+            num_skipped=sum(1 for _ in store.skipped()),
+            num_bytes=sum(file.stat().st_size for file in self.path.iterdir() if file.is_file()),
+            model=store.model(),
+            roots=tuple(store.roots()),
+        )
+
+    @contextmanager
+    def _writer(self, create: bool) -> Iterator[Store]:
+        """One at a time; readers in this object start anew afterwards."""
+        with writing(self.path):
+            if create:
+                self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / "lock", timeout=0)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise LibraryError(
+                    f"another devise is indexing into {self.path}; wait until it has finished"
+                ) from error
+        try:
+            self.close()
+            store = Store(self.path, write=True)
+            try:
+                yield store
+            finally:
+                store.close()
+        finally:
+            lock.release()
+
+    def _reader(self) -> Store:
+        if self._store is None:
+            if not Store.exists(self.path):
+                raise LibraryError(f"there is no library at {self.path}; run: devise index FOLDER")
+            self._store = Store(self.path)
+        return self._store
+
+    def _filled(self) -> None:
+        if not self._reader().num_contents():
+            raise LibraryError(f"the library {self.path} holds no photos; run: devise index FOLDER")
+
+    def _search(self) -> Searcher:
+        if self._searcher is None:
+            self._searcher = Searcher(self._reader())
+        return self._searcher
+
+    def _stored_info(self) -> ModelInfo | None:
+        return self._reader().model() if Store.exists(self.path) else None
+
+    def _tagger(self, any_word: bool) -> Tagger:
+        if any_word not in self._taggers:
+            labels = self._reader().labels() if self._stored_info() else self._encoder(None).labels
+            self._taggers[any_word] = Tagger(self.words(), None if any_word or not labels else labels)
+        return self._taggers[any_word]
+
+    def _encoder(self, store: Store | None) -> Encodes:
+        """Opened once. A wish goes first, then the model the library was built with, then the one in use."""
+        if self._open_encoder is None:
+            made_by = store.model() if store and store.num_contents() else None
+            self._open_encoder = models.open_encoder(self._model, made_by)
+        return self._open_encoder
+
+    def _vector(self, photo: str | Path, space: str) -> tuple[int | None, Vector]:
+        """A photo's content and vector: from the library by its path or its bytes, else from the encoder."""
+        path = os.path.abspath(photo)
+        store = self._reader() if Store.exists(self.path) else None
+        content_id = _as_indexed(store, path) if store else None
+        if content_id is None:
+            from devise.photos import read
+
+            data = read(path)
+            content_id = store.content_of_hash(digest_of(data)) if store else None
+            if content_id is None:
+                return None, self._encoded(store, data, path, space)
+        vector = store.vector(space, content_id) if store else None
+        if vector is None:
+            raise LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
+        return content_id, vector
+
+    def _encoded(self, store: Store | None, data: bytes, path: str, space: str) -> Vector:
+        from devise.photos import load
+
+        encoder = self._encoder(store)
+        if store:
+            check_model(store, encoder.info)
+        pixels = load(data, size=encoder.size, resize=encoder.resize, path=path)
+        vectors = encoder.encode(pixels[None])
+        if space not in vectors:
+            raise LibraryError(f'the model "{encoder.info.name}" has no space "{space}"; it has: {listed(vectors)}')
+        vector: Vector = vectors[space][0]
+        return vector
+
+
+def _as_indexed(store: Store, path: str) -> int | None:
+    """The content of an indexed photo, if its file has not changed since (or is gone)."""
+    known = store.photo(path)
+    if known is None:
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return known.content_id
+    return known.content_id if (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns) else None

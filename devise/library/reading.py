@@ -1,0 +1,81 @@
+"""Read photos ahead in threads: bytes, their hash and, where the hash is new, pixels. Bounded, in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Container, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devise import config
+from devise.errors import PhotoError
+from devise.library.store import digest_of
+from devise.photos import Found, load, read
+
+MAX_THREADS = 8  # more only wait for the disk and for Python's lock
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file's hash; its pixels (size, size, 3) unless the hash was known already."""
+
+    found: Found
+    digest: bytes
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """`lasting`: the bytes are no photo, so looking again is useless until the file changes."""
+
+    found: Found
+    reason: str
+    lasting: bool
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The file was deleted or renamed after the walk."""
+
+    found: Found
+
+
+Outcome = Opened | Failed | Gone
+
+
+def read_ahead(
+    work: Sequence[Found], known: Container[bytes], *, size: int, resize: str
+) -> Generator[Outcome, None, None]:
+    """The outcome for each photo, in order. At most LOOK_AHEAD wait; closing the generator stops the threads."""
+    pool = ThreadPoolExecutor(min(MAX_THREADS, (os.cpu_count() or 1) + 1), thread_name_prefix="devise-read")
+    waiting: deque[Future[Outcome]] = deque()
+    try:
+        for found in work:
+            waiting.append(pool.submit(_outcome, found, known, size, resize))
+            if len(waiting) >= config.LOOK_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _outcome(found: Found, known: Container[bytes], size: int, resize: str) -> Outcome:
+    try:
+        data = read(found.path)
+    except PhotoError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return Gone(found)
+        return Failed(found, error.reason, lasting=False)
+    digest = digest_of(data)
+    if digest in known:
+        return Opened(found, digest, None)
+    try:
+        return Opened(found, digest, load(data, size=size, resize=resize, path=found.path))
+    except PhotoError as error:
+        return Failed(found, error.reason, lasting=True)

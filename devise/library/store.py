@@ -1,0 +1,275 @@
+"""What a library knows: photos, contents, vectors. The only truth; graphs are derived from it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devise.errors import LibraryError
+from devise.library.database import FILE, Database
+from devise.library.schema import SPACES
+from devise.vectors import ModelInfo, Vector, unit
+
+Ids = NDArray[np.int64]
+DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
+CHUNK = 4_096  # rows read at once while scanning: 5 MB of words vectors
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A file and the content it had when it was last read."""
+
+    path: str
+    content_id: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that could not be read as a photo, why, and how it looked then."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """One derived graph: which file, how to tell that it is whole, and up to which content it reaches."""
+
+    space: str
+    file: str
+    crc32: int
+    size: int
+    count: int
+    max_id: int
+
+
+class Store:
+    """The rows of one library. Readers share it with one writer; `transaction` makes several calls one."""
+
+    def __init__(self, folder: Path, *, write: bool = False) -> None:
+        self.folder = folder
+        self._db = Database(folder, write=write)
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        return (folder / FILE).is_file()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def transaction(self, *, write: bool = True) -> AbstractContextManager[None]:
+        return self._db.transaction(write=write)
+
+    # What the library is
+
+    def model(self) -> ModelInfo | None:
+        """What made the vectors; None as long as there are none."""
+        text = self._meta("model")
+        return ModelInfo.from_json(json.loads(text)) if text else None
+
+    def labels(self) -> tuple[str, ...]:
+        """The words that the model has learnt, kept so that tagging needs no model."""
+        return tuple(json.loads(self._meta("labels") or "[]"))
+
+    def set_model(self, model: ModelInfo, labels: Sequence[str]) -> None:
+        self._set_meta("model", json.dumps(model.to_json()))
+        self._set_meta("labels", json.dumps(list(labels)))
+
+    def revision(self) -> int:
+        return int(self._meta("revision") or 0)
+
+    def next_revision(self) -> int:
+        self._set_meta("revision", str(self.revision() + 1))
+        return self.revision()
+
+    def roots(self) -> list[str]:
+        return [_text(path) for (path,) in self._db.rows("SELECT path FROM roots ORDER BY path")]
+
+    def add_roots(self, paths: Iterable[str]) -> None:
+        self._db.execute_many("INSERT OR IGNORE INTO roots VALUES (?)", [(_stored(path),) for path in paths])
+
+    def remove_roots(self, paths: Iterable[str]) -> None:
+        self._db.execute_many("DELETE FROM roots WHERE path = ?", [(_stored(path),) for path in paths])
+
+    # Photos
+
+    def photos(self) -> Iterator[Photo]:
+        for batch in self._db.batches("SELECT path, content_id, size, mtime_ns FROM photos", size=CHUNK):
+            for path, content_id, size, mtime_ns in batch:
+                yield Photo(_text(path), content_id, size, mtime_ns)
+
+    def paths(self) -> list[str]:
+        return sorted(_text(path) for (path,) in self._db.rows("SELECT path FROM photos"))
+
+    def num_photos(self) -> int:
+        return int(self._db.value("SELECT count(*) FROM photos"))
+
+    def num_contents(self) -> int:
+        return int(self._db.value("SELECT count(*) FROM contents"))
+
+    def put_photo(self, photo: Photo) -> None:
+        """A photo that can be read is no longer skipped."""
+        row = (_stored(photo.path), photo.content_id, photo.size, photo.mtime_ns)
+        self._db.execute("INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?)", row)
+        self._db.execute("DELETE FROM skipped WHERE path = ?", row[:1])
+
+    def remove_photos(self, paths: Iterable[str]) -> None:
+        self._db.execute_many("DELETE FROM photos WHERE path = ?", [(_stored(path),) for path in paths])
+
+    def paths_of(self, content_ids: Iterable[int]) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for ids in _chunks(content_ids):
+            marks = ",".join("?" * len(ids))
+            for content_id, path in self._db.rows(
+                f"SELECT content_id, path FROM photos WHERE content_id IN ({marks})", ids
+            ):
+                found.setdefault(content_id, []).append(_text(path))
+        return found
+
+    def photo(self, path: str) -> Photo | None:
+        sql = "SELECT content_id, size, mtime_ns FROM photos WHERE path = ?"
+        rows = self._db.rows(sql, (_stored(path),))
+        return Photo(path, *rows[0]) if rows else None
+
+    # Skipped photos
+
+    def skipped(self) -> Iterator[Refused]:
+        sql = "SELECT path, size, mtime_ns, reason FROM skipped ORDER BY path"
+        for path, size, mtime_ns, reason in self._db.rows(sql):
+            yield Refused(_text(path), size, mtime_ns, reason)
+
+    def put_skipped(self, refused: Refused) -> None:
+        """A photo that can no longer be read is no photo of the library."""
+        path = _stored(refused.path)
+        row = (path, refused.size, refused.mtime_ns, refused.reason)
+        self._db.execute("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)", row)
+        self._db.execute("DELETE FROM photos WHERE path = ?", (path,))
+
+    def remove_skipped(self, paths: Iterable[str]) -> None:
+        self._db.execute_many("DELETE FROM skipped WHERE path = ?", [(_stored(path),) for path in paths])
+
+    # Contents and vectors
+
+    def hash_to_id(self) -> dict[bytes, int]:
+        return dict(self._db.rows("SELECT hash, id FROM contents"))
+
+    def content_of_hash(self, digest: bytes) -> int | None:
+        found: int | None = self._db.value("SELECT id FROM contents WHERE hash = ?", (digest,))
+        return found
+
+    def add_content(self, digest: bytes, vectors: Mapping[str, Vector]) -> int:
+        """Store a content with its vector in each space; its new id is larger than any before."""
+        content_id = self._db.execute("INSERT INTO contents (hash) VALUES (?)", (digest,))
+        for space, vector in vectors.items():
+            if space in SPACES:
+                row = (content_id, np.asarray(vector, dtype=SPACES[space]).tobytes())
+                self._db.execute(f"INSERT INTO {space} VALUES (?, ?)", row)
+        return content_id
+
+    def remove_orphans(self) -> int:
+        """Delete contents that no photo has any more, with their vectors. How many."""
+        before = self.num_contents()
+        self._db.execute("DELETE FROM contents WHERE id NOT IN (SELECT content_id FROM photos)")
+        return before - self.num_contents()
+
+    def ids(self) -> Ids:
+        """Of all contents, ascending; each has a vector in every space of the model."""
+        return np.array([i for (i,) in self._db.rows("SELECT id FROM contents ORDER BY id")], dtype=np.int64)
+
+    def vector(self, space: str, content_id: int) -> Vector | None:
+        ids, rows = self.vectors(space, [content_id])
+        return rows[0] if len(ids) else None
+
+    def vectors(self, space: str, ids: Iterable[int]) -> tuple[Ids, Vector]:
+        """Those of the ids that are still there, ascending, and their rows: (n,), (n, dim)."""
+        found: list[Any] = []
+        for some in _chunks(ids):
+            marks = ",".join("?" * len(some))
+            sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id IN ({marks})"
+            found += self._db.rows(sql, some)
+        return self._matrix(space, sorted(found))
+
+    def scan(self, space: str, after: int = 0) -> Iterator[tuple[Ids, Vector]]:
+        """All vectors of contents younger than `after`, in chunks: (n,), (n, dim)."""
+        sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id > ? ORDER BY content_id"
+        for batch in self._db.batches(sql, (after,), size=CHUNK):
+            yield self._matrix(space, batch)
+
+    def _matrix(self, space: str, rows: list[Any]) -> tuple[Ids, Vector]:
+        if not rows:
+            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+        stored = np.dtype(SPACES[space])
+        try:
+            flat = np.frombuffer(b"".join(row[1] for row in rows), dtype=stored)
+            matrix = flat.reshape(len(rows), len(rows[0][1]) // stored.itemsize).astype(np.float32)
+            matrix = matrix if stored.itemsize == 4 else unit(matrix)  # rounding to halves changes lengths
+        except (ValueError, TypeError) as error:
+            raise LibraryError(
+                f"the library {self.folder} is damaged (a vector of {space}); "
+                "delete its folder and run: devise index FOLDER"
+            ) from error
+        return np.array([row[0] for row in rows], dtype=np.int64), matrix
+
+    # Graphs
+
+    def graph(self, space: str) -> GraphFile | None:
+        rows = self._db.rows("SELECT * FROM graphs WHERE space = ?", (space,))
+        return GraphFile(*rows[0]) if rows else None
+
+    def put_graph(self, graph: GraphFile) -> None:
+        row = (graph.space, graph.file, graph.crc32, graph.size, graph.count, graph.max_id)
+        self._db.execute("INSERT OR REPLACE INTO graphs VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def remove_graph(self, space: str) -> None:
+        self._db.execute("DELETE FROM graphs WHERE space = ?", (space,))
+
+    def _meta(self, key: str) -> str | None:
+        found: str | None = self._db.value("SELECT value FROM meta WHERE key = ?", (key,))
+        return found
+
+    def _set_meta(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def digest_of(data: bytes) -> bytes:
+    """What tells contents apart."""
+    return blake2b(data, digest_size=DIGEST_BYTES).digest()
+
+
+def _known(space: str) -> str:
+    if space not in SPACES:
+        raise LibraryError(f'no space "{space}"; the spaces are: {", ".join(SPACES)}')
+    return space
+
+
+def _stored(path: str) -> str | bytes:
+    """Names that are no UTF-8 (Python keeps their bytes as lone surrogates) are stored as bytes."""
+    try:
+        path.encode()
+        return path
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+
+
+def _text(stored: str | bytes) -> str:
+    return stored if isinstance(stored, str) else os.fsdecode(stored)
+
+
+def _chunks(ids: Iterable[int], size: int = 30_000) -> Iterator[list[int]]:
+    """SQLite takes at most 32,766 values in one statement."""
+    numbers = [int(i) for i in ids]
+    for start in range(0, len(numbers), size):
+        yield numbers[start : start + size]

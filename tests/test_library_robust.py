@@ -1,0 +1,221 @@
+"""Nothing that happens to a run or to a folder loses what a library knows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeEncoder
+
+from devise.errors import LibraryError, WriteError
+from devise.library import Library
+from devise.vectors import unit
+
+TESTS = Path(__file__).parent
+QUERY = unit(np.ones(4))
+
+SLOW = """
+import sys, time
+from fakes import FakeEncoder
+from devise import config
+from devise.library import Library
+config.BATCH = 4
+class Slow(FakeEncoder):
+    def encode(self, pixels):
+        time.sleep(0.15)
+        return super().encode(pixels)
+Library(sys.argv[1]).index([sys.argv[2]], model=Slow())
+"""
+
+
+def start(code, *arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": f"{TESTS.parent}:{TESTS}:{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.fixture
+def photos(draw):
+    for i in range(40):
+        folder = draw(f"photos/{i:02}.png", (i * 6, 250 - i * 6, 90)).parent
+    return folder
+
+
+def wait_for_photos(library, at_least):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            if len(library) >= at_least:
+                return
+        except LibraryError:  # the tables are being made
+            pass
+        library.close()
+        time.sleep(0.02)
+    pytest.fail("the run stores nothing")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_leaves_a_good_library_and_the_next_goes_on(tmp_path, photos, how):
+    run = start(SLOW, tmp_path / "library", photos)
+    library = Library(tmp_path / "library", model=FakeEncoder())
+    wait_for_photos(library, 8)
+    library.nearest(QUERY, 3)  # searching while another indexes
+    run.send_signal(how)
+    run.communicate(timeout=10)
+    stored = len(library)
+    assert 8 <= stored < 40
+    assert len(library.nearest(QUERY, 100)) == stored
+    report = library.index()
+    assert (report.added, report.unchanged) == (40 - stored, stored)
+    assert library._reader()._db.value("PRAGMA integrity_check") == "ok"
+    library.close()
+
+
+def test_two_at_once_one_is_told(tmp_path, photos):
+    run = start(SLOW, tmp_path / "library", photos)
+    library = Library(tmp_path / "library", model=FakeEncoder())
+    wait_for_photos(library, 4)
+    with pytest.raises(LibraryError, match=r"another devise is indexing.*wait"):
+        library.index([photos])
+    assert run.wait(20) == 0
+    run.communicate()
+    assert library.index([photos]).unchanged == 40
+    library.close()
+
+
+def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path, photos):
+    """A limit on the size of files acts like a full disk on the write that crosses it."""
+    code = """
+    import resource, sys
+    from fakes import FakeEncoder
+    from devise import config
+    from devise.errors import WriteError
+    from devise.library import Library
+    import numpy as np
+    config.BATCH = 4
+    class Wide(FakeEncoder):
+        def encode(self, pixels):
+            return {space: np.repeat(rows, 500, 1) / 500**0.5 for space, rows in super().encode(pixels).items()}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
+    try:
+        Library(sys.argv[1]).index([sys.argv[2]], model=Wide())
+    except WriteError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    """
+    run = start(code, tmp_path / "library", photos)
+    message = run.communicate(timeout=20)[1]
+    assert run.returncode == 1, message
+    assert "cannot be written" in message
+    assert "free space" in message
+    assert message.count("\n") == 1
+    library = Library(tmp_path / "library")
+    stored = len(library)
+    assert 0 < stored < 40
+    assert library._reader()._db.value("PRAGMA integrity_check") == "ok"
+    library.close()
+
+
+def test_a_full_disk_while_the_graph_is_saved(tmp_path, photos, monkeypatch):
+    monkeypatch.setattr("devise.config.EXACT_BELOW", 10)
+
+    def save(*_):
+        raise WriteError("cannot write words-3.graph: no space left on device; free space or choose another place")
+
+    with monkeypatch.context() as full:
+        full.setattr("devise.graph.Graph.save", save)
+        with Library(tmp_path / "library") as library, pytest.raises(WriteError, match="free space"):
+            library.index([photos], model=FakeEncoder())
+    with Library(tmp_path / "library") as library:
+        assert len(library.nearest(QUERY, 3)) == 3
+        assert library.index().unchanged == 40
+        assert len(list(library.path.glob("*.graph"))) == 2
+
+
+@pytest.fixture
+def everyones():
+    """A folder that other users can reach, too: pytest's own are private."""
+    folder = Path(tempfile.mkdtemp(prefix="devise-test-"))
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def as_anyone():
+    """Root may write anywhere: give that up for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setegid(65534)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def test_a_read_only_library_is_searched_but_not_written(everyones, photos):
+    shutil.copytree(photos, everyones / "photos")
+    with Library(everyones / "library") as library:
+        library.index([everyones / "photos"], model=FakeEncoder())
+    library.path.chmod(0o555)
+    for file in library.path.iterdir():
+        file.chmod(0o444)
+    with as_anyone(), Library(library.path) as reader:
+        assert len(reader.nearest(QUERY, 3)) == 3
+        assert len(reader.similar(reader.paths()[0], 3)) == 3
+        for path in (library.path, library.path / "below"):
+            with pytest.raises(WriteError, match=r"ermission denied; free space or choose another place"):
+                Library(path).index([everyones / "photos"], model=FakeEncoder())
+    assert library.index().unchanged == 40 if os.geteuid() == 0 else True
+
+
+def test_a_library_where_a_file_stands(tmp_path, photos):
+    (tmp_path / "library").write_text("x")
+    with pytest.raises(WriteError, match="choose another place"):
+        Library(tmp_path / "library").index([photos], model=FakeEncoder())
+    with pytest.raises(LibraryError, match="no library at"):
+        Library(tmp_path / "library").nearest(QUERY)
+
+
+def test_damaged_and_foreign_libraries(tmp_path, photos):
+    (tmp_path / "library.db").write_bytes(b"no database" * 500)
+    library = Library(tmp_path)
+    for ask in (lambda: library.index([photos], model=FakeEncoder()), lambda: library.nearest(QUERY), library.info):
+        with pytest.raises(LibraryError, match="--library PATH"):
+            ask()
+
+
+def test_memory_of_the_look_ahead_is_bounded(tmp_path, photos, monkeypatch):
+    from devise import config
+    from devise.library.reading import read_ahead
+    from devise.photos import find
+
+    opened = []
+    monkeypatch.setattr(config, "LOOK_AHEAD", 5)
+    monkeypatch.setattr("devise.library.reading.load", lambda *_, path, **__: opened.append(path))
+    outcomes = read_ahead(list(find([photos])), {}, size=8, resize="squash")
+    next(outcomes)
+    time.sleep(0.2)
+    assert len(opened) <= 6
+    outcomes.close()
+
+
+def test_the_default_library_is_that_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEVISE_LIBRARY", str(tmp_path / "mine"))
+    assert Library().path == tmp_path / "mine"
+    monkeypatch.delenv("DEVISE_LIBRARY")
+    assert Library().path.is_relative_to(os.environ["XDG_DATA_HOME"])

@@ -1,0 +1,256 @@
+"""Search is a sort of all photos by cosine, whatever graph stands in between."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from fakes import FakeEncoder, brute_force
+from PIL import Image
+
+from devise import config
+from devise.errors import LibraryError, PhotoError
+from devise.library import Library, Progress
+from devise.vectors import unit
+
+NUM = 120
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """120 photos of random colours, and some pairs of equal ones with other bytes (other compression)."""
+    folder = tmp_path_factory.mktemp("many")
+    random = np.random.default_rng(3)
+    for i in range(NUM - 10):
+        Image.fromarray(random.integers(0, 255, (4, 4, 3), dtype=np.uint8)).save(folder / f"{i:03}.png")
+    for i in range(10):
+        image = Image.open(folder / f"{i:03}.png")
+        image.save(folder / f"twin{i:03}.png", compress_level=0)
+    return folder
+
+
+@pytest.fixture(params=[False, True], ids=["scan", "graph"])
+def library(request, many, tmp_path, monkeypatch):
+    """The same library, answered by a scan and by a graph."""
+    if request.param:
+        monkeypatch.setattr(config, "EXACT_BELOW", 50)
+        monkeypatch.setattr(config, "MIN_CANDIDATES", 40)
+        monkeypatch.setattr(config, "CANDIDATES", 4)
+    with Library(tmp_path / "library") as opened:
+        opened.index([many], model=FakeEncoder())
+        assert bool(list(opened.path.glob("*.graph"))) == request.param
+        yield opened
+
+
+def stored(library, space):
+    store = library._reader()
+    ids = store.ids()
+    paths = store.paths_of(ids)
+    return store.vectors(space, ids)[1], [paths[i][0] for i in ids.tolist()]
+
+
+@pytest.mark.parametrize("space", ["words", "features"])
+def test_order_is_that_of_brute_force(library, space):
+    rows, paths = stored(library, space)
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        query = unit(np.abs(random.normal(size=rows.shape[1])))
+        found = library.nearest(query, 7, space=space)
+        assert [match.path for match in found] == brute_force(rows, paths, query, 7)
+        np.testing.assert_allclose(found[0].score, (rows @ query).max(), atol=1e-6)
+
+
+def test_equal_photos_stand_by_path(library):
+    rows, paths = stored(library, "words")
+    at = paths.index(next(path for path in paths if path.endswith("/000.png")))
+    first, second = library.nearest(rows[at], 2)
+    assert first.score == second.score
+    assert first.path < second.path
+
+
+def test_k_beyond_the_library_gives_all(library):
+    rows, paths = stored(library, "words")
+    found = library.nearest(rows[0], 10_000)
+    assert sorted(match.path for match in found) == sorted(paths)
+    assert [match.score for match in found] == sorted((match.score for match in found), reverse=True)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_below_one(library, many, k):
+    for ask in (
+        lambda: library.nearest(unit(np.ones(4)), k),
+        lambda: library.similar(many / "000.png", k),
+        lambda: library.search("red", k),
+    ):
+        with pytest.raises(LibraryError, match=f"k must be at least 1, not {k}"):
+            ask()
+
+
+def test_photos_younger_than_the_graph_are_found(library, many, tmp_path, monkeypatch):
+    monkeypatch.setattr("devise.library.graphs.update", lambda *_: None)
+    folder = tmp_path / "late"
+    folder.mkdir()
+    Image.new("RGB", (8, 8), (0, 0, 255)).save(folder / "blue.png")
+    library.index([folder])
+    assert library.nearest(unit([0, 0, 1, 0.1]), 1)[0].path == str(folder / "blue.png")
+
+
+def test_deleted_photos_drop_out_before_the_graph_knows(library, many, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(many, copy)
+    rows, _ = stored(library, "words")
+    best = library.nearest(rows[5], 3)
+    library.index([copy])
+    monkeypatch.setattr("devise.library.graphs.update", lambda *_: None)
+    with library._writer(False) as store, store.transaction():
+        store.remove_photos([best[0].path, best[0].path.replace(str(many), str(copy))])
+        store.remove_orphans()
+    after = [match.path for match in library.nearest(rows[5], 3)]
+    assert best[0].path not in after
+    assert len(after) == 3
+
+
+def test_a_vector_of_another_space_is_refused(library):
+    with pytest.raises(LibraryError, match="48"):
+        library.nearest(unit(np.ones(48)), 3)
+    with pytest.raises(LibraryError, match="no space"):
+        library.nearest(unit(np.ones(48)), 3, space="smells")
+
+
+def test_similar_leaves_out_the_photo_and_its_copies(library, many, tmp_path):
+    shutil.copy(many / "020.png", tmp_path / "outside.png")
+    inside = library.similar(many / "020.png", 5)
+    outside = library.similar(tmp_path / "outside.png", 5)
+    assert inside == outside
+    assert str(many / "020.png") not in [match.path for match in inside]
+    assert len(inside) == 5
+
+
+def test_similar_to_a_photo_from_outside(library, many, tmp_path):
+    Image.open(many / "033.png").resize((64, 64), Image.Resampling.NEAREST).save(tmp_path / "big.png")
+    assert library.similar(tmp_path / "big.png", 1)[0].path == str(many / "033.png")
+    with pytest.raises(PhotoError, match="no such file"):
+        library.similar(tmp_path / "missing.png")
+    (tmp_path / "text.png").write_text("x")
+    with pytest.raises(PhotoError, match="text"):
+        library.similar(tmp_path / "text.png")
+
+
+def test_similar_needs_no_model_for_photos_of_the_library(library, many, monkeypatch):
+    monkeypatch.setattr("devise.library.models.open_encoder", lambda *_: pytest.fail("opened"))
+    with Library(library.path) as again:
+        assert len(again.similar(many / "001.png", 3)) == 3
+
+
+def test_an_outside_photo_asks_for_the_model_that_built_the_library(library, tmp_path):
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "new.png")
+    other = Library(library.path, model=FakeEncoder("other", "0" * 64))
+    with other, pytest.raises(LibraryError, match=r'"fake".*"other"'):
+        other.similar(tmp_path / "new.png")
+
+
+class Notes(Progress):
+    def __init__(self):
+        self.notes, self.built = [], []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def building(self, space, done, total):
+        self.built.append((space, done, total))
+
+
+def graph_files(library):
+    return sorted(path.name for path in library.path.glob("*.graph"))
+
+
+@pytest.fixture
+def graphed(many, tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "EXACT_BELOW", 50)
+    monkeypatch.setattr(config, "MIN_CANDIDATES", 40)
+    monkeypatch.setattr(config, "CANDIDATES", 4)
+    folder = tmp_path / "photos"
+    shutil.copytree(many, folder)
+    with Library(tmp_path / "library") as opened:
+        opened.index([folder], model=FakeEncoder())
+        yield opened, folder
+
+
+def check_exact(library):
+    rows, paths = stored(library, "words")
+    for query in rows[::17]:
+        found = [match.path for match in library.nearest(query, 5)]
+        assert found == brute_force(rows, paths, query, 5)
+
+
+@pytest.mark.parametrize("damage", ["missing", "flipped", "short", "foreign"])
+def test_a_damaged_graph_is_scanned_around_and_built_again(graphed, damage):
+    library, folder = graphed
+    for name in graph_files(library):
+        path = library.path / name
+        data = bytearray(path.read_bytes())
+        if damage == "missing":
+            path.unlink()
+        elif damage == "flipped":
+            data[len(data) // 2] ^= 0xFF
+            path.write_bytes(data)
+        else:
+            path.write_bytes(data[: len(data) // 2] if damage == "short" else b"not a graph")
+    with Library(library.path) as reader:
+        check_exact(reader)
+    notes = Notes()
+    library.index([folder], progress=notes)
+    assert sorted(note.split()[3] for note in notes.notes) == ["features", "words"]
+    assert len(graph_files(library)) == 2
+    check_exact(library)
+
+
+def test_an_unchanged_run_leaves_graphs_alone(graphed):
+    library, folder = graphed
+    before, notes = graph_files(library), Notes()
+    library.index([folder], progress=notes)
+    assert (graph_files(library), notes.built, notes.notes) == (before, [], [])
+
+
+def test_graphs_follow_added_and_deleted_photos(graphed):
+    library, folder = graphed
+    for i in range(5):
+        (folder / f"{20 + i:03}.png").unlink()
+        Image.new("RGB", (8, 8), (i * 40, 255 - i * 40, 7)).save(folder / f"new{i}.png")
+    notes = Notes()
+    library.index([folder], progress=notes)
+    assert ("words", 5, 5) in notes.built
+    assert len(graph_files(library)) == 2
+    check_exact(library)
+
+
+def test_a_graph_with_many_deleted_is_built_anew(graphed):
+    library, folder = graphed
+    for i in range(30, 70):
+        (folder / f"{i:03}.png").unlink()
+    notes = Notes()
+    library.index([folder], progress=notes)
+    assert ("words", 80, 80) in notes.built
+    check_exact(library)
+    for i in range(70, 108):
+        (folder / f"{i:03}.png").unlink()
+    library.index([folder])
+    assert graph_files(library) == [], "a small library needs no graph"
+    check_exact(library)
+
+
+def test_a_library_that_is_not_there_or_empty(tmp_path, many):
+    library = Library(tmp_path / "nowhere")
+    for ask in (lambda: library.nearest(unit(np.ones(4))), lambda: library.similar(many / "000.png")):
+        with pytest.raises(LibraryError, match=r"no library at .*devise index FOLDER"):
+            ask()
+    assert (len(library), library.paths(), library.info().exists) == (0, [], False)
+    assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "one").mkdir()
+    shutil.copy(many / "000.png", tmp_path / "one")
+    library.index([tmp_path / "one"], model=FakeEncoder())
+    shutil.rmtree(tmp_path / "one")
+    library.index(allow_empty=True)
+    with pytest.raises(LibraryError, match="holds no photos; run: devise index FOLDER"):
+        library.nearest(unit(np.ones(4)))

@@ -1,0 +1,196 @@
+"""The store: what goes in comes out, all or nothing; what is not ours is refused with a remedy."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from devise.errors import LibraryError, WriteError
+from devise.library.database import FILE
+from devise.library.schema import FORMAT
+from devise.library.store import Photo, Refused, Store, digest_of
+from devise.vectors import ModelInfo, Space, unit
+
+MODEL = ModelInfo(name="m", fingerprint="f", spaces=(Space(name="words", dim=3), Space(name="features", dim=5)))
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path, write=True)
+    yield store
+    store.close()
+
+
+def fill(store, n=3):
+    random = np.random.default_rng(0)
+    words, features = unit(random.normal(size=(n, 3))), unit(random.normal(size=(n, 5)))
+    ids = []
+    with store.transaction():
+        store.set_model(MODEL, ["cat", "dog"])
+        for i in range(n):
+            ids.append(store.add_content(digest_of(b"%d" % i), {"words": words[i], "features": features[i]}))
+            store.put_photo(Photo(f"/p/{i}.jpg", ids[-1], i, i * 10))
+    return ids, words, features
+
+
+def test_vectors_come_back(store):
+    ids, words, features = fill(store)
+    found, rows = store.vectors("words", reversed(ids))
+    assert found.tolist() == ids
+    np.testing.assert_array_equal(rows, words)
+    np.testing.assert_allclose(store.vectors("features", ids)[1], features, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(store.vectors("features", ids)[1], axis=1), 1, atol=1e-6)
+    assert [len(some) for some, _ in store.scan("words", after=ids[0])] == [2]
+    assert store.vector("words", 99) is None
+    with pytest.raises(LibraryError, match="no space"):
+        store.vector("smells", 1)
+
+
+def test_facts_come_back(store):
+    fill(store)
+    assert store.model() == MODEL
+    assert store.labels() == ("cat", "dog")
+    assert store.photo("/p/1.jpg") == Photo("/p/1.jpg", 2, 1, 10)
+    assert store.photo("/p/9.jpg") is None
+    assert store.paths_of([2, 3]) == {2: ["/p/1.jpg"], 3: ["/p/2.jpg"]}
+    assert store.content_of_hash(digest_of(b"0")) == 1
+    with store.transaction():
+        store.put_skipped(Refused("/p/1.jpg", 1, 2, "why"))
+        store.add_roots(["/p", "/q"])
+    assert list(store.skipped()) == [Refused("/p/1.jpg", 1, 2, "why")]
+    assert store.num_photos() == 2
+    assert store.roots() == ["/p", "/q"]
+
+
+def test_ids_only_grow(store):
+    ids, words, _ = fill(store)
+    with store.transaction():
+        store.remove_photos(["/p/2.jpg"])
+        assert store.remove_orphans() == 1
+        again = store.add_content(digest_of(b"new"), {"words": words[0]})
+    assert again > max(ids)
+    assert store.vectors("words", ids)[0].tolist() == ids[:2]
+
+
+def test_a_transaction_is_all_or_nothing(store):
+    fill(store)
+    with suppress(RuntimeError), store.transaction():
+        store.remove_photos(["/p/0.jpg"])
+        raise RuntimeError
+    assert store.num_photos() == 3
+
+
+def test_more_ids_than_one_statement_takes(store):
+    fill(store)
+    assert store.vectors("words", range(70_000))[0].tolist() == [1, 2, 3]
+
+
+def test_paths_that_are_no_utf8(store):
+    fill(store)
+    odd = os.fsdecode(b"/p/caf\xe9.jpg")
+    with store.transaction():
+        store.put_photo(Photo(odd, 1, 0, 0))
+    assert store.photo(odd).path == odd
+    assert odd in store.paths()
+    assert os.fsencode(odd) == b"/p/caf\xe9.jpg"
+
+
+def test_a_reader_sees_a_snapshot_while_a_writer_writes(store, tmp_path):
+    fill(store)
+    reader = Store(tmp_path)
+    with reader.transaction(write=False):
+        assert reader.num_photos() == 3
+        with store.transaction():
+            store.remove_photos(["/p/0.jpg"])
+        assert reader.num_photos() == 3
+    assert reader.num_photos() == 2
+    with pytest.raises(WriteError, match="read-only"):
+        reader.add_roots(["/x"])
+    reader.close()
+
+
+def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(store):
+    fill(store)
+    pages = store._db.value("PRAGMA page_count")
+    store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+    vectors = {"words": np.ones(3, np.float32), "features": np.ones(50_000, np.float16)}
+
+    def overfill():
+        with store.transaction():
+            store.remove_photos(["/p/0.jpg"])
+            for i in range(50):
+                store.add_content(digest_of(b"full %d" % i), vectors)
+
+    with pytest.raises(WriteError, match="disk is full; free space"):
+        overfill()
+    assert store.num_photos() == 3
+    assert store._db.value("PRAGMA integrity_check") == "ok"
+
+
+def test_damaged_foreign_newer_and_older(tmp_path):
+    file = tmp_path / FILE
+    file.write_bytes(b"this is no database, whatever its name says" * 100)
+    for write in (False, True):
+        with pytest.raises(LibraryError, match="no devise library"):
+            Store(tmp_path, write=write)
+    file.unlink()
+    with sqlite3.connect(file) as foreign:
+        foreign.execute("CREATE TABLE photos (x)")
+    foreign.close()
+    for write in (False, True):
+        with pytest.raises(LibraryError, match=r"another program.*--library"):
+            Store(tmp_path, write=write)
+    file.unlink()
+    file.touch()
+    with pytest.raises(LibraryError, match="never filled; run: devise index"):
+        Store(tmp_path)
+    Store(tmp_path, write=True).close()
+    for number, message in ((FORMAT + 1, "newer devise"), (0, "older devise")):
+        with sqlite3.connect(file) as connection:
+            connection.execute("UPDATE meta SET value = ?", (str(number),))
+        connection.close()
+        with pytest.raises(LibraryError, match=message):
+            Store(tmp_path)
+
+
+def test_an_older_format_is_migrated_by_a_writer(tmp_path, monkeypatch):
+    Store(tmp_path, write=True).close()
+    monkeypatch.setattr("devise.library.database.FORMAT", FORMAT + 1)
+    monkeypatch.setattr("devise.library.database.MIGRATIONS", {FORMAT: "CREATE TABLE novelty (x); SELECT 1;"})
+    with pytest.raises(LibraryError, match="older devise; run: devise index"):
+        Store(tmp_path)
+    store = Store(tmp_path, write=True)
+    assert store._db.rows("SELECT * FROM novelty") == []
+    assert store._meta("format") == str(FORMAT + 1)
+    store.close()
+    Store(tmp_path).close()
+
+
+def test_damage_in_the_middle_is_told(tmp_path):
+    store = Store(tmp_path, write=True)
+    fill(store, 2000)
+    store.close()
+    file = tmp_path / FILE
+    data = bytearray(file.read_bytes())
+    for start in range(16_384, len(data), 4_096):
+        data[start : start + 600] = b"\xa5" * 600
+    file.write_bytes(data)
+
+    def read_all():
+        damaged = Store(tmp_path)
+        list(damaged.scan("words"))
+        list(damaged.photos())
+
+    with pytest.raises(LibraryError, match="damaged; delete its folder and run"):
+        read_all()
+
+
+def test_a_vector_of_the_wrong_length_is_told(store):
+    fill(store)
+    store._db.execute("UPDATE words SET vector = x'0102' WHERE content_id = 2")
+    with pytest.raises(LibraryError, match="damaged"):
+        store.vectors("words", [1, 2])
