@@ -221,7 +221,25 @@ def test_info(devise: Callable[..., Result], encoder: FakeEncoder, album: Path, 
     after = json.loads(devise("info", "--json").stdout)
     assert after["library"]["exists"] is True
     assert after["library"]["num_photos"] == 6
+    assert after["problems"] == []
     assert "library num_photos\t6" in devise("info").stdout
+    assert "model spaces words dim\t4" in devise("info").stdout
+
+
+def test_info_says_what_does_not_fit(
+    devise: Callable[..., Result], indexed: Path, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    encoder.info = FakeEncoder(name="other", fingerprint="e" * 64).info
+    (tmp_path / "tiny.txt").write_text("red 1 2 3 4\ngreen 4 3 2 1\n")
+    assert devise("vectors", "import", tmp_path / "tiny.txt", "--name", "second").exit_code == 0
+    folder = Path(os.environ["DEVISE_EMBEDDINGS"])
+    (second,) = folder.glob("second.*")
+    second.replace(folder / f"tiny{second.suffix}")
+    result = devise("info", "--json")
+    assert result.exit_code == 0
+    model, vectors = json.loads(result.stdout)["problems"]
+    assert "--model fake" in model
+    assert "devise vectors import" in vectors
 
 
 def test_html(devise: Callable[..., Result], indexed: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,29 @@ from devise.cli import show
 from devise.cli.options import Form, Json, LibraryPath
 from devise.errors import DeviseError
 
+SHORT = 16  # digits of a fingerprint that people compare
+
 
 def info(library: LibraryPath = None, json: Json = False) -> None:
-    """Show what is in use. Model, word vectors and library, with sizes and fingerprints.
+    """Show what is in use. Model, word vectors and library, with sizes, fingerprints, and what does not fit.
 
     devise info --json
     """
-    document = {
+    document: dict[str, Any] = {
         "version": devise.__version__,
         "library": _or_error(lambda: _library(library)),
         "vectors": _or_error(_vectors),
         "model": _or_error(_model),
     }
+    document["problems"] = list(_problems(library, document["library"], document["model"]))
     rows = [(f"{part} {key}".rstrip(), text) for part, value in document.items() for key, text in _flat(value)]
-    show.answer(show.Answer(columns=("what", "value"), rows=rows, document=document), Form.JSON if json else Form.AUTO)
+    found = show.Answer(
+        columns=("what", "value"),
+        rows=rows,
+        document=document,
+        table=[(what, text[:SHORT] if what.endswith("fingerprint") else text) for what, text in rows if text],
+    )
+    show.answer(found, Form.JSON if json else Form.AUTO)
 
 
 def _library(path: Path | None) -> Any:
@@ -45,6 +54,7 @@ def _vectors() -> Any:
         "words": len(vectors),
         "dim": vectors.dim,
         "fingerprint": vectors.fingerprint,
+        "num_bytes": vectors.path.stat().st_size,
         "source": vectors.source,
     }
 
@@ -70,11 +80,31 @@ def _or_error(part: Callable[[], Any]) -> Any:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
+def _problems(path: Path | None, library: dict[str, Any], model: dict[str, Any]) -> Iterator[str]:
+    """What does not fit together, each with its remedy."""
+    made_by = library.get("model")
+    if not made_by:
+        return
+    if "error" not in model and made_by["fingerprint"] != model["fingerprint"]:
+        yield (
+            f'the library was built with the model "{made_by["name"]}" ({made_by["fingerprint"][:8]}), '
+            f'the one in use is "{model["name"]}" ({model["fingerprint"][:8]}); '
+            f"index with --model {made_by['name']}, or into another library with --library PATH"
+        )
+    from devise.library import Library
+
+    with Library(path) as opened:
+        try:
+            opened.words()
+        except DeviseError as error:
+            yield str(error)
+
+
 def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested dicts and lists as (name, text) rows."""
+    """Nested dicts and lists as (name, text) rows; things in a list are called by their name."""
     if isinstance(value, dict):
         return [row for key, inner in value.items() for row in _flat(inner, f"{prefix}{key} ")]
     if isinstance(value, list | tuple) and any(isinstance(inner, dict) for inner in value):
-        return [row for inner in value for row in _flat(inner, prefix)]
+        return [row for inner in value for row in _flat({**inner, "name": None}, f"{prefix}{inner['name']} ")]
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return [(prefix.strip(), "" if value is None else text)]
