@@ -233,7 +233,7 @@ def test_info_says_what_does_not_fit(
     (tmp_path / "tiny.txt").write_text("red 1 2 3 4\ngreen 4 3 2 1\n")
     assert devise("vectors", "import", tmp_path / "tiny.txt", "--name", "second").exit_code == 0
     folder = Path(os.environ["DEVISE_EMBEDDINGS"])
-    (second,) = folder.glob("second.*")
+    second = folder / "second.safetensors"
     second.replace(folder / f"tiny{second.suffix}")
     result = devise("info", "--json")
     assert result.exit_code == 0

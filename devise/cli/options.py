@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from devise.errors import DeviseError
-
 LibraryPath = Annotated[
     Path | None,
     typer.Option(
@@ -51,10 +49,3 @@ def form(json: bool = False, csv: bool = False, paths: bool = False, null: bool 
     if null:
         return Form.NULL
     return Form.PATHS if paths else Form.AUTO
-
-
-def at_least_one(k: int) -> int:
-    """`k` itself. Raises DeviseError below 1."""
-    if k < 1:
-        raise DeviseError(f"-k is how many results to show, so {k} shows nothing; give 1 or more")
-    return k

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devise.cli import show
 from devise.cli.options import Csv, Json, form
+
+if TYPE_CHECKING:
+    from devise.words import VectorsInfo
 
 vectors = typer.Typer(help="Import, list and choose word vectors.", no_args_is_help=True)
 
@@ -33,7 +36,11 @@ def import_(
     from devise.words import import_vectors
 
     with stages() as shown:
-        imported = import_vectors(source, name, lambda done, total=None: shown.move("importing", "words", done, total))
+
+        def progress(done: int, total: int) -> None:
+            shown.move("graph of words", "words", done, total)
+
+        imported = import_vectors(source, name, progress)
     show.note(f"imported {len(imported):,} words of {imported.dim} numbers as {imported.name}")
     show.note(f"use them with: devise vectors use {imported.name}")
 
@@ -45,24 +52,33 @@ def list_(json: Json = False, csv: Csv = False) -> None:
 
     chosen = form(json, csv)
     known = list_vectors()
-    rows = [
-        ("*" if each.in_use else "", each.name, each.count, each.dim, each.source, str(each.path)) for each in known
+    document = [
+        {
+            "name": each.name,
+            "words": each.count,
+            "dim": each.dim,
+            "source": each.source,
+            "path": str(each.path),
+            "fingerprint": each.fingerprint,
+            "in_use": each.in_use,
+        }
+        for each in known
     ]
     found = show.Answer(
         columns=("in_use", "name", "words", "dim", "source", "path"),
-        rows=rows,
-        document=[
-            {
-                **dict(zip(("name", "words", "dim", "source", "path"), row[1:], strict=True)),
-                "in_use": bool(row[0]),
-            }
-            for row in rows
-        ],
+        rows=[(_star(each), each.name, each.count, each.dim, each.source, str(each.path)) for each in known],
+        document=document,
         table_columns=("", "name", "words", "numbers", "source", "file"),
-        table=[(*row[:5], show.name(str(row[5]))) for row in rows],
+        table=[
+            (_star(each), each.name, each.count, each.dim, each.source, show.name(str(each.path))) for each in known
+        ],
         nothing="no word vectors; bring some with: devise vectors import FILE",
     )
     show.answer(found, chosen)
+
+
+def _star(info: VectorsInfo) -> str:
+    return "*" if info.in_use else ""
 
 
 @vectors.command("use")

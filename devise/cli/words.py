@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from devise.cli import show
-from devise.cli.options import Csv, Json, Top, at_least_one, form
+from devise.cli.options import Csv, Json, Top, form
 
 NEAREST = 10  # words shown: a screenful that still fits above the prompt
 
@@ -30,7 +30,7 @@ def words(
 
     chosen = form(json, csv)
     text = " ".join(words)
-    matches = WordVectors.open(vectors).nearest(text, at_least_one(k))
+    matches = WordVectors.open(vectors).nearest(text, k)
     rows = [(match.word, match.score, math.sqrt(max(0.0, 2 - 2 * match.score))) for match in matches]
     found = show.Answer(
         columns=("word", "cosine", "distance"),
