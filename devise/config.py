@@ -67,3 +67,6 @@ GRAPH_M = 16
 GRAPH_EF_CONSTRUCTION = 200
 GRAPH_EF = 128
 GRAPH_SEED = 100
+
+# Words
+HINTED_WORDS = 100_000  # most frequent words that spelling hints come from: the rarer ones are often misspelt themselves

@@ -1,0 +1,161 @@
+"""Word vectors: a file of words and unit rows, asked by spelling, by phrase or by nearness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from devise import config
+from devise.errors import VectorsError, WordError
+from devise.vectors import Vector, WordMatch, unit
+from devise.words import catalog, neighbours, queries, spelling
+from devise.words.format import BLOCK, read_vectors, word_key
+from devise.words.queries import Term
+
+SCAN = 128 * BLOCK  # rows scored at a time: 10 MB of float32 stay in the cache of a desktop processor
+NEAR_TIES = 64  # more than k are scored again, as `rows` gives them: the scan's rounding must not decide
+
+
+class WordVectors:
+    """Think of it as a dict of word to unit vector that also knows which words are near a vector.
+
+    >>> vectors = WordVectors.open()               # the ones in use; what ships, until you choose others
+    >>> vectors.vector("golden retriever").shape
+    (300,)
+    >>> [match.word for match in vectors.nearest("sofa", 2)]
+    ['couch', 'sofas']
+
+    Opening maps the file into memory: it takes milliseconds, and rows are verified when they are first used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._tables = read_vectors(path)
+        metadata = self._tables.metadata
+        self.name, self.source = path.stem, metadata["source"]
+        self.fingerprint = metadata["fingerprint"]
+        self.dim = int(metadata["dim"])
+        self._is_verified = np.zeros(len(self._tables.checks), bool)
+
+    @classmethod
+    def open(cls, name: str | Path | None = None) -> WordVectors:
+        """Vectors by name or path; None gives the ones in use. Raises VectorsError."""
+        return cls(catalog.find(name))
+
+    def __len__(self) -> int:
+        return len(self._tables.ends)
+
+    def __contains__(self, word: str) -> bool:
+        return self.slot(word) is not None
+
+    def word(self, slot: int) -> str:
+        """The word in a slot; slots count from the most frequent word."""
+        start = int(self._tables.ends[slot - 1]) if slot else 0
+        return self._tables.spelling[start : int(self._tables.ends[slot])].tobytes().decode("utf-8")
+
+    def words(self) -> list[str]:
+        """All words, most frequent first."""
+        data, start, words = self._tables.spelling.tobytes(), 0, []
+        for end in self._tables.ends.tolist():
+            words.append(data[start:end].decode("utf-8"))
+            start = end
+        return words
+
+    def slot(self, word: str) -> int | None:
+        """Where a word stands: as written, else in lower case, else with "_", "-" and spaces exchanged."""
+        for spelt in queries.spellings(word):
+            at = int(np.searchsorted(self._tables.keys, np.uint64(word_key(spelt))))
+            if at < len(self) and int(self._tables.keys[at]) == word_key(spelt):
+                slot = int(self._tables.slots[at])
+                if self.word(slot) == spelt:
+                    return slot
+        return None
+
+    def rows(self, slots: ArrayLike) -> Vector:
+        """The vectors of slots: (n,) -> (n, dim), rows of length 1. Raises VectorsError where the file is damaged."""
+        chosen = np.asarray(slots, dtype=np.int64)
+        self._verify(np.unique(chosen // BLOCK))
+        rows = self._tables.rows[chosen]
+        return unit(rows) if rows.dtype == np.float16 else np.array(rows, np.float32)  # halves change lengths
+
+    def vector(self, text: str) -> Vector:
+        """The vector of a word or phrase: one entry if known, else the mean of its words. Raises WordError."""
+        return queries.phrase(self, text)
+
+    def terms(self, query: str) -> list[Term]:
+        """The terms of a query, longest known phrase first. Raises WordError that names all unknown words."""
+        return queries.terms(self, query)
+
+    def query(self, text: str) -> Vector:
+        """The mean of a query's terms. Raises WordError."""
+        return queries.mean_of(self.terms(text), text)
+
+    def hints(self, word: str, n: int = 5) -> list[str]:
+        """Up to n known words spelt most like `word`, the frequent ones first."""
+        return self._spelling.near(word, n)
+
+    def nearest(self, query: str | Vector, k: int = 10) -> list[WordMatch]:
+        """The k words of the highest cosine, best first, without the words asked with. Raises WordError."""
+        if k < 1:
+            raise WordError(f"k must be at least 1, not {k}; leave it out to get 10 words")
+        asked: set[int] = set()
+        if isinstance(query, str):
+            terms = self.terms(query)
+            asked = {slot for term in terms for slot in term.slots}
+            query = queries.mean_of(terms, query)
+        vector = self._checked(query)
+        slots = neighbours.candidates(self, vector, k + len(asked))
+        if slots is None:
+            slots = self._scan(vector, k + len(asked))
+        slots = slots[~np.isin(slots, list(asked))]
+        scores = self.rows(slots) @ vector
+        order = np.lexsort((slots, -scores))[:k]  # equal scores: the more frequent word first
+        return [WordMatch(self.word(int(slots[i])), float(scores[i])) for i in order]
+
+    def _checked(self, vector: Vector) -> Vector:
+        vector = np.asarray(vector, np.float32)
+        if vector.shape != (self.dim,):
+            raise VectorsError(
+                f"a vector of {vector.shape} numbers, {self.name} has words of {self.dim}; "
+                "ask with a vector of the same space"
+            )
+        return unit(vector)
+
+    def _scan(self, vector: Vector, k: int) -> NDArray[np.int64]:
+        """The slots of the k highest cosines, or a few more: all rows are looked at."""
+        scores = np.empty(len(self), np.float32)
+        for start in range(0, len(self), SCAN):
+            end = min(start + SCAN, len(self))
+            self._verify(np.arange(start // BLOCK, -(-end // BLOCK)))
+            rows = self._tables.rows[start:end].astype(np.float32)
+            scores[start:end] = rows @ vector / np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        k = min(k + NEAR_TIES, len(self))
+        return np.argpartition(-scores, k - 1)[:k]
+
+    def _verify(self, blocks: NDArray[np.int64]) -> None:
+        for block in blocks[~self._is_verified[blocks]].tolist():
+            rows = self._tables.rows[block * BLOCK : (block + 1) * BLOCK]
+            if crc32(rows.data) != int(self._tables.checks[block]):
+                raise VectorsError(f"{self.path} is damaged near word {block * BLOCK:,}; copy or import it again")
+            self._is_verified[block] = True
+
+    @cached_property
+    def _spelling(self) -> spelling.Speller:
+        frequent = min(len(self), config.HINTED_WORDS)
+        ends = self._tables.ends[:frequent].astype(np.int64)
+        return spelling.Speller(self._tables.spelling[: int(ends[-1])], ends)
+
+    @cached_property
+    def graph(self) -> neighbours.WordGraph | None:
+        """The graph beside the file, if it is whole and made for these rows."""
+        return neighbours.load(self)
+
+
+def known(vectors: WordVectors, words: Iterable[str]) -> list[str]:
+    """Those of `words` that have a vector."""
+    return [word for word in words if word in vectors]

@@ -1,0 +1,276 @@
+"""Bring in word vectors of others: GloVe, word2vec, gensim's own files and downloader. The only home of gensim."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import gzip
+import io
+import logging
+import pickle
+import re
+import socket
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devise.errors import VectorsError
+from devise.words import catalog, neighbours
+from devise.words.embeddings import WordVectors
+from devise.words.format import CHUNK, SUFFIX, write_vectors
+
+Progress = Callable[[int, int], None]  # words done, words in all
+GZIP, PICKLE = b"\x1f\x8b", b"\x80"
+ENDINGS = re.compile(r"(\.(txt|bin|gz|vec|kv|model|w2v|w2vec|word2vec|wordvectors|safetensors))+$")
+DOWNLOADABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # gensim's names have neither dots nor slashes
+MAX_DIM = 10_000  # numbers a word: a first line with more is no line of vectors
+MAX_LINE = 1 << 20  # bytes: 10,000 numbers of full length
+TIMEOUT_SECONDS = 20.0  # without an answer: gensim's downloader itself would wait for ever
+TROUBLE = (ValueError, EOFError, OSError, zlib.error, pickle.UnpicklingError, MemoryError)
+BAD_PICKLE = (*TROUBLE, AttributeError, ImportError, IndexError, KeyError, TypeError)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the first lines of a text or binary file say."""
+
+    has_header: bool
+    is_binary: bool
+    count: int | None  # what the header promises
+    dim: int
+
+
+@dataclass(frozen=True)
+class Loaded:
+    words: list[str]
+    rows: NDArray[Any]  # (n, dim)
+    num_doubled: int = 0  # words that came again
+
+
+def import_vectors(source: str | Path, name: str | None = None, progress: Progress | None = None) -> WordVectors:
+    """Import vectors from a file, or by the name gensim's downloader has for them, and keep them under `name`.
+
+    >>> vectors = import_vectors("glove.6B.300d.txt.gz", "glove")
+
+    GloVe and word2vec as text (with and without header, also .gz), word2vec binary, gensim's KeyedVectors and models.
+    Rows are stored as float32 of length 1; zero and NaN rows and words that come twice are dropped and counted in
+    `source`. A KeyedVectors file is a pickle and runs code: take it only from people you trust.
+    Raises VectorsError, WriteError.
+    """
+    path = Path(source)
+    given = str(source)
+    default = ENDINGS.sub("", path.name, count=1) or path.name
+    out = catalog.path_for(name or default)
+    if not path.exists():
+        path = _download(given)
+    loaded, num_bad = _cleaned(_load(path))
+    if not loaded.words:
+        raise VectorsError(f"{path} holds no word with a usable vector; give another file")
+    dropped = f"; left out: {num_bad} without direction, {loaded.num_doubled} repeated"
+    said = Path(given).name + (dropped if num_bad or loaded.num_doubled else "")
+    write_vectors(out, loaded.words, loaded.rows, source=said)
+    del loaded  # 480 MB for 400,000 x 300: not needed twice
+    vectors = WordVectors(out)
+    neighbours.build(vectors, progress)
+    return vectors
+
+
+def _load(path: Path) -> Loaded:
+    if path.is_dir():
+        raise VectorsError(f"{path} is a folder; give a file of word vectors")
+    try:
+        with path.open("rb") as file:
+            start = file.read(2)
+    except OSError as error:
+        raise VectorsError(f"cannot read {path}: {error.strerror or error}; check its permissions") from error
+    if not start:
+        raise VectorsError(f"{path} is empty; give a file of word vectors")
+    if path.suffix == SUFFIX:
+        own = WordVectors(path)
+        return Loaded(own.words(), own.rows(np.arange(len(own))))
+    if start[:1] == PICKLE:
+        return _load_pickle(path)
+    shape = _shape(path)
+    num_lines = shape.count if shape.is_binary else _check_lines(path, shape)
+    return _load_word2vec(path, shape, num_lines or 0)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("rb") as file:
+        is_gzip = file.read(2) == GZIP
+        file.seek(0)
+        if is_gzip:
+            with gzip.open(file) as unpacked:
+                yield unpacked  # type: ignore[misc]  # a GzipFile is an IO[bytes] in all but name
+        else:
+            yield file
+
+
+def _shape(path: Path) -> Shape:
+    """Header or not, text or binary: decided by the first two lines. Raises VectorsError for anything else."""
+    try:
+        with _opened(path) as file:
+            first, second = file.readline(MAX_LINE), file.readline(MAX_LINE)
+    except TROUBLE as error:
+        raise _broken(path, str(error)) from error
+    fields = first.split()
+    if len(fields) == 2 and all(field.isdigit() and len(field) < 12 for field in fields):
+        count, dim = int(fields[0]), int(fields[1])
+        if not 0 < dim <= MAX_DIM or not count:
+            raise VectorsError(f"{path}, line 1: {count} words of {dim} numbers cannot be; check the file")
+        return Shape(True, not _is_row(second, dim), count, dim)
+    dim = len(fields) - 1
+    if not 1 < dim <= MAX_DIM or not _is_row(first, dim):
+        raise VectorsError(
+            f"{path}, line 1: neither a word and its numbers nor a header; "
+            "give GloVe or word2vec vectors, or a KeyedVectors file of gensim"
+        )
+    return Shape(False, False, None, dim)
+
+
+def _is_row(line: bytes, dim: int) -> bool:
+    fields = line.rstrip().split(b" ")
+    return len(fields) == dim + 1 and all(_is_number(field) for field in fields[1:])
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return b"_" not in field
+
+
+def _check_lines(path: Path, shape: Shape) -> int:
+    """How many rows a text file holds. Raises VectorsError with the first damaged line, which gensim would not."""
+    number = 0
+    try:
+        with _opened(path) as file:
+            for number, line in enumerate(file, 1):
+                if (number > 1 or not shape.has_header) and line.rstrip().count(b" ") != shape.dim:
+                    found = max(len(line.split()) - 1, 0)
+                    raise VectorsError(
+                        f"{path}, line {number}: {found} numbers, the first row has {shape.dim}; "
+                        "the file is damaged: get it again"
+                    )
+    except TROUBLE as error:
+        raise _broken(path, f"{error} after line {number}") from error
+    rows = number - shape.has_header
+    if shape.count is not None and rows < shape.count:
+        raise _broken(path, f"its header promises {shape.count:,} words, it holds {rows:,}")
+    return rows if shape.count is None else shape.count
+
+
+def _load_word2vec(path: Path, shape: Shape, num_rows: int) -> Loaded:
+    from gensim.models import KeyedVectors
+
+    if shape.is_binary and not path.name.endswith(".gz") and 4 * num_rows * shape.dim > path.stat().st_size:
+        raise _broken(path, f"its header promises {num_rows:,} words of {shape.dim} numbers")
+    try:
+        with _quiet():
+            vectors = KeyedVectors.load_word2vec_format(
+                str(path), binary=shape.is_binary, no_header=not shape.has_header, unicode_errors="replace"
+            )
+    except TROUBLE as error:
+        raise _bad_number(path, shape) or _broken(path, str(error)) from error
+    return Loaded(list(vectors.index_to_key), vectors.vectors, num_rows - len(vectors.index_to_key))
+
+
+def _bad_number(path: Path, shape: Shape) -> VectorsError | None:
+    """Which line gensim stumbled over."""
+    if shape.is_binary:
+        return None
+    with _opened(path) as file:
+        for number, line in enumerate(file, 1):
+            if (number > 1 or not shape.has_header) and not _is_row(line, shape.dim):
+                bad = next(field for field in line.rstrip().split(b" ")[1:] if not _is_number(field))
+                said = bad[:40].decode("utf-8", "replace")
+                fact = f'"{said}" is no number'
+                return VectorsError(f"{path}, line {number}: {fact}; the file is damaged: get it again")
+    return None
+
+
+def _load_pickle(path: Path) -> Loaded:
+    from gensim.models import KeyedVectors
+
+    try:
+        with _quiet():
+            loaded = KeyedVectors.load(str(path))
+            vectors = getattr(loaded, "wv", loaded)  # a whole model carries its vectors
+            return Loaded(list(vectors.index_to_key), np.asarray(vectors.vectors))
+    except BAD_PICKLE as error:
+        reason = str(error) or type(error).__name__
+        raise VectorsError(f"{path} is no KeyedVectors file that gensim can read: {reason}; get it again") from error
+
+
+def _cleaned(loaded: Loaded) -> tuple[Loaded, int]:
+    """Without words that are empty and rows that are zero or not finite, and how many those were."""
+    rows = loaded.rows
+    if rows.ndim != 2 or len(rows) != len(loaded.words):
+        raise VectorsError(f"{len(loaded.words):,} words with numbers of shape {rows.shape}; get the file again")
+    is_good = np.array([bool(word.strip()) for word in loaded.words], bool)
+    for start in range(0, len(rows), CHUNK):
+        some = rows[start : start + CHUNK].astype(np.float64)
+        lengths = np.sqrt((some * some).sum(1))
+        is_good[start : start + CHUNK] &= np.isfinite(lengths) & (lengths > 0)
+    kept = np.flatnonzero(is_good)
+    if len(kept) < len(rows):
+        rows = rows[kept]
+    words = [loaded.words[slot].strip() for slot in kept]
+    first = dict(zip(reversed(words), range(len(words) - 1, -1, -1), strict=True))
+    if len(first) < len(words):  # words that differed in white space only
+        slots = sorted(first.values())
+        words, rows = [words[slot] for slot in slots], rows[slots]
+    doubled = loaded.num_doubled + len(kept) - len(words)
+    return Loaded(words, rows, doubled), int((~is_good).sum())
+
+
+def _download(name: str) -> Path:
+    """The file behind a name of gensim's downloader, fetched once. Raises VectorsError."""
+    if not DOWNLOADABLE.fullmatch(name):
+        raise VectorsError(f"no file {name}; check its path, or give a name such as glove-wiki-gigaword-300")
+    import gensim.downloader
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
+    try:
+        with _quiet():
+            names = list(gensim.downloader.info()["models"])
+            if name in names:
+                return Path(gensim.downloader.load(name, return_path=True))  # the file only: no downloaded code runs
+    except Exception as error:  # the downloader raises bare Exception for a bad checksum
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise VectorsError(
+            f"no file {name}, and it cannot be downloaded: {reason}; check the network, or import a file you have"
+        ) from error
+    finally:
+        socket.setdefaulttimeout(before)
+    near = ", ".join(difflib.get_close_matches(name, names, 5, 0.3) or sorted(names)[:5])
+    raise VectorsError(f"no file {name}, and gensim's downloader has no vectors of that name; it has: {near}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep gensim's progress bar off stdout and its tracebacks, of what it recovers from, off stderr."""
+    logger = logging.getLogger("gensim")
+    was = logger.disabled, logger.propagate
+    handler = logging.NullHandler()
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.removeHandler(handler)
+        logger.disabled, logger.propagate = was
+
+
+def _broken(path: Path, fact: str) -> VectorsError:
+    return VectorsError(f"{path} is damaged or cut off: {fact}; get it again")

@@ -1,0 +1,93 @@
+"""The graph beside a word vector file: derived, stamped with the rows it was made of, never needed for truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from devise import config
+from devise.errors import DeviseError
+from devise.files import replacing
+from devise.graph import Graph, available
+from devise.vectors import Vector
+
+CHUNK = 4096  # rows added at a time: 5 MB, and a progress line that moves
+WordGraph = Graph
+
+
+class Rows(Protocol):
+    """What a graph needs of word vectors."""
+
+    path: Path
+    dim: int
+    fingerprint: str
+
+    def __len__(self) -> int: ...
+    def rows(self, slots: ArrayLike) -> Vector: ...
+
+
+class Searched(Rows, Protocol):
+    @property
+    def graph(self) -> Graph | None: ...
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What must hold before a graph is trusted."""
+
+    fingerprint: str
+    crc32: int
+    size: int
+
+
+def graph_path(path: Path) -> Path:
+    return path.with_suffix(".graph")
+
+
+def stamp_path(path: Path) -> Path:
+    return path.with_suffix(".graph.json")
+
+
+def build(vectors: Rows, progress: Callable[[int, int], None] | None = None) -> bool:
+    """Build and save the graph of a file; False where hnswlib is missing."""
+    if not available():
+        return False
+    graph = Graph.new(vectors.dim)
+    for start in range(0, len(vectors), CHUNK):
+        slots = np.arange(start, min(start + CHUNK, len(vectors)))
+        graph.add(slots, vectors.rows(slots))
+        if progress:
+            progress(int(slots[-1]) + 1, len(vectors))
+    stamp_path(vectors.path).unlink(missing_ok=True)  # a stamp must never stand beside another graph
+    crc32, size = graph.save(graph_path(vectors.path))
+    with replacing(stamp_path(vectors.path)) as temporary:
+        stamp = {"fingerprint": vectors.fingerprint, "crc32": crc32, "size": size}
+        temporary.write_text(json.dumps(stamp), "utf-8")
+    return True
+
+
+def load(vectors: Rows) -> Graph | None:
+    """The graph, or None when it is missing, damaged or of other rows: then a scan answers."""
+    try:
+        stamp = Stamp(**json.loads(stamp_path(vectors.path).read_text("utf-8")))
+        if stamp.fingerprint != vectors.fingerprint:
+            return None
+        graph = Graph.load(graph_path(vectors.path), dim=vectors.dim, crc32=stamp.crc32, size=stamp.size)
+    except (OSError, ValueError, TypeError, DeviseError):
+        return None
+    return graph if len(graph) == len(vectors) else None
+
+
+def candidates(vectors: Searched, vector: Vector, k: int) -> NDArray[np.int64] | None:
+    """Slots that are likely the nearest, to be scored exactly; None: score all."""
+    wanted = max(config.MIN_CANDIDATES, config.CANDIDATES * k)
+    if 2 * wanted >= len(vectors) or vectors.graph is None:
+        return None
+    found = vectors.graph.search(vector, wanted)
+    return found if len(found) >= k else None

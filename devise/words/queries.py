@@ -1,0 +1,177 @@
+"""What a query means: phrases, quotes, words that say nothing, and errors that name every unknown word."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from devise.errors import WordError, listed
+from devise.vectors import Vector, mean
+
+MAX_PHRASE = 6  # words of an entry: "american staffordshire bull terrier dog" is as long as names of things get
+MAX_QUERY = 10_000  # characters: more is a file pasted by mistake
+
+# Words that point at nothing in a photo: they would only pull an average towards the middle of the space
+_ARTICLES = "a an the this that these those some any"
+_PREPOSITIONS = "of with without in on at by to from for into onto over under near as"
+_OTHERS = "and or but is are was were be been being it its his her their my your our there"
+STOP_WORDS = frozenset(f"{_ARTICLES} {_PREPOSITIONS} {_OTHERS}".split())
+EDGES = ".,;:!?()[]{}«»“”'`"  # what stands around words in a sentence
+
+
+@dataclass(frozen=True)
+class Term:
+    """One thing asked for: its text as written, its vector, and the slots of the entries it is made of."""
+
+    text: str
+    vector: Vector
+    slots: tuple[int, ...]
+
+
+class Vectors(Protocol):
+    """What queries need of word vectors."""
+
+    def slot(self, word: str) -> int | None: ...
+    def rows(self, slots: Sequence[int]) -> Vector: ...
+    def hints(self, word: str, n: int = 5) -> list[str]: ...
+
+
+def spellings(text: str) -> Iterator[str]:
+    """The ways to look a word up, best first.
+
+    >>> list(spellings("Golden_Retriever"))[:3]
+    ['Golden_Retriever', 'golden_retriever', 'golden retriever']
+    """
+    text = " ".join(unicodedata.normalize("NFC", text).split())
+    lower = text.lower()
+    spaced = lower.replace("_", " ")
+    tried = (text, lower, spaced, spaced.replace(" ", "_"), spaced.replace("-", " "), spaced.replace(" ", "-"))
+    return iter(dict.fromkeys((*tried, spaced.replace("-", " ").replace(" ", "_"))))
+
+
+def terms(vectors: Vectors, query: str) -> list[Term]:
+    """The terms of a query: quoted parts whole, then the longest known phrases, then single words.
+
+    Stop words count only inside a phrase or quotes. Raises WordError with all unknown words, or when nothing is left.
+    """
+    if len(query) > MAX_QUERY:
+        raise WordError(f"the query has {len(query):,} characters; ask with at most {MAX_QUERY:,}")
+    found: list[tuple[str, tuple[int, ...]]] = []
+    unknown: list[str] = []
+    for part, is_quoted in _parts_of(query):
+        if is_quoted:
+            slots, missing = _whole(vectors, part)
+            unknown += missing
+            found.append((part, slots))
+            continue
+        for text, slots in _split(vectors, [word.strip(EDGES) or word for word in part.split()]):
+            found.append((text, slots)) if slots else unknown.append(text)
+    if unknown:
+        raise _unknown(vectors, unknown)
+    if not found:
+        raise _nothing(query)
+    return [Term(text, _vector(vectors, text, slots), slots) for text, slots in found]
+
+
+def _parts_of(query: str) -> Iterator[tuple[str, bool]]:
+    """Runs of words that a phrase may span, and what stands in quotes: (text, is quoted)."""
+    for i, part in enumerate(query.split('"')):
+        for text in [part] if i % 2 else re.split("[,;]", part):
+            if text.strip():
+                yield text.strip(), bool(i % 2)
+
+
+def phrase(vectors: Vectors, text: str) -> Vector:
+    """The vector of a word or phrase: one entry if known, else the mean of its words."""
+    words = text.strip().strip('"')
+    slots, missing = _whole(vectors, words)
+    if missing:
+        raise _unknown(vectors, missing)
+    if not slots:
+        raise _nothing(text)
+    return _vector(vectors, text, slots)
+
+
+def mean_of(terms: Sequence[Term], text: str) -> Vector:
+    """The direction of the sum of the terms' vectors. Raises WordError when they cancel out."""
+    try:
+        return mean([term.vector for term in terms])
+    except ValueError:
+        raise WordError(f'the words of "{text}" cancel each other out; leave one out') from None
+
+
+def _split(vectors: Vectors, words: list[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Words -> (text, slots); no slots for an unknown word. Stop words alone are left out."""
+    at = 0
+    while at < len(words):
+        for end in range(min(len(words), at + MAX_PHRASE), at, -1):
+            text = " ".join(words[at:end])
+            if end == at + 1 and text.lower() in STOP_WORDS:
+                break
+            slot = vectors.slot(text)
+            if slot is not None:
+                yield text, (slot,)
+                break
+        else:
+            end = at + 1
+            yield words[at], _parts(vectors, words[at])
+        at = end
+
+
+def _parts(vectors: Vectors, word: str) -> tuple[int, ...]:
+    """The slots of "wine_red" or "dog's" as the words they are made of, or none."""
+    parts = [part for part in re.split(r"[\s_\-/]+|['’]s$", word) if part and part.lower() not in STOP_WORDS]
+    slots = [vectors.slot(part) for part in parts]
+    return tuple(slot for slot in slots if slot is not None) if None not in slots else ()
+
+
+def _whole(vectors: Vectors, text: str) -> tuple[tuple[int, ...], list[str]]:
+    """A phrase as one entry, else as its words: (slots, unknown words)."""
+    slot = vectors.slot(text) if text.strip() else None
+    if slot is not None:
+        return (slot,), []
+    words = [word.strip(EDGES) or word for word in re.split(r"[\s_]+", text) if word]
+    kept = [word for word in words if word.lower() not in STOP_WORDS] or words
+    slots: list[int] = []
+    missing = []
+    for word, found in _split_all(vectors, kept):
+        slots += found
+        missing += [] if found else [word]
+    return tuple(slots), missing
+
+
+def _split_all(vectors: Vectors, words: list[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for word in words:
+        slot = vectors.slot(word)
+        yield word, (slot,) if slot is not None else _parts(vectors, word)
+
+
+def _vector(vectors: Vectors, text: str, slots: tuple[int, ...]) -> Vector:
+    rows = vectors.rows(list(slots))
+    try:
+        return rows[0] if len(rows) == 1 else mean(rows)
+    except ValueError:
+        raise WordError(f'the words of "{text}" cancel each other out; leave one out') from None
+
+
+def _unknown(vectors: Vectors, words: Sequence[str]) -> WordError:
+    """All unknown words in one error, each with the nearest spellings."""
+    words = list(dict.fromkeys(words))
+    hints = {word: vectors.hints(word) for word in words}
+    said = [f'"{word}"' + (f" (did you mean {_either(near)}?)" if near else "") for word, near in hints.items()]
+    remedy = "" if any(hints.values()) else "; try another word for the same thing"
+    return WordError(f"no word vector for {listed(said)}{remedy}", hints)
+
+
+def _either(words: Sequence[str]) -> str:
+    first = [f'"{word}"' for word in words[:3]]  # more do not fit on the line
+    return first[0] if len(first) == 1 else ", ".join(first[:-1]) + f" or {first[-1]}"
+
+
+def _nothing(query: str) -> WordError:
+    if not query.strip().strip('"').strip():
+        return WordError('the query is empty; ask with words, as in "sofa cat"')
+    return WordError(f'"{query.strip()}" says nothing to look for; add a word for a thing, as in "sofa cat"')

@@ -1,0 +1,91 @@
+"""Tags: the words of a vocabulary nearest to a photo's vector, each thing named once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+import numpy as np
+
+from devise.errors import WordError, listed
+from devise.vectors import Vector, WordMatch
+from devise.words.embeddings import WordVectors
+
+ASKED = 4  # times k of the words are looked at: a word has rarely more than three inflections among the nearest
+
+
+class Tagger:
+    """Think of it as `nearest` among the words of a vocabulary, where "dog" and "dogs" count once.
+
+    >>> tagger = Tagger(vectors, visible_words(vectors))
+    >>> tagger.tags(photo_vector, 2)
+    [WordMatch(word='dog', score=0.71), WordMatch(word='puppy', score=0.55)]
+
+    vocabulary: words or phrases with a vector (None: every word of `vectors`). Raises WordError with all words
+    that have none.
+    """
+
+    def __init__(self, vectors: WordVectors, vocabulary: Iterable[str] | None) -> None:
+        self._vectors = vectors
+        self._words: list[str] | None = None
+        if vocabulary is not None:
+            self._words = list(dict.fromkeys(vocabulary))
+            self._rows = _rows(vectors, self._words)
+
+    def tags(self, vector: Vector, k: int = 5) -> list[WordMatch]:
+        """Up to k words, best first; the score is the cosine of the best inflection."""
+        if k < 1:
+            raise WordError(f"k must be at least 1, not {k}; leave it out to get 5 tags")
+        found: dict[str, WordMatch] = {}
+        for match in self._nearest(vector, k):
+            found.setdefault(stem(match.word), match)
+            if len(found) == k:
+                break
+        return list(found.values())
+
+    def _nearest(self, vector: Vector, k: int) -> list[WordMatch]:
+        if self._words is None:
+            return self._vectors.nearest(vector, ASKED * k)
+        if not self._words:
+            return []
+        scores = self._rows @ vector
+        return [WordMatch(self._words[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
+
+
+@cache
+def stem(word: str) -> str:
+    """What the inflections of a word share; of a phrase, its last word is inflected.
+
+    >>> stem("golden retrievers") == stem("Golden_Retriever")
+    True
+    """
+    import snowballstemmer
+
+    *front, last = word.lower().replace("_", " ").replace("-", " ").split() or [""]
+    return " ".join([*front, snowballstemmer.stemmer("english").stemWord(last)])
+
+
+def visible_words(vectors: WordVectors) -> list[str]:
+    """Words for what photos show (visible.txt), those that `vectors` know."""
+    text = resources.files("devise.words").joinpath("visible.txt").read_text("utf-8")
+    return [word for word in text.splitlines() if word in vectors]
+
+
+def _rows(vectors: WordVectors, words: list[str]) -> Vector:
+    """(n,) words -> (n, dim). Most are entries, read in one go; the rest are phrases."""
+    slots = [vectors.slot(word) for word in words]
+    rows = vectors.rows([slot or 0 for slot in slots])
+    unknown = []
+    for i, slot in enumerate(slots):
+        if slot is None:
+            try:
+                rows[i] = vectors.vector(words[i])
+            except WordError:
+                unknown.append(words[i])
+    if unknown:
+        raise WordError(
+            f"no word vector for these words of the vocabulary: {listed(unknown)}; leave them out",
+            {word: vectors.hints(word) for word in unknown[:20]},
+        )
+    return rows
