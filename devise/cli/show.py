@@ -71,7 +71,7 @@ def name(path: str) -> str:
 
 
 def _line(row: Sequence[Cell]) -> bytes:
-    cells = (f"{cell:.4f}" if isinstance(cell, float) else _one_line(str(cell)) for cell in row)
+    cells = (f"{cell:.6f}" if isinstance(cell, float) else _one_line(str(cell)) for cell in row)
     return os.fsencode("\t".join(cells)) + b"\n"
 
 
