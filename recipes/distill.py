@@ -76,24 +76,22 @@ def crops(photos: Photos, rows: Tensor, size: int, rng: torch.Generator) -> Tens
     return (out * gain + lift).clamp_(0, 1)
 
 
-def loss_of(student: Student, teacher: nn.Module, pixels: Tensor, classes: Tensor, size: int) -> Tensor:
-    """Labels for the photos that have one, the teacher's features and classes for the others.
+def loss_of(student: Student, teacher: nn.Module, full: Tensor, small: Tensor, classes: Tensor) -> Tensor:
+    """The teacher's features and classes for full-size photos, labels for the small ones; the mean over all.
 
     On Tiny-ImageNet's 64 x 64 photos the teacher is right in about a third of the cases, so labels teach there.
-    The teacher may see a photo at a larger size than the student.
+    The teacher may see a photo at a larger size than the student, whose size is that of `small`.
     """
-    known = classes >= 0
-    small = pixels if pixels.shape[-1] == size else F.interpolate(pixels, size=(size, size), mode="area")
-    maps, logits = student(small.contiguous(memory_format=torch.channels_last))
-    loss = F.cross_entropy(logits[known], classes[known], label_smoothing=0.1, reduction="sum")
-    if not bool(known.all()):
-        with torch.no_grad():
-            their_maps, their_logits = teacher(pixels[~known].contiguous(memory_format=torch.channels_last))
-        maps, logits = maps[~known], logits[~known]
-        n, their_pooled = len(maps), F.adaptive_avg_pool2d(their_maps, maps.shape[-2:])
-        loss = loss + n * F.mse_loss(maps, their_pooled) + n * F.mse_loss(maps.mean((2, 3)), their_maps.mean((2, 3)))
-        loss = loss + F.kl_div(logits.log_softmax(1), their_logits.softmax(1), reduction="sum")
-    return loss / len(classes)
+    shrunk = F.interpolate(full, size=small.shape[-2:], mode="area") if full.shape[-1] != small.shape[-1] else full
+    n, pixels = len(full), torch.cat([shrunk, small])
+    maps, logits = student(pixels.contiguous(memory_format=torch.channels_last))
+    with torch.no_grad():
+        their_maps, their_logits = teacher(full.contiguous(memory_format=torch.channels_last))
+    on_labels = F.cross_entropy(logits[n:], classes, label_smoothing=0.1, reduction="sum")
+    maps, their_pooled = maps[:n], F.adaptive_avg_pool2d(their_maps, maps.shape[-2:])
+    on_features = F.mse_loss(maps, their_pooled) + F.mse_loss(maps.mean((2, 3)), their_maps.mean((2, 3)))
+    on_classes = F.kl_div(logits[:n].log_softmax(1), their_logits.softmax(1), reduction="sum")
+    return (on_labels + n * on_features + on_classes) / len(pixels)
 
 
 def hint(student: Student, weights: Path, small: Photos, steps: int, rng: torch.Generator) -> None:
@@ -182,9 +180,8 @@ def train(options: argparse.Namespace) -> None:
         num_full = round(stage.batch * stage.full)
         a = torch.randint(len(full.names), (num_full,), generator=rng)
         b = torch.randint(len(small.names), (stage.batch - num_full,), generator=rng)
-        pixels = torch.cat([crops(full, a, stage.seen, rng), crops(small, b, stage.seen, rng)])
-        classes = torch.cat([torch.from_numpy(full.classes[a]), torch.from_numpy(small.classes[b])])
-        loss = loss_of(student, teacher, pixels, classes, stage.size)
+        big, little = crops(full, a, stage.seen, rng), crops(small, b, stage.size, rng)
+        loss = loss_of(student, teacher, big, little, torch.from_numpy(small.classes[b]))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -214,11 +211,11 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument(
         "--stages",
-        default="64:128:128:0.25:5000,128:128:64:0.7:1000",
+        default="64:128:128:0.25:3000,128:128:64:0.7:700",
         help="size:seen by the teacher:batch:share of full-size:steps",
     )
-    parser.add_argument("--hint-steps", type=int, default=400)
-    parser.add_argument("--save-every", type=int, default=500)
+    parser.add_argument("--hint-steps", type=int, default=300)
+    parser.add_argument("--save-every", type=int, default=250)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
     train(parser.parse_args())

@@ -9,7 +9,7 @@ import torch
 from devise.model.losses import LOSSES, MARGIN, SCALE
 
 
-def case(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def case(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng(seed)
     x, targets = rng.normal(size=(6, 8)), rng.normal(size=(5, 8))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
@@ -17,33 +17,35 @@ def case(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     truth = np.zeros((6, 5))
     truth[np.arange(6), rng.integers(5, size=6)] = 1
     truth[0, :2] = truth[3, 2:4] = 1
-    return torch.tensor(x), torch.tensor(targets), torch.tensor(truth)
+    known = np.maximum(truth, rng.random((6, 5)) < 0.7)
+    return torch.tensor(x), torch.tensor(targets), torch.tensor(truth), torch.tensor(known)
 
 
-def cosine(x: np.ndarray, t: np.ndarray, y: np.ndarray) -> float:
+def cosine(x: np.ndarray, t: np.ndarray, y: np.ndarray, known: np.ndarray) -> float:
     wanted = [t[row > 0].mean(0) / np.linalg.norm(t[row > 0].mean(0)) for row in y]
     return float(np.mean([1 - a @ b for a, b in zip(x, wanted, strict=True)]))
 
 
-def hinge(x: np.ndarray, t: np.ndarray, y: np.ndarray) -> float:
+def hinge(x: np.ndarray, t: np.ndarray, y: np.ndarray, known: np.ndarray) -> float:
     photos = []
-    for a, row in zip(x, y, strict=True):
-        per_label = [
-            sum(max(0, MARGIN - t[i] @ a + t[j] @ a) for j in np.flatnonzero(row == 0)) for i in np.flatnonzero(row)
-        ]
+    for a, row, told in zip(x, y, known, strict=True):
+        wrong = np.flatnonzero((row == 0) & (told == 1))
+        per_label = [sum(max(0, MARGIN - t[i] @ a + t[j] @ a) for j in wrong) for i in np.flatnonzero(row)]
         photos.append(np.mean(per_label))
     return float(np.mean(photos))
 
 
-def sigmoid(x: np.ndarray, t: np.ndarray, y: np.ndarray) -> float:
+def sigmoid(x: np.ndarray, t: np.ndarray, y: np.ndarray, known: np.ndarray) -> float:
     p = 1 / (1 + np.exp(-(SCALE * x @ t.T - SCALE / 2)))
-    return float(-(y * np.log(p) + (1 - y) * np.log(1 - p)).sum() / len(x))
+    return float(-(known * (y * np.log(p) + (1 - y) * np.log(1 - p))).sum() / len(x))
 
 
-def softmax(x: np.ndarray, t: np.ndarray, y: np.ndarray) -> float:
-    z = np.exp(SCALE * x @ t.T)
+def softmax(x: np.ndarray, t: np.ndarray, y: np.ndarray, known: np.ndarray) -> float:
+    z = np.exp(SCALE * x @ t.T) * known
     share = y / y.sum(1, keepdims=True)
-    return float(-(share * np.log(z / z.sum(1, keepdims=True))).sum(1).mean())
+    p = z / z.sum(1, keepdims=True)
+    logs = np.log(p, where=share > 0, out=np.zeros_like(p))
+    return float(-(share * logs).sum(1).mean())
 
 
 REFERENCES = {"cosine": cosine, "hinge": hinge, "sigmoid": sigmoid, "softmax": softmax}
@@ -51,21 +53,22 @@ REFERENCES = {"cosine": cosine, "hinge": hinge, "sigmoid": sigmoid, "softmax": s
 
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_loss_is_its_formula(name: str) -> None:
-    x, targets, truth = case()
-    expected = REFERENCES[name](x.numpy(), targets.numpy(), truth.numpy())
-    assert LOSSES[name]()(x, targets, truth).item() == pytest.approx(expected, rel=1e-5)
+    x, targets, truth, known = case()
+    expected = REFERENCES[name](x.numpy(), targets.numpy(), truth.numpy(), known.numpy())
+    assert LOSSES[name]()(x, targets, truth, known).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_gradient_is_the_slope(name: str) -> None:
-    x, targets, truth = case(1)
+    x, targets, truth, known = case(1)
     loss = LOSSES[name]().double()
-    assert torch.autograd.gradcheck(lambda rows: loss(rows, targets, truth), x.requires_grad_(), atol=1e-4)
+    assert torch.autograd.gradcheck(lambda rows: loss(rows, targets, truth, known), x.requires_grad_(), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_pointing_at_the_label_costs_less(name: str) -> None:
-    _, targets, _ = case()
+    _, targets, _, _ = case()
     truth = torch.eye(5, dtype=targets.dtype)
     loss = LOSSES[name]()
-    assert loss(targets, targets, truth) < loss(targets.roll(1, 0), targets, truth)
+    known = torch.ones_like(truth)
+    assert loss(targets, targets, truth, known) < loss(targets.roll(1, 0), targets, truth, known)

@@ -1,7 +1,8 @@
 """Losses that pull a photo's vector towards the word vectors of its labels.
 
-All take x (n, dim) unit rows, targets (labels, dim) unit rows and truth (n, labels) of 0 and 1, and give a scalar:
-the mean over photos. The table LOSSES names them for `devise train --loss`.
+All take x (n, dim) unit rows, targets (labels, dim) unit rows, truth (n, labels) of 0 and 1, and known (n, labels),
+which is 0 where nobody said whether the label is true of the photo. They give a scalar, the mean over photos.
+The table LOSSES names them for `devise train --loss`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 MARGIN = 0.1  # Frome et al., "DeViSE", 2013, equation 1
+UNKNOWN = -1e4  # the logit of a label that takes no part: no mass in any float type, and no NaN when multiplied by 0
 SCALE = 10.0  # first scale of the cosines before a sigmoid or softmax (Zhai et al., "SigLIP", 2023)
 
 
 class CosineRegression(nn.Module):
     """1 - cos(x, mean of the photo's targets): the reference implementation's loss."""
 
-    def forward(self, x: Tensor, targets: Tensor, truth: Tensor) -> Tensor:
+    def forward(self, x: Tensor, targets: Tensor, truth: Tensor, known: Tensor) -> Tensor:
         wanted = F.normalize(truth @ targets, dim=1)
         return (1 - (x * wanted).sum(1)).mean()
 
@@ -27,11 +29,11 @@ class CosineRegression(nn.Module):
 class HingeRank(nn.Module):
     """DeViSE's equation 1: sum over wrong j of max(0, margin - t_label . x + t_j . x), mean over right labels."""
 
-    def forward(self, x: Tensor, targets: Tensor, truth: Tensor) -> Tensor:
+    def forward(self, x: Tensor, targets: Tensor, truth: Tensor, known: Tensor) -> Tensor:
         cosines = x @ targets.T  # (n, labels)
         photo, label = truth.nonzero(as_tuple=True)
         right = cosines[photo, label]
-        violations = F.relu(MARGIN - right[:, None] + cosines[photo]) * (1 - truth[photo])
+        violations = F.relu(MARGIN - right[:, None] + cosines[photo]) * (known - truth)[photo]
         per_photo = truth.sum(1)[photo]
         return (violations.sum(1) / per_photo).sum() / len(x)
 
@@ -44,9 +46,9 @@ class LabelSigmoid(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
         self.bias = nn.Parameter(torch.tensor(-SCALE / 2))
 
-    def forward(self, x: Tensor, targets: Tensor, truth: Tensor) -> Tensor:
+    def forward(self, x: Tensor, targets: Tensor, truth: Tensor, known: Tensor) -> Tensor:
         logits = (x @ targets.T) * self.log_scale.exp() + self.bias
-        return F.binary_cross_entropy_with_logits(logits, truth, reduction="sum") / len(x)
+        return F.binary_cross_entropy_with_logits(logits, truth, known, reduction="sum") / len(x)
 
 
 class LabelSoftmax(nn.Module):
@@ -56,10 +58,15 @@ class LabelSoftmax(nn.Module):
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
 
-    def forward(self, x: Tensor, targets: Tensor, truth: Tensor) -> Tensor:
+    def forward(self, x: Tensor, targets: Tensor, truth: Tensor, known: Tensor) -> Tensor:
         logits = (x @ targets.T) * self.log_scale.exp()
-        share = truth / truth.sum(1, keepdim=True)
-        return F.cross_entropy(logits, share)
+        return masked_cross_entropy(logits, truth, known)
+
+
+def masked_cross_entropy(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """Cross entropy among the known labels, the right ones sharing the mass: all (n, labels) -> scalar."""
+    share = truth / truth.sum(1, keepdim=True)
+    return F.cross_entropy(logits.masked_fill(known == 0, UNKNOWN), share)
 
 
 LOSSES: dict[str, type[nn.Module]] = {

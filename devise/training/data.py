@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,16 @@ LABEL_COLUMNS = ("labels", "label")
 
 @dataclass(frozen=True)
 class Example:
-    """A photo and the labels that are true of it. `part` is "train", "validation", or "" to be drawn."""
+    """A photo and the labels that are true of it.
+
+    part: "train", "validation", or "" to be drawn.
+    group: whose vocabulary the labels are from; of labels that only other groups use nothing is known.
+    """
 
     path: str
     labels: tuple[str, ...]
     part: str = ""
+    group: str = ""
 
 
 def read(data: Path) -> list[Example]:
@@ -71,14 +76,14 @@ def _from_csv(file: Path) -> list[Example]:
                 raise TrainingError(
                     f"{file} has columns {', '.join(columns)}; it needs `path` and `labels` in its first line"
                 )
-            rows = [(row[path_column], row[label_column] or "", row.get("split") or "") for row in reader]
+            rows = [(row[path_column], row[label_column] or "", row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise TrainingError(
             f"{file} is no CSV in UTF-8 ({error}); save it as CSV with columns path and labels"
         ) from error
     except OSError as error:
         raise TrainingError(f"cannot read {file}: {error.strerror}; check its permissions") from error
-    examples = [_example(file, path, labels, part) for path, labels, part in rows if path]
+    examples = [_example(file, path, labels, row) for path, labels, row in rows if path]
     if not examples:
         raise TrainingError(f"{file} names no photos; it needs a line of path and labels for each photo")
     bare = [example.path for example in examples if not example.labels]
@@ -92,10 +97,11 @@ def _from_csv(file: Path) -> list[Example]:
     return examples
 
 
-def _example(file: Path, path: str, labels: str, part: str) -> Example:
+def _example(file: Path, path: str, labels: str, row: Mapping[str, str | None]) -> Example:
     names = dict.fromkeys(as_label(label) for label in labels.split(SEPARATOR) if label.strip())
-    part = {"val": "validation", "valid": "validation"}.get(part.lower(), part.lower())
-    return Example(str(file.parent / path), tuple(names), part)
+    part = (row.get("split") or "").lower()
+    part = {"val": "validation", "valid": "validation"}.get(part, part)
+    return Example(str(file.parent / path), tuple(names), part, row.get("group") or "")
 
 
 def check_labels(examples: Iterable[Example], vectors: WordVectors) -> tuple[str, ...]:

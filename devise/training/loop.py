@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from devise import config
@@ -20,7 +20,7 @@ from devise.errors import TrainingError
 from devise.files import replacing
 from devise.model.checkpoint import SUFFIX, Checkpoint, load, save
 from devise.model.heads import HeadConfig
-from devise.model.losses import LOSSES
+from devise.model.losses import LOSSES, masked_cross_entropy
 from devise.model.weights import load_backbone
 from devise.training import data
 from devise.training.data import Example
@@ -36,7 +36,8 @@ from devise.words import WordVectors
 class Lessons:
     """All that stays the same: rows are numbers of photos in `source` and `truth`.
 
-    rows, checked: photos to train on and to validate on; targets: (labels, dim) unit rows; truth: (photos, labels).
+    rows, checked: photos to train on and to validate on; targets: (labels, dim) unit rows;
+    truth, known: (photos, labels), whether a label is true of a photo, and whether anybody said so.
     """
 
     source: Source
@@ -44,6 +45,7 @@ class Lessons:
     checked: Tensor
     targets: Tensor
     truth: Tensor
+    known: Tensor
 
 
 @dataclass
@@ -97,7 +99,7 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
     elif options.resume and path.exists():
         return _finished(path, key, labels, begun)
     targets = torch.from_numpy(np.stack([vectors.vector(label) for label in labels])).to(source.device)
-    lessons = Lessons(source, rows, checked, targets, _truth(ordered, labels))
+    lessons = Lessons(source, rows, checked, targets, *_truth(ordered, labels))
     for epoch in range(learner.epoch, options.epochs):
         total = _epoch(learner, lessons, options, progress)
         found = _hits(learner, lessons, options.batch) if len(checked) else {}
@@ -178,14 +180,14 @@ def _epoch(learner: Learner, lessons: Lessons, options: TrainOptions, progress: 
     base = [options.learning_rate, options.learning_rate / 10]
     for features, part in lessons.source.batches(rows[torch.randperm(len(rows))], options.batch, train=True):
         for group, rate in zip(learner.optimizer.param_groups, base, strict=False):
-            group["lr"] = rate * (1 + np.cos(np.pi * step / steps)) / 2  # to zero over the run
-        wanted = lessons.truth[part].to(features.device)
-        on_words = learner.loss(heads["words"](features), lessons.targets, wanted)
-        on_classes = F.cross_entropy(heads["classes"](features.detach()), wanted / wanted.sum(1, keepdim=True))
+            group["lr"] = rate * (1 + math.cos(math.pi * step / steps)) / 2  # to zero over the run
+        truth, known = lessons.truth[part].to(features.device), lessons.known[part].to(features.device)
+        on_words = learner.loss(heads["words"](features), lessons.targets, truth, known)
+        on_classes = masked_cross_entropy(heads["classes"](features.detach()), truth, known)
         learner.optimizer.zero_grad(set_to_none=True)
         (on_words + on_classes).backward()
         learner.optimizer.step()
-        total += float(on_words) * len(part)
+        total += on_words.item() * len(part)
         step += len(part)
         progress.photos(step, steps)
     if not np.isfinite(total):
@@ -199,7 +201,8 @@ def _hits(learner: Learner, lessons: Lessons, batch: int) -> dict[int, float]:
         head.eval()
     scores, seen = [], []
     for features, part in lessons.source.batches(lessons.checked, batch, train=False):
-        scores.append(learner.checkpoint.heads["words"](features) @ lessons.targets.T)  # (n, labels)
+        cosines = learner.checkpoint.heads["words"](features) @ lessons.targets.T  # (n, labels)
+        scores.append(cosines.masked_fill(lessons.known[part].to(cosines.device) == 0, -1))
         seen.append(part)
     return hits(torch.cat(scores).cpu().numpy(), lessons.truth[torch.cat(seen)].numpy()) if scores else {}
 
@@ -208,12 +211,15 @@ def _rank(found: dict[int, float]) -> tuple[float, ...]:
     return tuple(found[k] for k in sorted(found))  # hit@1 decides, then hit@5, then hit@10
 
 
-def _truth(examples: Sequence[Example], labels: Sequence[str]) -> Tensor:
+def _truth(examples: Sequence[Example], labels: Sequence[str]) -> tuple[Tensor, Tensor]:
     column = {label: i for i, label in enumerate(labels)}
+    groups = {example.group: torch.zeros(len(labels)) for example in examples}
     truth = torch.zeros(len(examples), len(labels))
     for row, example in enumerate(examples):
-        truth[row, [column[label] for label in example.labels]] = 1
-    return truth
+        columns = [column[label] for label in example.labels]
+        truth[row, columns] = 1
+        groups[example.group][columns] = 1
+    return truth, torch.stack([groups[example.group] for example in examples])
 
 
 def _about(options: TrainOptions, report: EpochReport, num_training: int, num_validation: int) -> dict[str, Any]:
@@ -232,7 +238,7 @@ def _about(options: TrainOptions, report: EpochReport, num_training: int, num_va
 def _key(options: TrainOptions, examples: Sequence[Example], vectors: WordVectors) -> str:
     """What must be the same for a run to go on from its state."""
     same = {k: str(v) for k, v in asdict(options).items() if k not in ("resume", "force", "threads", "out")}
-    photos = [(example.path, example.labels) for example in examples]
+    photos = [asdict(example) for example in examples]
     text = json.dumps([same, photos, vectors.fingerprint], sort_keys=True)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 

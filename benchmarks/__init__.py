@@ -1,0 +1,1 @@
+"""Every figure we publish, each one command."""

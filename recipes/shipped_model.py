@@ -1,0 +1,218 @@
+"""Make the model that ships from a distilled backbone: gather labels, train the words head, save it with both heads.
+
+    python -m recipes.distill       --data ../shared/data --out runs/slim
+    python -m recipes.shipped_model --data ../shared/data --run runs/slim --out checkpoints/slim.safetensors
+
+Each data set is a group of its own in the CSV: that a photo of VOC is not labelled "grass" says nothing, because VOC
+has no such label. The held-out quarter of VOC is in none of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchvision.models._meta import _IMAGENET_CATEGORIES
+
+from devise.model.backbones import BACKBONES, Backbone
+from devise.model.checkpoint import Checkpoint, load, save
+from devise.model.heads import HeadConfig
+from devise.training import TrainOptions, TrainProgress, train
+from devise.training.data import as_label
+from devise.training.report import EpochReport
+from devise.words import WordVectors
+from recipes.photos import FULL_SIZE_SETS, full_size, is_held_out, tiny_class_numbers
+
+TINY_PER_CLASS = 60  # of 300: small photos must not outnumber the full-size ones two to one
+SURE = 0.6  # probability from which the teacher's class counts as a label
+MIN_PHOTOS = 8  # a caption word seen less often is noise
+VOC_NAMES = {
+    "aeroplane": "airplane",
+    "diningtable": "dining table",
+    "pottedplant": "potted plant",
+    "tvmonitor": "television",
+}
+CALTECH_SKIPPED = {"BACKGROUND_Google", "Faces_easy"}
+
+
+@dataclass(frozen=True)
+class Row:
+    path: str
+    labels: tuple[str, ...]
+    group: str
+
+
+def voc(data: Path) -> Iterator[Row]:
+    for row in table(data / "voc.zip", "labels.csv"):
+        if not is_held_out(row["path"]):
+            labels = tuple(VOC_NAMES.get(label, label) for label in row["labels"].split("|"))
+            yield Row(f"voc/{row['path']}", labels, "voc")
+
+
+def captions(data: Path, visible: set[str]) -> Iterator[Row]:
+    """Words of the five captions of a photo that name something visible."""
+    words: dict[str, set[str]] = {}
+    for row in table(data / "flickr8k.zip", "captions.csv"):
+        found = {base for word in re.findall(r"[a-z]+", row["caption"].lower()) if (base := singular(word, visible))}
+        words.setdefault(row["path"], set()).update(found)
+    counts: dict[str, int] = {}
+    for found in words.values():
+        for word in found:
+            counts[word] = counts.get(word, 0) + 1
+    for path, found in words.items():
+        kept = tuple(sorted(word for word in found if counts[word] >= MIN_PHOTOS))
+        if kept:
+            yield Row(f"flickr8k/{path}", kept, "captions")
+
+
+def singular(word: str, visible: set[str]) -> str:
+    """The form of a caption's word that the list of visible words has, or nothing."""
+    forms = (word.removesuffix("s"), word.removesuffix("es"), word)
+    return next((form for form in forms if form in visible), "")
+
+
+def folders(data: Path, name: str) -> Iterator[Row]:
+    with zipfile.ZipFile(data / f"{name}.zip") as archive:
+        for member in sorted(archive.namelist()):
+            folder = member.split("/")[0]
+            if member.endswith(".jpg") and folder not in CALTECH_SKIPPED:
+                yield Row(f"{name}/{member}", (as_label(folder).lower(),), name)
+
+
+def fashion(data: Path) -> Iterator[Row]:
+    for row in table(data / "fashion.zip", "labels.csv"):
+        yield Row(f"fashion/{row['path']}", (row["articleType"].lower(),), "fashion")
+
+
+def tiny(data: Path) -> Iterator[Row]:
+    numbers = tiny_class_numbers(data, _IMAGENET_CATEGORIES)
+    with zipfile.ZipFile(data / "tiny-imagenet.zip") as archive:
+        members = sorted(name for name in archive.namelist() if name.startswith("train/") and name.endswith(".webp"))
+    taken: dict[str, int] = {}
+    for member in members:
+        folder = member.split("/")[1]
+        taken[folder] = taken.get(folder, 0) + 1
+        if folder in numbers and taken[folder] <= TINY_PER_CLASS:
+            yield Row(f"tiny-imagenet/{member}", (as_label(_IMAGENET_CATEGORIES[numbers[folder]]).lower(),), "imagenet")
+
+
+def guessed(data: Path, cache: Path) -> Iterator[Row]:
+    """What the teacher is sure of on the full-size photos, as labels of the ImageNet group."""
+    photos = full_size(data, cache)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    teacher = torch.jit.load(str(data / "teacher_mobilenet_v2.ts")).eval()
+    for start in range(0, len(photos.names), 16):
+        part = (
+            torch.from_numpy(np.ascontiguousarray(photos.pixels[start : start + 16])).permute(0, 3, 1, 2).float() / 255
+        )
+        with torch.no_grad():
+            best = teacher(part.contiguous(memory_format=torch.channels_last))[1].softmax(1).max(1)
+        for i, (p, number) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+            if p >= SURE:
+                yield Row(photos.names[start + i], (as_label(_IMAGENET_CATEGORIES[number]).lower(),), "imagenet")
+
+
+def table(archive: Path, name: str) -> Iterator[dict[str, str]]:
+    with zipfile.ZipFile(archive) as opened:
+        yield from csv.DictReader(io.TextIOWrapper(opened.open(name), "utf-8"))
+
+
+def unpack(data: Path, folder: Path) -> None:
+    for name in (*FULL_SIZE_SETS, "tiny-imagenet"):
+        if not (folder / name).exists():
+            with zipfile.ZipFile(data / f"{name}.zip") as archive:
+                archive.extractall(folder / f"{name}.part")
+            (folder / f"{name}.part").rename(folder / name)
+
+
+def write_csv(rows: Iterable[Row], file: Path, vectors: WordVectors) -> None:
+    """Labels that have no word vector are dropped and named; a label needs two photos."""
+    rows = list(rows)
+    unknown = {label for row in rows for label in row.labels if any(word not in vectors for word in label.split())}
+    unknown = {label for label in unknown if label not in vectors}
+    counts: dict[str, int] = {}
+    for row in rows:
+        for label in row.labels:
+            counts[label] = counts.get(label, 0) + 1
+    print(f"{len(rows)} rows, {len(counts)} labels; without a word vector: {sorted(unknown)}")
+    with file.open("w", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["path", "labels", "group"])
+        for row in rows:
+            labels = [label for label in row.labels if label not in unknown and counts[label] > 1]
+            if labels:
+                writer.writerow([row.path, "|".join(labels), row.group])
+
+
+def distilled(run: Path) -> Checkpoint:
+    """The student of recipes.distill as a checkpoint: slim backbone and the 1,000 ImageNet classes."""
+    state = torch.load(run / "state.pt", weights_only=True)["student"]
+    checkpoint = Checkpoint(name="slim", backbone=Backbone(BACKBONES["slim"]))
+    head = HeadConfig(kind="classes", num_features=1280, num_out=1000, labels=tuple(_IMAGENET_CATEGORIES))
+    checkpoint.add_head(head)
+    parts = {"backbone.": checkpoint.backbone, "classes.": checkpoint.heads["classes"].layer}
+    for prefix, module in parts.items():
+        module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    return checkpoint
+
+
+class Printed(TrainProgress):
+    def features(self, done: int, total: int) -> None:
+        if done % 2048 == 0 or done == total:
+            print(f"features {done}/{total}", flush=True)
+
+    def epoch(self, report: EpochReport) -> None:
+        print(f"epoch {report.epoch}: loss {report.loss:.3f} hits {report.hits}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True, help="folder of recipes.distill")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
+    parser.add_argument("--photos", type=Path, default=Path("runs/photos"), help="where the zips are unpacked")
+    parser.add_argument("--epochs", type=int, default=30)
+    options = parser.parse_args()
+    unpack(options.data, options.photos)
+    backbone = distilled(options.run)
+    save(backbone, options.run / "backbone.safetensors")
+    vectors = WordVectors.open("minilm")
+    visible = set((Path(__file__).parents[1] / "devise/words/visible.txt").read_text().splitlines())
+    rows = [*voc(options.data), *captions(options.data, visible), *folders(options.data, "caltech101"),
+            *folders(options.data, "scenes"), *fashion(options.data), *tiny(options.data),
+            *guessed(options.data, options.cache)]  # fmt: skip
+    write_csv(rows, options.photos / "labels.csv", vectors)
+    words = options.run / "words.safetensors"
+    report = train(
+        TrainOptions(
+            data=options.photos / "labels.csv", out=str(words), backbone=str(options.run / "backbone.safetensors"),
+            vectors="minilm", loss="sigmoid", epochs=options.epochs, batch=128, validation=0.05, force=True,
+        ),
+        Printed(),
+    )  # fmt: skip
+    shipped = load(words)
+    shipped.heads["classes"], shipped.configs["classes"] = backbone.heads["classes"], backbone.configs["classes"]
+    shipped.name = options.out.stem
+    del shipped.training["key"]
+    shipped.training |= {
+        "recipe": "recipes.distill, recipes.shipped_model",
+        "groups": sorted({row.group for row in rows}),
+    }
+    save(shipped, options.out)
+    print(
+        f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB, best epoch {report.best.epoch}, {report.best.hits}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""Training on photos drawn here, with a tiny backbone and toy word vectors: it learns, resumes, repeats and refuses."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_model import tiny
+
+from devise import config
+from devise.errors import CheckpointError, FolderError, TrainingError
+from devise.model import checkpoint as checkpoints
+from devise.training import TrainOptions, TrainProgress, train
+from devise.training.data import Example, as_label, check_labels, read, split
+from devise.training.evaluate import average_precision, hits
+from devise.training.features import features_of
+from devise.training.report import EpochReport
+from devise.words import WordVectors
+from devise.words.format import write_vectors
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 50, 210), "light_sky": (120, 200, 250)}
+NUM_PHOTOS = 8  # a class
+
+
+@pytest.fixture
+def tiny_vectors() -> WordVectors:
+    """Twelve words, 6 numbers each, where `WordVectors.open("tiny")` finds them."""
+    words = ["red", "green", "blue", "light", "sky", "cat", "dog", "sofa", "yellow", "black", "white", "bird"]
+    rows = np.random.default_rng(7).normal(size=(len(words), 6))
+    write_vectors(config.own_folder("embeddings") / "tiny.safetensors", words, rows, source="drawn at random")
+    return WordVectors.open("tiny")
+
+
+@pytest.fixture
+def classes(draw: Callable[..., Path], tmp_path: Path) -> Path:
+    """Class folders of photos in one colour with some noise."""
+    for name, colour in COLOURS.items():
+        for i in range(NUM_PHOTOS):
+            draw(f"classes/{name}/{i}.png", colour, seed=i + 1)
+    return tmp_path / "classes"
+
+
+@pytest.fixture
+def options(classes: Path, tmp_path: Path, tiny_vectors: WordVectors) -> TrainOptions:
+    backbone = tmp_path / "backbone.safetensors"
+    checkpoints.save(tiny(), backbone)
+    return TrainOptions(
+        data=classes, out=str(tmp_path / "out" / "colours.safetensors"), backbone=str(backbone), vectors=tiny_vectors.name,
+        epochs=4, batch=8, validation=0.25, learning_rate=0.01,
+    )  # fmt: skip
+
+
+class Stop(TrainProgress):
+    """Ends the process's run as a kill would: after an epoch, without a word."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def epoch(self, report: EpochReport) -> None:
+        if report.epoch == self.after:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("loss", ["sigmoid", "softmax", "cosine", "hinge"])
+def test_it_learns_colours(options: TrainOptions, loss: str) -> None:
+    report = train(replace(options, loss=loss, epochs=15))
+    assert report.best.hits[1] >= 0.75  # a quarter by chance
+    trained = checkpoints.load(report.path)
+    assert trained.configs["words"].labels == ("blue", "green", "light sky", "red")
+    assert trained.configs["words"].vectors == "tiny"
+    assert trained.training["hits"]["hit@1"] == pytest.approx(report.best.hits[1], abs=1e-4)
+    assert not report.path.with_suffix(".training").exists()
+
+
+def test_the_last_blocks_can_learn_too(options: TrainOptions) -> None:
+    frozen = checkpoints.load(options.backbone).backbone
+    report = train(replace(options, unfreeze=1, epochs=6))
+    learnt = checkpoints.load(report.path).backbone
+    assert torch.equal(frozen.features[0].weight, learnt.features[0].weight)
+    assert torch.equal(frozen.features[1].running_mean, learnt.features[1].running_mean)
+    assert not torch.equal(frozen.features[4].weight, learnt.features[4].weight)
+    with pytest.raises(TrainingError, match="at most 2"):
+        train(replace(options, unfreeze=3, force=True))
+
+
+@pytest.mark.parametrize("unfreeze", [0, 1])
+def test_equal_seeds_give_equal_checkpoints_even_when_interrupted(
+    options: TrainOptions, tmp_path: Path, unfreeze: int
+) -> None:
+    options = replace(options, unfreeze=unfreeze)
+    whole = train(options).path
+    stopped = replace(options, out=str(tmp_path / "other" / "colours.safetensors"))
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, Stop(after=2))
+    assert train(replace(stopped, resume=True)).best.epoch >= 1
+    assert checkpoints.load(whole).fingerprint == checkpoints.load(stopped.out).fingerprint
+    different = train(replace(options, seed=1, force=True)).path
+    assert checkpoints.load(different).fingerprint != checkpoints.load(stopped.out).fingerprint
+
+
+def test_resuming_what_has_ended_changes_nothing(options: TrainOptions) -> None:
+    first = train(options)
+    before = first.path.read_bytes()
+    assert train(replace(options, resume=True)).best.hits[1] == pytest.approx(first.best.hits[1], abs=1e-4)
+    assert first.path.read_bytes() == before
+    with pytest.raises(TrainingError, match="other options"):
+        train(replace(options, resume=True, epochs=5))
+
+
+def test_a_damaged_state_is_one_clear_error(options: TrainOptions) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(options, Stop(after=1))
+    Path(options.out).with_suffix(".training").write_bytes(b"half a file")
+    with pytest.raises(TrainingError, match="damaged"):
+        train(replace(options, resume=True))
+
+
+def test_a_checkpoint_is_not_overwritten_unasked(options: TrainOptions) -> None:
+    train(options)
+    with pytest.raises(TrainingError, match="--force"):
+        train(options)
+
+
+def test_unknown_labels_are_all_named_before_anything_is_computed(
+    options: TrainOptions, draw: Callable[..., Path]
+) -> None:
+    draw("classes/bleu/1.png")
+    draw("classes/qqqqq/1.png")
+    with pytest.raises(TrainingError, match=r'"bleu" \(did you mean blue.*"qqqqq"') as caught:
+        train(options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_class_with_one_photo_is_named(options: TrainOptions, draw: Callable[..., Path]) -> None:
+    draw("classes/dog/1.png")
+    with pytest.raises(TrainingError, match=r"one photo: dog;.*--val 0"):
+        train(options)
+    assert train(replace(options, validation=0)).num_validation == 0
+
+
+def test_folders_that_cannot_be_trained_with(options: TrainOptions, tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match="no folder or CSV"):
+        train(replace(options, data=tmp_path / "none"))
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(FolderError, match="no class folders"):
+        train(replace(options, data=tmp_path / "bare"))
+    (tmp_path / "bare" / "cat").mkdir()
+    with pytest.raises(FolderError, match="without photos.*cat"):
+        train(replace(options, data=tmp_path / "bare"))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [({"epochs": 0}, "epochs"), ({"batch": 1}, "batch"), ({"loss": "l2"}, "choose one of"), ({"validation": 1.0}, "share"),
+     ({"learning_rate": 0.0}, "learning rate"), ({"unfreeze": -1}, "unfreeze")],
+)  # fmt: skip
+def test_numbers_that_make_no_sense(options: TrainOptions, change: dict[str, object], text: str) -> None:
+    with pytest.raises(TrainingError, match=text):
+        train(replace(options, **change))
+
+
+def test_a_missing_backbone_is_a_checkpoint_error(options: TrainOptions) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        train(replace(options, backbone="nothing"))
+
+
+def test_unreadable_photos_are_skipped_and_named(options: TrainOptions, classes: Path) -> None:
+    (classes / "red" / "broken.png").write_bytes(b"no photo")
+    report = train(options)
+    assert [Path(error.path).name for error in report.skipped] == ["broken.png"]
+
+
+def test_a_csv_gives_several_labels_groups_and_parts(options: TrainOptions, classes: Path) -> None:
+    file = classes / "labels.csv"
+    rows = [(f"red/{i}.png", "red|green", "a", "train" if i else "val") for i in range(4)]
+    rows += [(f"blue/{i}.png", "blue", "b", "train" if i else "val") for i in range(4)]
+    with file.open("w", newline="") as opened:
+        csv.writer(opened).writerows([("path", "labels", "group", "split"), *rows])
+    examples = read(file)
+    assert examples[0] == Example(str(classes / "red" / "0.png"), ("red", "green"), "validation", "a")
+    report = train(replace(options, data=file))
+    assert (report.num_training, report.num_validation) == (6, 2)
+    assert report.best.hits[1] == 1.0  # within its group, blue has no rival
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("", "columns"), ("a,b\n1,2\n", "needs `path` and `labels`"), ("path,labels\n", "names no photos"),
+     ("path,labels\nx.png,red\n", "do not exist"), ("path,labels\nred/0.png,\n", "without labels")],
+)  # fmt: skip
+def test_csv_files_that_cannot_be_trained_with(options: TrainOptions, classes: Path, text: str, error: str) -> None:
+    (classes / "bad.csv").write_text(text)
+    with pytest.raises(TrainingError, match=error):
+        train(replace(options, data=classes / "bad.csv"))
+
+
+def test_binary_files_are_no_csv(options: TrainOptions, classes: Path) -> None:
+    (classes / "bad.csv").write_bytes(bytes(range(256)))
+    with pytest.raises(TrainingError, match="UTF-8"):
+        train(replace(options, data=classes / "bad.csv"))
+
+
+def test_features_are_computed_once(options: TrainOptions, classes: Path, tmp_path: Path) -> None:
+    paths = [str(path) for path in sorted(classes.rglob("*.png"))]
+    model = checkpoints.load(options.backbone)
+    first, good, _ = features_of(paths, model, cache=tmp_path / "cache")
+    for file in (tmp_path / "cache").rglob("*.npy"):
+        np.save(file, np.load(file) * 0 + 7)
+    again, _, _ = features_of(paths, model, cache=tmp_path / "cache")
+    assert good.all()
+    assert (again == 7).all()
+    Path(paths[0]).touch()
+    anew, _, _ = features_of(paths, model, cache=tmp_path / "cache")
+    np.testing.assert_array_equal(anew, first)
+
+
+def test_splits_keep_every_label_on_both_sides() -> None:
+    examples = [Example(f"{i}", ("a",) if i < 3 else ("b", "c") if i < 8 else ("b",)) for i in range(40)]
+    for seed in range(20):
+        training, validation = split(examples, 0.1, seed)
+        assert len(training) + len(validation) == len(examples)
+        for part in (training, validation):
+            assert {label for example in part for label in example.labels} == {"a", "b", "c"}
+
+
+def test_labels_are_words(tiny_vectors: WordVectors) -> None:
+    assert as_label("light__sky ") == "light sky"
+    assert check_labels([Example("x", ("red", "light sky"))], tiny_vectors) == ("light sky", "red")
+
+
+def test_hits_and_precision_against_small_cases() -> None:
+    scores = np.array([[0.9, 0.5, 0.1], [0.2, 0.3, 0.1], [0.0, 0.1, 0.2]])
+    truth = np.array([[0, 1, 0], [0, 1, 0], [1, 0, 0]])
+    assert hits(scores, truth, at=(1, 2, 3)) == {1: pytest.approx(1 / 3), 2: pytest.approx(2 / 3), 3: 1.0}
+    assert average_precision([0.1, 0.9, 0.5, 0.4], [1, 1, 0, 1]) == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+    assert np.isnan(average_precision([0.1, 0.2], [0, 0]))
