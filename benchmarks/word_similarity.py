@@ -2,8 +2,8 @@
 
     python -m benchmarks.word_similarity --data ../shared/data
 
-Spearman's rank correlation on MEN (Bruni et al., 2014), WordSim-353 (Finkelstein et al., 2002), SimLex-999 (Hill et al., 2015)
-and RG-65 (Rubenstein and Goodenough, 1965), over the pairs of which both vector files know both words.
+Spearman's rank correlation on MEN (Bruni et al., 2014), WordSim-353 (Finkelstein et al., 2002), SimLex-999 (Hill et
+al., 2015) and RG-65 (Rubenstein and Goodenough, 1965), over the pairs of which both vector files know both words.
 """
 
 from __future__ import annotations
