@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from zlib import crc32
@@ -79,7 +78,7 @@ class WordVectors:
     def rows(self, slots: ArrayLike) -> Vector:
         """The vectors of slots: (n,) -> (n, dim), rows of length 1. Raises VectorsError where the file is damaged."""
         chosen = np.asarray(slots, dtype=np.int64)
-        self._verify(np.unique(chosen // BLOCK))
+        self._verify(chosen // BLOCK)
         rows = self._tables.rows[chosen]
         return unit(rows) if rows.dtype == np.float16 else np.array(rows, np.float32)  # halves change lengths
 
@@ -138,7 +137,9 @@ class WordVectors:
         return np.argpartition(-scores, k - 1)[:k]
 
     def _verify(self, blocks: NDArray[np.int64]) -> None:
-        for block in blocks[~self._is_verified[blocks]].tolist():
+        needed = np.zeros(len(self._is_verified), bool)
+        needed[blocks] = True  # np.unique would do as well, but its first call imports numpy.ma: 60 ms
+        for block in np.flatnonzero(needed & ~self._is_verified).tolist():
             rows = self._tables.rows[block * BLOCK : (block + 1) * BLOCK]
             if crc32(rows.data) != int(self._tables.checks[block]):
                 raise VectorsError(f"{self.path} is damaged near word {block * BLOCK:,}; copy or import it again")
@@ -155,7 +156,3 @@ class WordVectors:
         """The graph beside the file, if it is whole and made for these rows."""
         return neighbours.load(self)
 
-
-def known(vectors: WordVectors, words: Iterable[str]) -> list[str]:
-    """Those of `words` that have a vector."""
-    return [word for word in words if word in vectors]

@@ -180,7 +180,8 @@ def _load_word2vec(path: Path, shape: Shape, num_rows: int) -> Loaded:
             )
     except TROUBLE as error:
         raise _bad_number(path, shape) or _broken(path, str(error)) from error
-    return Loaded(list(vectors.index_to_key), vectors.vectors, num_rows - len(vectors.index_to_key))
+    count = len(vectors.key_to_index)  # gensim keeps empty places at the end for words that came again
+    return Loaded(list(vectors.index_to_key[:count]), vectors.vectors[:count], num_rows - count)
 
 
 def _bad_number(path: Path, shape: Shape) -> VectorsError | None:
