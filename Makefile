@@ -54,6 +54,7 @@ docs: setup ## Write docs/cli.md from --help
 model: setup ## Train the model that ships anew; needs DATA=folder and hours
 	@test -n "$(DATA)" || { echo "make model needs the data folder: make model DATA=folder"; exit 2; }
 	$(BIN)/python -m recipes.distill --data "$(DATA)" --out runs/slim
+	$(BIN)/python -m recipes.shipped_model --data "$(DATA)" --run runs/slim --out checkpoints/slim.safetensors
 
 vectors: setup ## Make the word vectors that ship anew
 	$(UV) pip install --python $(BIN)/python -e '.[vectors]'

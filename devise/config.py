@@ -69,4 +69,4 @@ GRAPH_EF = 128
 GRAPH_SEED = 100
 
 # Words
-HINTED_WORDS = 100_000  # most frequent words that spelling hints come from: the rarer ones are often misspelt themselves
+HINTED_WORDS = 100_000  # most frequent words that hints come from: the rarer ones are often misspelt themselves

@@ -25,7 +25,8 @@ def unit(rows: ArrayLike) -> Vector:
     lengths = np.sqrt(np.einsum("...i,...i->...", wide, wide))
     if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
         raise ValueError("a vector must be finite and not zero")
-    return (wide / lengths[..., None]).astype(np.float32)
+    scaled: Vector = (wide / lengths[..., None]).astype(np.float32)
+    return scaled
 
 
 def mean(rows: ArrayLike, weights: ArrayLike | None = None) -> Vector:

@@ -19,6 +19,7 @@ class FakeEncoder:
         self.size, self.resize = 32, "squash"
         self.labels: tuple[str, ...] = ("red", "green", "blue")
         self.num_encoded = 0
+        self.path = None
 
     def encode(self, pixels):
         self.num_encoded += len(pixels)

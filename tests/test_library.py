@@ -4,49 +4,32 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes import FakeEncoder
 from PIL import Image
 
 import devise
+from devise import config
 from devise.errors import LibraryError
 from devise.library import Library
-from devise.vectors import WordMatch, mean, unit
+from devise.words import WordVectors, write_vectors
 
 COLOURS = {"red": [1, 0, 0, 0.1], "green": [0, 1, 0, 0.1], "blue": [0, 0, 1, 0.1], "grey": [1, 1, 1, 0.1]}
 
 
-class FakeWords:
-    """Four words for colours in the place of 30,000."""
-
-    fingerprint, path, dim = "w" * 64, Path("tiny.safetensors"), 4
-
-    @classmethod
-    def open(cls, name):
-        assert name == "tiny"
-        return cls()
-
-    def query(self, text):
-        return mean([unit(COLOURS[word]) for word in text.split()])
-
-
-class FakeTagger:
-    def __init__(self, vectors, vocabulary):
-        self.words = list(vocabulary or COLOURS)
-
-    def tags(self, vector, k):
-        found = [WordMatch(word, float(unit(COLOURS[word]) @ vector)) for word in self.words]
-        return sorted(found, key=lambda match: -match.score)[:k]
+def write_words(rows=COLOURS):
+    """Real word vectors for colours, as the fake encoder sees them; their fingerprint."""
+    path = config.own_folder("embeddings") / "tiny.safetensors"
+    write_vectors(path, list(rows), np.array(list(rows.values())), source="these tests")
+    return WordVectors.open("tiny").fingerprint
 
 
 @pytest.fixture
-def library(tmp_path, album, monkeypatch):
-    monkeypatch.setattr("devise.library.models.WordVectors", FakeWords)
-    monkeypatch.setattr("devise.library.library.Tagger", FakeTagger)
+def library(tmp_path, album):
     with Library(tmp_path / "library") as opened:
-        opened.index([album], model=FakeEncoder(vectors_fingerprint="w" * 64))
+        opened.index([album], model=FakeEncoder(vectors_fingerprint=write_words()))
         yield opened
 
 
@@ -59,14 +42,14 @@ def test_words_find_photos(library, album):
 def test_photos_find_words_without_a_model(library, album, monkeypatch):
     monkeypatch.setattr("devise.library.models.open_encoder", lambda *_: pytest.fail("opened"))
     with Library(library.path) as again:
-        assert [match.word for match in again.tag(album / "red.png", 2)] == ["red", "green"]
+        assert [match.word for match in again.tag(album / "red.png", 2)] == ["red", "grey"]
         assert again.tag(album / "white.png", 1, any_word=True)[0].word == "grey"
         with pytest.raises(LibraryError, match="k must be at least 1"):
             again.tag(album / "red.png", 0)
 
 
 def test_tagging_needs_no_library(tmp_path, album, library):
-    alone = Library(tmp_path / "none", model=FakeEncoder(vectors_fingerprint="w" * 64))
+    alone = Library(tmp_path / "none", model=FakeEncoder(vectors_fingerprint=write_words()))
     assert alone.tag(album / "below/blue.png", 1)[0].word == "blue"
     assert not alone.path.exists()
 
@@ -78,9 +61,12 @@ def test_a_photo_changed_since_it_was_indexed_is_read_again(library, album):
     assert library.tag(album / "green.png", 1)[0].word == "green", "a deleted photo is still known"
 
 
-def test_word_vectors_that_are_not_those_of_the_model(library, monkeypatch):
-    monkeypatch.setattr(FakeWords, "fingerprint", "0" * 64)
-    with Library(library.path) as again, pytest.raises(LibraryError, match=r'"tiny" \(wwwwwwww\).*00000000.*import'):
+def test_word_vectors_that_are_not_those_of_the_model(library):
+    write_words({**COLOURS, "red": [0, 1, 0, 0]})
+    with (
+        Library(library.path) as again,
+        pytest.raises(LibraryError, match=r'"tiny" \([0-9a-f]{8}\).*holds others.*import'),
+    ):
         again.search("red")
 
 

@@ -183,7 +183,7 @@ def test_folding_batch_norm_changes_no_number(saved: Path) -> None:
 
 def test_a_picture_that_excites_nothing_has_a_vector(saved: Path) -> None:
     encoder = Encoder.open(saved)
-    encoder.checkpoint.backbone.top[1].bias.data.fill_(-1e3)  # no feature is ever active
+    encoder.checkpoint.backbone.top[0].bias.data.fill_(-1e3)  # no feature is ever active
     rows = encoder.encode(np.zeros((2, 32, 32, 3), np.uint8))["features"]
     np.testing.assert_allclose(rows, 0.25, rtol=1e-5)
 

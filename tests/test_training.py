@@ -50,7 +50,8 @@ def options(classes: Path, tmp_path: Path, tiny_vectors: WordVectors) -> TrainOp
     backbone = tmp_path / "backbone.safetensors"
     checkpoints.save(tiny(), backbone)
     return TrainOptions(
-        data=classes, out=str(tmp_path / "out" / "colours.safetensors"), backbone=str(backbone), vectors=tiny_vectors.name,
+        data=classes, out=str(tmp_path / "out" / "colours.safetensors"), backbone=str(backbone),
+        vectors=tiny_vectors.name,
         epochs=4, batch=8, validation=0.25, learning_rate=0.01,
     )  # fmt: skip
 
@@ -150,13 +151,14 @@ def test_folders_that_cannot_be_trained_with(options: TrainOptions, tmp_path: Pa
     with pytest.raises(FolderError, match="no class folders"):
         train(replace(options, data=tmp_path / "bare"))
     (tmp_path / "bare" / "cat").mkdir()
-    with pytest.raises(FolderError, match="without photos.*cat"):
+    with pytest.raises(FolderError, match=r"without photos.*cat"):
         train(replace(options, data=tmp_path / "bare"))
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
-    [({"epochs": 0}, "epochs"), ({"batch": 1}, "batch"), ({"loss": "l2"}, "choose one of"), ({"validation": 1.0}, "share"),
+    [({"epochs": 0}, "epochs"), ({"batch": 1}, "batch"), ({"loss": "l2"}, "choose one of"),
+     ({"validation": 1.0}, "share"),
      ({"learning_rate": 0.0}, "learning rate"), ({"unfreeze": -1}, "unfreeze")],
 )  # fmt: skip
 def test_numbers_that_make_no_sense(options: TrainOptions, change: dict[str, object], text: str) -> None:

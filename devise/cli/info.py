@@ -63,8 +63,11 @@ def _model() -> Any:
     from devise.model.encoder import Encoder
 
     encoder = Encoder.open()
+    path = encoder.path
     return {
         **encoder.info.to_json(),
+        "path": str(path),
+        "num_bytes": path.stat().st_size if path else None,
         "size": encoder.size,
         "resize": encoder.resize,
         "labels": len(encoder.labels),

@@ -38,6 +38,7 @@ class Checkpoint:
     configs: dict[str, HeadConfig] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    path: Path | None = None  # the file it was loaded from
 
     def add_head(self, head: HeadConfig) -> WordsHead | ClassesHead:
         """A new untrained head under the name of its kind, in place of one that was there."""
@@ -124,7 +125,7 @@ def load(name: str | Path) -> Checkpoint:
             f"{path}: weights and config do not fit each other ({_first_line(error)}); {AGAIN}"
         ) from error
     checkpoint.training = about["training"]
-    checkpoint.fingerprint = about["fingerprint"]
+    checkpoint.fingerprint, checkpoint.path = about["fingerprint"], path
     return checkpoint
 
 

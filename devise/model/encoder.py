@@ -31,7 +31,7 @@ class Encoder:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.info = checkpoint.info
-        self.checkpoint = checkpoint
+        self.checkpoint, self.path = checkpoint, checkpoint.path
         preprocessing = checkpoint.backbone.config.preprocessing
         self.size, self.resize = preprocessing.size, preprocessing.resize
         words = checkpoint.configs.get("words")
@@ -47,7 +47,9 @@ class Encoder:
     def open(cls, name: str | Path | None = None) -> Encoder:
         """A checkpoint by name or path; None is DEVISE_MODEL or the one that ships. Raises CheckpointError."""
         encoder = cls(checkpoints.load(name or os.environ.get("DEVISE_MODEL") or config.SHIPPED_MODEL))
-        _fuse(encoder.checkpoint.backbone.features)
+        backbone = encoder.checkpoint.backbone
+        for layers in (backbone.features, backbone.top) if backbone.config.top == "conv" else (backbone.features,):
+            _fuse(layers)
         return encoder
 
     @torch.inference_mode()
