@@ -155,4 +155,3 @@ class WordVectors:
     def graph(self) -> neighbours.WordGraph | None:
         """The graph beside the file, if it is whole and made for these rows."""
         return neighbours.load(self)
-
