@@ -18,10 +18,12 @@ from rich.table import Table
 from benchmarks import data
 from devise import Library
 
+DEVISE = str(Path(sys.executable).with_name("devise"))
 COMMANDS = {
-    'devise search "sofa cat"': ["-m", "devise.cli", "search", "sofa cat", "--json"],
-    "devise --help": ["-m", "devise.cli", "--help"],
-    "python -c pass": ["-c", "pass"],
+    'devise search "sofa cat"': [DEVISE, "search", "sofa cat", "--json"],
+    "devise --help": [DEVISE, "--help"],
+    'python -c "import numpy"': [sys.executable, "-c", "import numpy"],
+    "python -c pass": [sys.executable, "-c", "pass"],
 }
 
 
@@ -39,7 +41,7 @@ def main() -> None:
         )
         for name, arguments in COMMANDS.items():
             extra = ["--library", str(library)] if "search" in name else []
-            seconds = [timed([sys.executable, *arguments, *extra]) for _ in range(options.runs)]
+            seconds = [timed([*arguments, *extra]) for _ in range(options.runs)]
             shown.add_row(name, f"{statistics.median(seconds):.2f}", f"{min(seconds):.2f}", f"{max(seconds):.2f}")
     Console(width=100).print(shown)
 

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import nn
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
 from devise.model.backbones import BACKBONES, Backbone
@@ -30,7 +32,7 @@ from devise.training import TrainOptions, TrainProgress, train
 from devise.training.data import as_label
 from devise.training.report import EpochReport
 from devise.words import WordVectors
-from recipes.photos import FULL_SIZE_SETS, full_size, is_held_out, tiny_class_numbers
+from recipes.photos import FULL_SIZE_SETS, Photos, full_size, is_held_out, tiny_class_numbers
 
 TINY_PER_CLASS = 60  # of 300: small photos must not outnumber the full-size ones two to one
 SURE = 0.6  # probability from which the teacher's class counts as a label
@@ -105,9 +107,8 @@ def tiny(data: Path) -> Iterator[Row]:
             yield Row(f"tiny-imagenet/{member}", (as_label(_IMAGENET_CATEGORIES[numbers[folder]]).lower(),), "imagenet")
 
 
-def guessed(data: Path, cache: Path) -> Iterator[Row]:
+def guessed(data: Path, photos: Photos) -> Iterator[Row]:
     """What the teacher is sure of on the full-size photos, as labels of the ImageNet group."""
-    photos = full_size(data, cache)
     warnings.filterwarnings("ignore", category=FutureWarning)
     teacher = torch.jit.load(str(data / "teacher_mobilenet_v2.ts")).eval()
     for start in range(0, len(photos.names), 16):
@@ -153,7 +154,7 @@ def write_csv(rows: Iterable[Row], file: Path, vectors: WordVectors) -> None:
                 writer.writerow([row.path, "|".join(labels), row.group])
 
 
-def distilled(run: Path) -> Checkpoint:
+def distilled(run: Path, photos: Photos) -> Checkpoint:
     """The student of recipes.distill as a checkpoint: slim backbone and the 1,000 ImageNet classes."""
     state = torch.load(run / "state.pt", weights_only=True)["student"]
     checkpoint = Checkpoint(name="slim", backbone=Backbone(BACKBONES["slim"]))
@@ -162,7 +163,33 @@ def distilled(run: Path) -> Checkpoint:
     parts = {"backbone.": checkpoint.backbone, "classes.": checkpoint.heads["classes"].layer}
     for prefix, module in parts.items():
         module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    recalibrate(checkpoint.backbone, photos)
     return checkpoint
+
+
+@torch.no_grad()
+def recalibrate(backbone: Backbone, photos: Photos, count: int = 1536) -> None:
+    """Batch norm's means and variances anew, from whole photos at the size that the model ships with.
+
+    While training they followed fast-changing weights, crops and smaller pixels (Touvron et al., "Fixing the train-test
+    resolution discrepancy", 2019).
+    """
+    preprocessing = backbone.config.preprocessing
+    mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (preprocessing.mean, preprocessing.std))
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the plain average of all batches
+    backbone.train()
+    rows = np.sort(np.random.default_rng(0).permutation(len(photos.names))[:count])
+    for part in np.array_split(np.random.default_rng(1).permutation(rows), count // 48):
+        pixels = torch.from_numpy(photos.pixels[np.sort(part)]).permute(0, 3, 1, 2).float() / 255
+        pixels = F.interpolate(pixels, size=(preprocessing.size,) * 2, mode="bilinear", antialias=True)
+        backbone(((pixels - mean) / std).contiguous(memory_format=torch.channels_last))
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.1
+    backbone.eval()
 
 
 class Printed(TrainProgress):
@@ -184,13 +211,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     options = parser.parse_args()
     unpack(options.data, options.photos)
-    backbone = distilled(options.run)
+    full = full_size(options.data, options.cache)
+    backbone = distilled(options.run, full)
     save(backbone, options.run / "backbone.safetensors")
     vectors = WordVectors.open("minilm")
     visible = set((Path(__file__).parents[1] / "devise/words/visible.txt").read_text().splitlines())
     rows = [*voc(options.data), *captions(options.data, visible), *folders(options.data, "caltech101"),
             *folders(options.data, "scenes"), *fashion(options.data), *tiny(options.data),
-            *guessed(options.data, options.cache)]  # fmt: skip
+            *guessed(options.data, full)]  # fmt: skip
     write_csv(rows, options.photos / "labels.csv", vectors)
     words = options.run / "words.safetensors"
     report = train(
