@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises WriteError when the disk is full or the folder cannot be written.
     """
     with writing(path):
+        if path.exists() and not path.is_file():  # to replace /dev/null or /dev/stdout would break the machine
+            raise OSError(errno.EINVAL, "it is a folder" if path.is_dir() else "it is no regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)

@@ -212,7 +212,7 @@ def test_crop_takes_the_centre():
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(PhotoError, match="no such file"):
         read(tmp_path / "missing.jpg")
-    with pytest.raises(PhotoError, match=r"cannot be read|no file"):
+    with pytest.raises(PhotoError, match="is a folder"):
         read(tmp_path)
     pipe = tmp_path / "pipe.jpg"
     os.mkfifo(pipe)

@@ -225,7 +225,7 @@ def test_foreign_and_missing_files(tmp_path: Path) -> None:
     save_file({"rows": np.zeros((2, 2), np.float32)}, tmp_path / "foreign.safetensors")
     (tmp_path / "text.safetensors").write_text("dog 1 2 3\n" * 10)
     for name in ("foreign", "text"):
-        with pytest.raises(VectorsError, match="no word vectors of devise; bring it in"):
+        with pytest.raises(VectorsError, match="no word vectors of devise; bring in others"):
             WordVectors.open(tmp_path / f"{name}.safetensors")
     with pytest.raises(VectorsError, match="devise vectors list"):
         WordVectors.open(tmp_path / "none.safetensors")

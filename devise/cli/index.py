@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def index(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders of photos. Without any, those indexed before.", show_default=False),
+        typer.Argument(
+            help="Folders of photos. Without any, those indexed before.", show_default=False, readable=False
+        ),
     ] = None,
     model: Annotated[
         str | None,

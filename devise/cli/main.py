@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,8 +29,10 @@ class Root(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # typer's Context has two homes, depending on its version
         try:
+            Path.cwd()  # raises in a folder that was deleted, where torch ends the process
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout:
+                sys.stdout.flush()
             return result
         except DeviseError as error:
             show.note(f"error: {error}")
@@ -40,6 +43,21 @@ class Root(TyperGroup):
         except BrokenPipeError:  # the reader, such as `head`, has all that it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except (OSError, MemoryError) as error:  # an unlucky machine, not a bug of ours
+            show.note(f"error: {_unlucky(error)}")
+            raise typer.Exit(1) from error
+
+
+def _unlucky(error: OSError | MemoryError) -> str:
+    """What the machine refused, and what to do."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; close other programs and run again"
+    reason = (error.strerror or str(error)).lower()
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {reason}; check the path, its permissions and its disk"
+    if isinstance(error, FileNotFoundError):
+        return "the working folder was deleted; change to another one"
+    return f"{reason}; check the disk, and where the output goes"
 
 
 app = typer.Typer(

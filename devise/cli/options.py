@@ -14,6 +14,7 @@ LibraryPath = Annotated[
         "--library",
         metavar="PATH",
         show_default=False,
+        readable=False,  # 1, not 2: what cannot be read is no wrong usage, and the command says so better
         help="Folder of the library. Without it DEVISE_LIBRARY, or one in your user data folder.",
     ),
 ]
@@ -24,7 +25,13 @@ Paths = Annotated[bool, typer.Option("--paths", help="Paths alone, one a line.")
 Null = Annotated[bool, typer.Option("-0", "--null", help="Paths alone, a NUL after each, for xargs -0.")]
 Html = Annotated[
     Path | None,
-    typer.Option("--html", metavar="FILE", show_default=False, help="Also write a contact sheet for a browser."),
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        show_default=False,
+        readable=False,
+        help="Also write a contact sheet for a browser.",
+    ),
 ]
 
 

@@ -45,13 +45,15 @@ def search(
     text = " ".join(query)
     with Library(library) as opened:
         matches = opened.search(text, k)
-        _show(matches, chosen, f'no photo for "{text}"; add some with: devise index FOLDER')
-        if html:
+        if html:  # first: when it fails, stdout stays empty
             _sheet(html, text, matches, opened)
+        _show(matches, chosen, f'no photo for "{text}"; add some with: devise index FOLDER')
 
 
 def similar(
-    photo: Annotated[Path, typer.Argument(help="A photo in the library or anywhere else.", show_default=False)],
+    photo: Annotated[
+        Path, typer.Argument(help="A photo in the library or anywhere else.", show_default=False, readable=False)
+    ],
     k: Top = config.TOP,
     space: Annotated[
         SpaceName, typer.Option(help="features: photos that look alike. words: photos that mean the same.")
@@ -72,9 +74,9 @@ def similar(
     chosen = form(json, csv, paths, null)
     with Library(library) as opened:
         matches = opened.similar(photo, k, space=space.value)
-        _show(matches, chosen, f"no photo besides {photo}; add some with: devise index FOLDER")
         if html:
             _sheet(html, f"like {photo.name}", matches, opened)
+        _show(matches, chosen, f"no photo besides {photo}; add some with: devise index FOLDER")
 
 
 def _show(matches: Sequence[Match], chosen: Form, nothing: str) -> None:

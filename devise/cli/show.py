@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
+import errno
 import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def answer(found: Answer, form: Form) -> None:
     elif form in (Form.PATHS, Form.NULL):
         end = b"\0" if form is Form.NULL else b"\n"
         _write(b"".join(os.fsencode(path) + end for path in found.paths))
-    elif not sys.stdout.isatty():
+    elif not (sys.stdout and sys.stdout.isatty()):
         _write(b"".join(_line(row) for row in found.rows))
     elif found.rows:
         _table(found)
@@ -52,8 +53,10 @@ def answer(found: Answer, form: Form) -> None:
 
 
 def note(text: str) -> None:
-    """A line for people, on stderr."""
-    print(printable(text), file=sys.stderr)  # noqa: T201
+    """A line for people, on stderr, or nowhere when that is closed or full."""
+    if sys.stderr:  # else print would write to stdout
+        with suppress(OSError):
+            print(printable(text), file=sys.stderr)  # noqa: T201
 
 
 def printable(text: str) -> str:
@@ -76,14 +79,21 @@ def _line(row: Sequence[Cell]) -> bytes:
 
 
 def _one_line(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") if {"\t", "\n"} & {*text} else text
+    if not {"\t", "\n", "\r"} & {*text}:
+        return text
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _csv(rows: Sequence[Sequence[Cell]]) -> bytes:
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\r\n")  # what ends a line is quoted: both \r and \n
     writer.writerows([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    return os.fsencode(buffer.getvalue())
+    return os.fsencode("".join(lines))
+
+
+class _Lines(list[str]):
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def _table(found: Answer) -> None:
@@ -106,6 +116,8 @@ def _cell(cell: Cell) -> str:
 
 
 def _write(data: bytes) -> None:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "there is no stdout to write to")
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

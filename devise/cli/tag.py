@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,9 @@ Tagged = tuple[str, "list[WordMatch]"]
 
 
 def tag(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders whose photos are all tagged.")],
+    photos: Annotated[
+        list[Path], typer.Argument(help="Photos, and folders whose photos are all tagged.", readable=False)
+    ],
     k: Top = config.TAGS,
     any_word: Annotated[
         bool,
@@ -47,12 +50,12 @@ def tag(
         tagged, failed = _tag_all(opened, photos, k, any_word)
     if failed and not tagged:
         raise failed[0]
-    show.answer(_answer(tagged), chosen)
-    if html:
+    if html:  # first: when it fails, stdout stays empty
         from devise.cli.sheet import Card, write
 
         write(html, "tags", [Card(path, None, tuple(tags)) for path, tags in tagged])
         show.note(f"contact sheet: {html}")
+    show.answer(_answer(tagged), chosen)
     for error in failed:
         show.note(f"error: {error}")
     if failed:
@@ -79,7 +82,7 @@ def _expand(photos: Sequence[Path]) -> Iterator[tuple[str, bool]]:
     from devise.photos import Trouble, find
 
     for photo in photos:
-        if not photo.is_dir():
+        if not os.path.isdir(photo):  # noqa: PTH112 (which never raises)
             yield str(photo), True
             continue
         count = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,10 +50,25 @@ def telling(folder: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", None) or ""
+        if not name and isinstance(error, sqlite3.OperationalError):  # text that is no UTF-8
+            raise damaged(folder) from error
         for prefix, kind, text in _ERRORS:
             if name.startswith(prefix):
                 raise kind(f"the library {folder} {text.format(error=error)}") from error
         raise
+
+
+def damaged(folder: Path) -> LibraryError:
+    return LibraryError(f"the library {folder} {_DAMAGED}")
+
+
+@contextmanager
+def understanding(folder: Path) -> Iterator[None]:
+    """Around the reading of stored values: what cannot be made sense of was damaged on the disk."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise damaged(folder) from error
 
 
 class Database:
@@ -131,7 +147,8 @@ class Database:
             self.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def _migrate(self, write: bool) -> None:
-        found = int(self.value("SELECT value FROM meta WHERE key = 'format'") or 0)
+        with understanding(self.folder):
+            found = int(self.value("SELECT value FROM meta WHERE key = 'format'"))
         if found > FORMAT:
             raise LibraryError(
                 f"the library {self.folder} has format {found}, this devise reads up to {FORMAT}; "
@@ -140,6 +157,8 @@ class Database:
         if found < FORMAT and not write:
             raise LibraryError(f"the library {self.folder} was made by an older devise; run: devise index")
         for number in range(found, FORMAT):
+            if number not in MIGRATIONS:  # no devise ever wrote it
+                raise damaged(self.folder)
             with self.transaction():
                 for statement in MIGRATIONS[number].split(";"):
                     self.execute(statement)
@@ -159,7 +178,7 @@ def _connect(address: str) -> sqlite3.Connection:
 
 
 def _address(folder: Path, options: str) -> str:
-    return f"file:{quote(str(folder / FILE))}?{options}"
+    return f"file:{quote(os.fsencode(folder / FILE))}?{options}"
 
 
 def _writable(folder: Path) -> sqlite3.Connection:

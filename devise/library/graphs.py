@@ -85,11 +85,14 @@ def _drop(store: Store, space: str) -> None:
 
 
 def _sweep(store: Store) -> None:
-    """Delete the files of earlier graphs. A reader that has one open keeps it; one that comes too late scans."""
+    """Delete the files of earlier graphs, and those of runs that were killed while they wrote one.
+
+    A reader that has one open keeps it; one that comes too late scans.
+    """
     model = store.model()
     records = [store.graph(space.name) for space in model.spaces] if model else []
     used = {record.file for record in records if record}
-    for path in store.folder.glob("*.graph"):
+    for path in (*store.folder.glob("*.graph"), *store.folder.glob(".*.graph.*.tmp")):
         if path.name not in used:
             with suppress(OSError):
                 path.unlink()

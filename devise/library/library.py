@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -152,7 +152,7 @@ class Library:
             num_photos=store.num_photos(),
             num_contents=store.num_contents(),
             num_skipped=sum(1 for _ in store.skipped()),
-            num_bytes=sum(file.stat().st_size for file in self.path.iterdir() if file.is_file()),
+            num_bytes=_num_bytes(self.path),
             model=store.model(),
             roots=tuple(store.roots()),
         )
@@ -242,6 +242,14 @@ class Library:
             raise LibraryError(f'the model "{encoder.info.name}" has no space "{space}"; it has: {listed(vectors)}')
         vector: Vector = vectors[space][0]
         return vector
+
+
+def _num_bytes(folder: Path) -> int:
+    total = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):  # SQLite's own files come and go while another program indexes
+            total += file.stat().st_size
+    return total
 
 
 def _as_indexed(store: Store, path: str) -> int | None:

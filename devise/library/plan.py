@@ -68,7 +68,7 @@ def _check(roots: Sequence[str], store: Store, allow_empty: bool) -> list[str]:
         else:
             present.append(root)
     if problems:
-        raise FolderError("\n".join(problems))
+        raise FolderError("; ".join(problems))
     return present
 
 

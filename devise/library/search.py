@@ -76,7 +76,7 @@ class Searcher:
 
 def check_k(k: int) -> None:
     if k < 1:
-        raise LibraryError(f"k must be at least 1, not {k}")
+        raise LibraryError(f"k must be at least 1, not {k}; leave it out for the usual number")
 
 
 def _top(chunks: Iterator[tuple[Ids, Vector]], vector: Vector, k: int) -> tuple[Ids, Scores]:

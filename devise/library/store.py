@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.errors import LibraryError
-from devise.library.database import FILE, Database
+from devise.library.database import FILE, Database, understanding
 from devise.library.schema import SPACES
 from devise.vectors import ModelInfo, Vector, unit
 
 Ids = NDArray[np.int64]
 DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
+SLACK = 1e-3  # of a squared length: float32 rounds to 1e-6, and what flipped bits do is mostly larger
 CHUNK = 4_096  # rows read at once while scanning: 5 MB of words vectors
 
 
@@ -65,7 +66,12 @@ class Store:
 
     @staticmethod
     def exists(folder: Path) -> bool:
-        return (folder / FILE).is_file()
+        """Raises LibraryError when nobody can tell."""
+        try:
+            return (folder / FILE).is_file()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise LibraryError(f"the library {folder} cannot be reached: {reason}; check its path") from error
 
     def close(self) -> None:
         self._db.close()
@@ -78,25 +84,29 @@ class Store:
     def model(self) -> ModelInfo | None:
         """What made the vectors; None as long as there are none."""
         text = self._meta("model")
-        return ModelInfo.from_json(json.loads(text)) if text else None
+        with understanding(self.folder):
+            return ModelInfo.from_json(json.loads(text)) if text else None
 
     def labels(self) -> tuple[str, ...]:
         """The words that the model has learnt, kept so that tagging needs no model."""
-        return tuple(json.loads(self._meta("labels") or "[]"))
+        with understanding(self.folder):
+            return tuple(json.loads(self._meta("labels") or "[]"))
 
     def set_model(self, model: ModelInfo, labels: Sequence[str]) -> None:
         self._set_meta("model", json.dumps(model.to_json()))
         self._set_meta("labels", json.dumps(list(labels)))
 
     def revision(self) -> int:
-        return int(self._meta("revision") or 0)
+        with understanding(self.folder):
+            return int(self._meta("revision") or 0)
 
     def next_revision(self) -> int:
         self._set_meta("revision", str(self.revision() + 1))
         return self.revision()
 
     def roots(self) -> list[str]:
-        return [_text(path) for (path,) in self._db.rows("SELECT path FROM roots ORDER BY path")]
+        with understanding(self.folder):
+            return [_text(path) for (path,) in self._db.rows("SELECT path FROM roots ORDER BY path")]
 
     def add_roots(self, paths: Iterable[str]) -> None:
         self._db.execute_many("INSERT OR IGNORE INTO roots VALUES (?)", [(_stored(path),) for path in paths])
@@ -108,11 +118,13 @@ class Store:
 
     def photos(self) -> Iterator[Photo]:
         for batch in self._db.batches("SELECT path, content_id, size, mtime_ns FROM photos", size=CHUNK):
-            for path, content_id, size, mtime_ns in batch:
-                yield Photo(_text(path), content_id, size, mtime_ns)
+            with understanding(self.folder):
+                photos = [Photo(_text(path), *rest) for path, *rest in batch]
+            yield from photos
 
     def paths(self) -> list[str]:
-        return sorted(_text(path) for (path,) in self._db.rows("SELECT path FROM photos"))
+        with understanding(self.folder):
+            return sorted(_text(path) for (path,) in self._db.rows("SELECT path FROM photos"))
 
     def num_photos(self) -> int:
         return int(self._db.value("SELECT count(*) FROM photos"))
@@ -136,7 +148,8 @@ class Store:
             for content_id, path in self._db.rows(
                 f"SELECT content_id, path FROM photos WHERE content_id IN ({marks})", ids
             ):
-                found.setdefault(content_id, []).append(_text(path))
+                with understanding(self.folder):
+                    found.setdefault(content_id, []).append(_text(path))
         return found
 
     def photo(self, path: str) -> Photo | None:
@@ -149,7 +162,9 @@ class Store:
     def skipped(self) -> Iterator[Refused]:
         sql = "SELECT path, size, mtime_ns, reason FROM skipped ORDER BY path"
         for path, size, mtime_ns, reason in self._db.rows(sql):
-            yield Refused(_text(path), size, mtime_ns, reason)
+            with understanding(self.folder):
+                refused = Refused(_text(path), size, mtime_ns, reason)
+            yield refused
 
     def put_skipped(self, refused: Refused) -> None:
         """A photo that can no longer be read is no photo of the library."""
@@ -214,8 +229,13 @@ class Store:
         stored = np.dtype(SPACES[space])
         try:
             flat = np.frombuffer(b"".join(row[1] for row in rows), dtype=stored)
-            matrix = flat.reshape(len(rows), len(rows[0][1]) // stored.itemsize).astype(np.float32)
-            matrix = matrix if stored.itemsize == 4 else unit(matrix)  # rounding to halves changes lengths
+            matrix = flat.reshape(len(rows), len(rows[0][1]) // stored.itemsize)
+            with np.errstate(invalid="ignore"):  # damaged halves; found out below
+                matrix = matrix.astype(np.float32)
+            if stored.itemsize == 2:
+                matrix = unit(matrix)  # rounding to halves changes lengths
+            elif not np.allclose(np.einsum("ij,ij->i", matrix, matrix), 1, atol=SLACK):
+                raise ValueError("a row of another length than 1, or not finite")
         except (ValueError, TypeError) as error:
             raise LibraryError(
                 f"the library {self.folder} is damaged (a vector of {space}); "
@@ -265,7 +285,7 @@ def _stored(path: str) -> str | bytes:
 
 
 def _text(stored: str | bytes) -> str:
-    return stored if isinstance(stored, str) else os.fsdecode(stored)
+    return stored if isinstance(stored, str) else os.fsdecode(stored)  # TypeError for what is no path
 
 
 def _chunks(ids: Iterable[int], size: int = 30_000) -> Iterator[list[int]]:

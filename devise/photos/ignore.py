@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -56,7 +58,11 @@ class Rules:
 
 def _lines(path: str) -> Sequence[str]:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a named pipe would wait for ever
+            raise ValueError("it is no regular file")
         with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
             return file.read().splitlines()
-    except FileNotFoundError:
-        return ()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+            return ()
+        raise

@@ -46,7 +46,7 @@ def read(path: str | Path) -> bytes:
         with open(path, "rb", opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise PhotoError(path, "it is no file; leave it out with a .deviseignore file")
+                raise PhotoError(path, "it is no file; give a photo")
             megabytes = status.st_size / 1e6
             if megabytes > config.MAX_FILE_MEGABYTES:
                 limit = config.MAX_FILE_MEGABYTES
@@ -54,6 +54,8 @@ def read(path: str | Path) -> bytes:
             return file.read()
     except FileNotFoundError as error:
         raise PhotoError(path, "there is no such file; check the spelling") from error
+    except IsADirectoryError as error:
+        raise PhotoError(path, "it is a folder; give a photo") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise PhotoError(path, f"it cannot be read: {reason}; check its permissions and its disk") from error

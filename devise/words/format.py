@@ -61,7 +61,7 @@ class Tables:
 
 def word_key(word: str) -> int:
     """The number a word is filed under."""
-    return int.from_bytes(hashlib.blake2b(word.encode("utf-8"), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def write_vectors(
@@ -208,4 +208,4 @@ def _damaged(path: Path, fact: str) -> VectorsError:
 
 
 def _foreign(path: Path) -> VectorsError:
-    return VectorsError(f"{path} holds no word vectors of devise; bring it in with: devise vectors import {path}")
+    return VectorsError(f"{path} holds no word vectors of devise; bring in others with: devise vectors import FILE")

@@ -7,9 +7,11 @@ import difflib
 import gzip
 import io
 import logging
+import os
 import pickle
 import re
 import socket
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,7 +69,7 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
     given = str(source)
     default = ENDINGS.sub("", path.name, count=1) or path.name
     out = catalog.path_for(name or default)
-    if not path.exists():
+    if not os.path.lexists(path):
         path = _download(given)
     loaded, num_bad = _cleaned(_load(path))
     if not loaded.words:
@@ -84,6 +86,8 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
 def _load(path: Path) -> Loaded:
     if path.is_dir():
         raise VectorsError(f"{path} is a folder; give a file of word vectors")
+    if path.exists() and not path.is_file():  # a pipe would wait for ever, and can be read only once
+        raise VectorsError(f"{path} is no regular file; save the vectors to a file and give that")
     try:
         with path.open("rb") as file:
             start = file.read(2)
@@ -163,7 +167,7 @@ def _check_lines(path: Path, shape: Shape) -> int:
     except TROUBLE as error:
         raise _broken(path, f"{error} after line {number}") from error
     rows = number - shape.has_header
-    if shape.count is not None and rows < shape.count:
+    if shape.count is not None and rows != shape.count:
         raise _broken(path, f"its header promises {shape.count:,} words, it holds {rows:,}")
     return rows if shape.count is None else shape.count
 
@@ -224,7 +228,7 @@ def _cleaned(loaded: Loaded) -> tuple[Loaded, int]:
     kept = np.flatnonzero(is_good)
     if len(kept) < len(rows):
         rows = rows[kept]
-    words = [loaded.words[slot].strip() for slot in kept]
+    words = [loaded.words[slot].strip().removeprefix("\ufeff") for slot in kept]  # a byte order mark is no letter
     first = dict(zip(reversed(words), range(len(words) - 1, -1, -1), strict=True))
     if len(first) < len(words):  # words that differed in white space only
         slots = sorted(first.values())
@@ -266,7 +270,8 @@ def _quiet() -> Iterator[None]:
     logger.addHandler(handler)
     logger.propagate = False
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numbers too large for float32 are dropped and counted
             yield
     finally:
         logger.removeHandler(handler)

@@ -30,7 +30,7 @@ class Speller:
     def near(self, word: str, n: int) -> list[str]:
         """Up to n words, best first; none when nothing is close enough to be what was meant."""
         word = word.lower()
-        data = np.frombuffer(word.encode("utf-8")[:100], np.uint8)
+        data = np.frombuffer(word.encode("utf-8", "surrogatepass")[:100], np.uint8)
         if n < 1 or not len(data):
             return []
         most = 1 if len(word) < 4 else 2 if len(word) < 9 else 3

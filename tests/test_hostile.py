@@ -1,0 +1,204 @@
+"""Hostile data, unlucky machines, careless users: one line, status 1, nothing on stdout, nothing broken."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeEncoder
+
+from devise.cli import show
+from devise.errors import LibraryError, PhotoError, VectorsError, WordError, WriteError
+from devise.files import replacing
+from devise.library import Library
+from devise.library.store import Store
+from devise.photos import find, read
+from devise.words import WordVectors, import_vectors
+
+LONG = "a" * 300  # longer than any file system takes
+COMMAND = f'"{sys.executable}" -m devise.cli.main'
+
+
+def shell(command: str, **more) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    return subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, env=environment, **more)
+
+
+def is_one_line(done: subprocess.CompletedProcess[bytes], says: bytes) -> None:
+    assert (done.returncode, done.stdout) == (1, b""), done.stderr
+    assert done.stderr.startswith(b"error: ")
+    assert done.stderr.count(b"\n") == 1
+    assert says in done.stderr
+
+
+@pytest.fixture
+def filled(tmp_path, album) -> Path:
+    with Library(tmp_path / "library") as library:
+        library.index([album], model=FakeEncoder())
+    return tmp_path / "library"
+
+
+@pytest.fixture
+def tiny(tmp_path) -> WordVectors:
+    (tmp_path / "tiny.txt").write_text("red 1 0\nblue 0 1\n")
+    return import_vectors(tmp_path / "tiny.txt")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [f"tag {LONG}.jpg", f"search red --library {LONG}", f"words red --vectors {LONG}", f"vectors import {LONG}.txt",
+     f"vectors import x --name {LONG}", f"index . --model {LONG}", f"train {LONG} --out x"],
+)  # fmt: skip
+def test_names_that_are_too_long(arguments: str, tmp_path) -> None:
+    is_one_line(shell(f"{COMMAND} {arguments}", cwd=tmp_path), b"aaa")
+
+
+def test_output_that_cannot_be_written(tiny: WordVectors) -> None:
+    is_one_line(shell(f"{COMMAND} words red --vectors tiny --json >/dev/full"), b"no space left")
+    is_one_line(shell(f"{COMMAND} words red --vectors tiny --json >&-"), b"no stdout")
+    is_one_line(shell(f"{COMMAND} words red --vectors tiny >&-"), b"no stdout")
+
+
+def test_messages_never_go_to_stdout(tiny: WordVectors) -> None:
+    done = shell(f"{COMMAND} words qqqq --vectors tiny --json 2>&-")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert shell(f"{COMMAND} words qqqq --vectors tiny --json 2>/dev/full").returncode == 1
+
+
+def test_a_working_folder_that_was_deleted(tmp_path) -> None:
+    (tmp_path / "gone").mkdir()
+    is_one_line(shell(f'cd "{tmp_path}/gone" && rmdir ../gone && {COMMAND} search red'), b"working folder was deleted")
+
+
+def test_unreachable_folders_are_no_wrong_usage(tmp_path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    is_one_line(shell(f'{COMMAND} search red --library "{loop}/x"'), b"library")
+
+
+def test_a_library_that_nobody_may_look_into(tmp_path, monkeypatch) -> None:
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(LibraryError, match=r"cannot be reached: permission denied"):
+        len(Library(tmp_path))
+
+
+def test_queries_that_are_no_utf8(tiny: WordVectors) -> None:
+    with pytest.raises(WordError, match="no word vector"):
+        tiny.query(os.fsdecode(b"\xff\xfe red"))
+
+
+def test_a_library_whose_name_is_no_utf8(tmp_path, album) -> None:
+    place = os.fsdecode(os.fsencode(tmp_path) + b"/\xff #?%41")
+    with Library(place) as library:
+        library.index([album], model=FakeEncoder())
+        assert len(library) == 6
+    assert len(Library(place)) == 6
+
+
+def test_csv_quotes_whatever_ends_a_line() -> None:
+    rows = [("a\rb", 1), ("c\nd", 2), ('e",f', 3)]
+    text = show._csv([("path", "n"), *rows]).decode()
+    assert text.startswith("path,n\n")
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [["path", "n"], *([a, str(n)] for a, n in rows)]
+
+
+def test_devices_are_never_replaced(tmp_path) -> None:
+    with pytest.raises(WriteError, match="no regular file"), replacing(Path("/dev/null")):
+        pass
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WriteError, match="no regular file"), replacing(tmp_path / "pipe"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_pipes_never_stop_a_walk_or_an_import(tmp_path) -> None:
+    os.mkfifo(tmp_path / ".deviseignore")
+    assert [entry.hides for entry in find([tmp_path])] == [False, True]
+    with pytest.raises(VectorsError, match="no regular file"):
+        import_vectors(tmp_path / ".deviseignore", "x")
+
+
+def test_a_folder_for_a_photo(tmp_path) -> None:
+    with pytest.raises(PhotoError, match="it is a folder; give a photo"):
+        read(tmp_path)
+
+
+def test_all_bad_folders_stand_in_one_line(tmp_path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(Exception, match=r"one.*two.*notes\.txt") as caught:
+        Library(tmp_path / "library").index([tmp_path / "one", tmp_path / "two", tmp_path / "notes.txt"])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE meta SET value = '{' WHERE key = 'model'",
+        'UPDATE meta SET value = \'{"name": "x", "spaces": [{"nome": 1}]}\' WHERE key = \'model\'',
+        "UPDATE meta SET value = CAST(x'ff22' AS TEXT) WHERE key = 'model'",
+        "UPDATE meta SET value = 'x' WHERE key = 'format'",
+        "DELETE FROM meta WHERE key = 'format'",
+        "UPDATE photos SET path = CAST(x'2fff' || path AS TEXT)",
+        "UPDATE photos SET path = content_id",
+        "UPDATE words SET vector = zeroblob(16)",
+        "UPDATE words SET vector = x'0000c07f0000c07f0000c07f0000c07f'",
+        "UPDATE words SET vector = x'0000803f0000803f0000803f0000803f'",
+    ],
+)
+def test_damaged_rows_are_told(harm: str, filled: Path) -> None:
+    with sqlite3.connect(filled / "library.db") as connection:
+        connection.execute(harm)
+    connection.close()
+    with pytest.raises(LibraryError, match="is damaged"), Library(filled) as library:
+        library.nearest(np.full(4, 0.5, np.float32))
+
+
+def test_damaged_labels_and_revision_are_told(filled: Path) -> None:
+    with sqlite3.connect(filled / "library.db") as connection:
+        connection.execute("UPDATE meta SET value = '[' WHERE key IN ('labels', 'revision')")
+    connection.close()
+    store = Store(filled)
+    for part in (store.labels, store.revision):
+        with pytest.raises(LibraryError, match="is damaged"):
+            part()
+    store.close()
+
+
+def test_a_format_that_never_was(filled: Path) -> None:
+    with sqlite3.connect(filled / "library.db") as connection:
+        connection.execute("UPDATE meta SET value = '-1' WHERE key = 'format'")
+    connection.close()
+    with pytest.raises(LibraryError, match="is damaged"):
+        Store(filled, write=True)
+
+
+def test_what_a_killed_run_left_is_swept(filled: Path, album: Path) -> None:
+    left = filled / ".words-3.graph.x1y2.tmp"
+    left.touch()
+    with Library(filled) as library:
+        library.index([album], model=FakeEncoder())
+    assert not left.exists()
+
+
+def test_imports_of_odd_texts(tmp_path) -> None:
+    (tmp_path / "bom.txt").write_bytes(b"\xef\xbb\xbfcat 1 2 3\ndog 1 2 4\n")
+    assert import_vectors(tmp_path / "bom.txt").words() == ["cat", "dog"]
+    (tmp_path / "more.txt").write_text("1 2\ncat 1 2\ndog 2 1\n")
+    with pytest.raises(VectorsError, match="promises 1 words, it holds 2"):
+        import_vectors(tmp_path / "more.txt")
+
+
+def test_numbers_too_large_are_left_out_in_silence(tmp_path, recwarn) -> None:
+    (tmp_path / "large.txt").write_text("cat 1 2 3\ndog 1e300 1 1\n")
+    assert import_vectors(tmp_path / "large.txt").words() == ["cat"]
+    assert not len(recwarn)
