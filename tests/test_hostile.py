@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import FakeEncoder
+from typer.testing import CliRunner
 
 from devise.cli import show
+from devise.cli.main import app
 from devise.errors import LibraryError, PhotoError, VectorsError, WordError, WriteError
 from devise.files import replacing
 from devise.library import Library
@@ -126,6 +128,22 @@ def test_pipes_never_stop_a_walk_or_an_import(tmp_path) -> None:
     assert [entry.hides for entry in find([tmp_path])] == [False, True]
     with pytest.raises(VectorsError, match="no regular file"):
         import_vectors(tmp_path / ".deviseignore", "x")
+
+
+def test_a_folder_that_nobody_may_look_into(tmp_path, monkeypatch) -> None:
+    known = os.stat
+
+    def refuse(path, *arguments, **more):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    def stat(path, *arguments, **more):
+        return refuse(path) if str(path).endswith(".deviseignore") else known(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "stat", stat)
+    result = CliRunner().invoke(app, ["tag", str(tmp_path), "--json"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"error: {tmp_path}: the folder cannot be read: permission denied; check its permissions\n"
 
 
 def test_a_folder_for_a_photo(tmp_path) -> None:

@@ -88,6 +88,8 @@ def _expand(photos: Sequence[Path]) -> Iterator[tuple[str, bool]]:
         count = 0
         for found in find([photo]):
             count += 1
+            if isinstance(found, Trouble) and found.path == os.path.abspath(photo):  # noqa: PTH100 (links stay)
+                raise DeviseError(f"{found.path}: {found.reason}")
             if isinstance(found, Trouble):
                 show.note(f"skipped {found.path}: {found.reason}")
             else:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def train(
     data: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER|CSV", help="One folder a label, or a CSV of path and labels (a|b)."),
+        typer.Argument(
+            metavar="FOLDER|CSV", help="One folder a label, or a CSV of path and labels (a|b).", readable=False
+        ),
     ],
     out: Annotated[str, typer.Option("--out", "-o", metavar="NAME", help="The checkpoint's name, or its file.")],
     backbone: Annotated[

@@ -77,19 +77,19 @@ class _Walk:
 
     def _entries(self, folder: str, rules: Rules, subfolders: list[tuple[str, Rules]]) -> Iterator[Found | Trouble]:
         try:
-            rules = rules.below(folder)
-        except (OSError, ValueError) as error:
-            reason = f"its rules cannot be read ({_text(error)}), so the folder was left alone; mend or delete the file"
-            yield Trouble(os.path.join(folder, IGNORE_FILE), reason)
-            yield Trouble(folder, f"it was left alone because of its {IGNORE_FILE}", hides=True)
-            return
-        try:
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except FileNotFoundError:
             return  # deleted while we were walking
         except OSError as error:
             yield Trouble(folder, f"the folder cannot be read: {_text(error)}; check its permissions", hides=True)
+            return
+        try:
+            rules = rules.below(folder)
+        except (OSError, ValueError) as error:
+            reason = f"its rules cannot be read ({_text(error)}), so the folder was left alone; mend or delete the file"
+            yield Trouble(os.path.join(folder, IGNORE_FILE), reason)
+            yield Trouble(folder, f"it was left alone because of its {IGNORE_FILE}", hides=True)
             return
         for entry in entries:
             yield from self._entry(entry, rules, subfolders)
