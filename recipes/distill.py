@@ -211,7 +211,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument(
         "--stages",
-        default="64:128:128:0.25:2000,128:128:64:0.7:1500",
+        default="64:128:128:0.25:2000,128:128:64:0.7:1000",
         help="size:seen by the teacher:batch:share of full-size:steps",
     )
     parser.add_argument("--hint-steps", type=int, default=300)

@@ -21,8 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import nn
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
 from devise.model.backbones import BACKBONES, Backbone
@@ -154,7 +152,7 @@ def write_csv(rows: Iterable[Row], file: Path, vectors: WordVectors) -> None:
                 writer.writerow([row.path, "|".join(labels), row.group])
 
 
-def distilled(run: Path, photos: Photos) -> Checkpoint:
+def distilled(run: Path) -> Checkpoint:
     """The student of recipes.distill as a checkpoint: slim backbone and the 1,000 ImageNet classes."""
     state = torch.load(run / "state.pt", weights_only=True)["student"]
     checkpoint = Checkpoint(name="slim", backbone=Backbone(BACKBONES["slim"]))
@@ -163,33 +161,7 @@ def distilled(run: Path, photos: Photos) -> Checkpoint:
     parts = {"backbone.": checkpoint.backbone, "classes.": checkpoint.heads["classes"].layer}
     for prefix, module in parts.items():
         module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-    recalibrate(checkpoint.backbone, photos)
     return checkpoint
-
-
-@torch.no_grad()
-def recalibrate(backbone: Backbone, photos: Photos, count: int = 1536) -> None:
-    """Batch norm's means and variances anew, from whole photos at the size that the model ships with.
-
-    While training they followed fast-changing weights, crops and smaller pixels (Touvron et al., "Fixing the train-test
-    resolution discrepancy", 2019).
-    """
-    preprocessing = backbone.config.preprocessing
-    mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (preprocessing.mean, preprocessing.std))
-    for module in backbone.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None  # the plain average of all batches
-    backbone.train()
-    rows = np.sort(np.random.default_rng(0).permutation(len(photos.names))[:count])
-    for part in np.array_split(np.random.default_rng(1).permutation(rows), count // 48):
-        pixels = torch.from_numpy(photos.pixels[np.sort(part)]).permute(0, 3, 1, 2).float() / 255
-        pixels = F.interpolate(pixels, size=(preprocessing.size,) * 2, mode="bilinear", antialias=True)
-        backbone(((pixels - mean) / std).contiguous(memory_format=torch.channels_last))
-    for module in backbone.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 0.1
-    backbone.eval()
 
 
 class Printed(TrainProgress):
@@ -212,7 +184,7 @@ def main() -> None:
     options = parser.parse_args()
     unpack(options.data, options.photos)
     full = full_size(options.data, options.cache)
-    backbone = distilled(options.run, full)
+    backbone = distilled(options.run)
     save(backbone, options.run / "backbone.safetensors")
     vectors = WordVectors.open("minilm")
     visible = set((Path(__file__).parents[1] / "devise/words/visible.txt").read_text().splitlines())
