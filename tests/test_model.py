@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from devise.errors import CheckpointError, WriteError
@@ -199,3 +200,25 @@ def test_another_preprocessing_is_another_model(tmp_path: Path) -> None:
     checkpoints.save(a, tmp_path / "a.safetensors")
     checkpoints.save(b, tmp_path / "b.safetensors")
     assert a.fingerprint != b.fingerprint
+
+
+def test_a_name_is_ours_before_it_is_a_file_here(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVISE_CHECKPOINTS", str(saved.parent))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("tiny").write_text("something else of that name")
+    assert checkpoints.find("tiny") == saved
+    assert checkpoints.find("./../tiny.safetensors").samefile(saved)
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        checkpoints.find("x" * 300)
+
+
+@pytest.mark.parametrize("part", ["heads", "training", "fingerprint"])
+def test_a_config_without_a_part_is_one_clear_error(saved: Path, part: str) -> None:
+    with safe_open(saved, framework="pt") as file:
+        about = json.loads(file.metadata()["devise"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    del about[part]
+    save_file(tensors, saved, metadata={"devise": json.dumps(about)})
+    with pytest.raises(CheckpointError, match=f"damaged.*{part}"):
+        checkpoints.load(saved)

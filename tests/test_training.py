@@ -159,7 +159,8 @@ def test_folders_that_cannot_be_trained_with(options: TrainOptions, tmp_path: Pa
     ("change", "text"),
     [({"epochs": 0}, "epochs"), ({"batch": 1}, "batch"), ({"loss": "l2"}, "choose one of"),
      ({"validation": 1.0}, "share"),
-     ({"learning_rate": 0.0}, "learning rate"), ({"unfreeze": -1}, "unfreeze")],
+     ({"learning_rate": 0.0}, "learning rate"), ({"learning_rate": float("nan")}, "learning rate"),
+     ({"out": "colours/"}, "is a folder"), ({"unfreeze": -1}, "unfreeze")],
 )  # fmt: skip
 def test_numbers_that_make_no_sense(options: TrainOptions, change: dict[str, object], text: str) -> None:
     with pytest.raises(TrainingError, match=text):
@@ -192,7 +193,7 @@ def test_a_csv_gives_several_labels_groups_and_parts(options: TrainOptions, clas
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("", "columns"), ("a,b\n1,2\n", "needs `path` and `labels`"), ("path,labels\n", "names no photos"),
+    [("", "columns"), ("a,b\n1,2\n", "needs path and labels"), ("path,labels\n", "names no photos"),
      ("path,labels\nx.png,red\n", "do not exist"), ("path,labels\nred/0.png,\n", "without labels")],
 )  # fmt: skip
 def test_csv_files_that_cannot_be_trained_with(options: TrainOptions, classes: Path, text: str, error: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,15 +64,13 @@ class Checkpoint:
 
 def find(name: str | Path) -> Path:
     """The file of a checkpoint given by name or path. Raises CheckpointError naming those that exist."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    folders = [config.own_folder("checkpoints"), config.shipped("checkpoints")]
-    for candidate in [
-        path.with_name(path.name + SUFFIX),
-        *(folder / f"{name}{SUFFIX}" for folder in folders),
-    ]:
-        if candidate.is_file():
+    path, folders = Path(name), [config.own_folder("checkpoints"), config.shipped("checkpoints")]
+    named = [folder / f"{name}{SUFFIX}" for folder in folders]
+    direct = [path, path.with_name(path.name + SUFFIX)] if path.name else []
+    # a bare name is a checkpoint of ours, even where the working folder has a file of that name
+    candidates = [*direct, *named] if path.suffix == SUFFIX or len(path.parts) > 1 else [*named, *direct]
+    for candidate in candidates:
+        if os.path.isfile(candidate):  # False, not an OSError, for a name that is too long or forbidden
             return candidate
     known = sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob(f"*{SUFFIX}")})
     there = f"there are: {', '.join(known)}" if known else "train one with: devise train FOLDER --out NAME"
@@ -120,7 +119,7 @@ def load(name: str | Path) -> Checkpoint:
                      for k, v in tensors.items() if k.startswith(f"{part}.")}  # fmt: skip
             module.load_state_dict(state)
             module.eval()
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
             f"{path}: weights and config do not fit each other ({_first_line(error)}); {AGAIN}"
         ) from error
@@ -156,6 +155,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             f"{path} has checkpoint format {about.get('format')}, this devise reads {FORMAT}; update devise"
         )
+    missing = [part for part in ("heads", "training", "fingerprint") if part not in about]
+    if missing:
+        raise CheckpointError(f"{path} is damaged: its config lacks {', '.join(missing)}; {AGAIN}")
     if _fingerprint(about, tensors) != about.get("fingerprint"):
         raise CheckpointError(f"{path} is damaged: its weights do not match its fingerprint; {AGAIN}")
     return about, tensors

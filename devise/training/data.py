@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,9 +38,9 @@ def read(data: Path) -> list[Example]:
 
     Raises FolderError or TrainingError when there is nothing to learn from.
     """
-    if not data.exists():
+    if not os.path.exists(data):
         raise FolderError(f"no folder or CSV {data}; check the path")
-    return _from_csv(data) if data.is_file() else _from_folders(data)
+    return _from_csv(data) if os.path.isfile(data) else _from_folders(data)
 
 
 def as_label(name: str) -> str:
@@ -74,7 +75,7 @@ def _from_csv(file: Path) -> list[Example]:
             label_column = next((c for c in LABEL_COLUMNS if c in columns), None)
             if path_column is None or label_column is None:
                 raise TrainingError(
-                    f"{file} has columns {', '.join(columns)}; it needs `path` and `labels` in its first line"
+                    f"{file} has the columns {', '.join(columns) or 'none'}; its first line needs path and labels"
                 )
             rows = [(row[path_column], row[label_column] or "", row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
@@ -89,7 +90,7 @@ def _from_csv(file: Path) -> list[Example]:
     bare = [example.path for example in examples if not example.labels]
     if bare:
         raise TrainingError(f"{file}: photos without labels: {listed(bare)}; label them or take them out")
-    missing = [example.path for example in examples if not Path(example.path).is_file()]
+    missing = [example.path for example in examples if not os.path.isfile(example.path)]
     if missing:
         raise TrainingError(
             f"{file}: {len(missing)} photos do not exist: {listed(missing)}; paths are relative to the CSV"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -121,10 +122,13 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
 def checkpoint_path(out: str) -> Path:
     """A bare name goes to the user's checkpoints; anything with a folder is taken as it is."""
     path = Path(out)
-    if path.name in ("", ".", ".."):
-        raise TrainingError(f"--out {out!r} is no name; give one such as checkpoints/pets")
+    if path.name in ("", ".", "..") or out.endswith(os.sep):
+        raise TrainingError(f"--out {out!r} is a folder, not a name; give one such as checkpoints/pets")
     folder = path.parent if len(path.parts) > 1 else config.own_folder("checkpoints")
-    return folder / (path.name if path.suffix == SUFFIX else path.name + SUFFIX)
+    file = folder / (path.name if path.suffix == SUFFIX else path.name + SUFFIX)
+    if os.path.isdir(file):
+        raise TrainingError(f"{file} is a folder; choose another --out")
+    return file
 
 
 def _new_checkpoint(options: TrainOptions, name: str, labels: tuple[str, ...], vectors: WordVectors) -> Checkpoint:
@@ -268,7 +272,10 @@ def _keep(learner: Learner, state: Path, key: str) -> None:
         "optimizer": learner.optimizer.state_dict(),
     }
     with replacing(state) as temporary:
-        torch.save(saved, temporary)
+        try:
+            torch.save(saved, temporary)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise OSError(str(error).splitlines()[0]) from error
 
 
 def _restore(learner: Learner, state: Path, key: str) -> None:

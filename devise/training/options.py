@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,10 @@ class TrainOptions:
             (self.loss not in LOSS_NAMES, f"no loss {self.loss!r}; choose one of {', '.join(LOSS_NAMES)}"),
             (self.epochs < 1, f"epochs must be at least 1, not {self.epochs}"),
             (self.batch < 2, f"batch must be at least 2, not {self.batch}: batch norm needs two photos"),
-            (self.learning_rate <= 0, f"the learning rate must be above 0, not {self.learning_rate}"),
+            (
+                not 0 < self.learning_rate < math.inf,
+                f"the learning rate must be above 0, not {self.learning_rate}",
+            ),
             (
                 not 0 <= self.validation < 1,
                 f"validation must be a share from 0 to below 1, not {self.validation}",
@@ -52,4 +56,4 @@ class TrainOptions:
         ]
         for is_wrong, text in wrong:
             if is_wrong:
-                raise TrainingError(text)
+                raise TrainingError(f"{text}; leave the option out to get its default")
