@@ -52,7 +52,13 @@ def main() -> None:
                 out = Path(place) / f"{loss}-{seed}.safetensors"
                 train(
                     TrainOptions(
-                        data=labels, out=str(out), backbone=options.backbone, loss=loss, seed=seed, vectors="minilm"
+                        data=labels,
+                        out=str(out),
+                        backbone=options.backbone,
+                        loss=loss,
+                        seed=seed,
+                        vectors="minilm",
+                        validation=0,
                     )
                 )
                 trained = load(out)

@@ -57,6 +57,7 @@ LOOK_AHEAD = 3 * BATCH  # decoded photos waiting: enough to hide one slow file, 
 
 # Search
 TOP = 9  # results shown: three rows of three on a contact sheet
+MIN_TAG_LABELS = 100  # a model with fewer labels also tags with visible things; with more, those only add odd words
 TAGS = 5  # tags a photo: what one glance takes in
 EXACT_BELOW = 1_000  # vectors in a space: below this a scan is faster than loading a graph
 CANDIDATES = 8  # times k are taken from the graph and rescored exactly

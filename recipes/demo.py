@@ -14,7 +14,7 @@ from recipes.demo_album import make
 
 OUT = Path("demo")
 DEVISE = Path(sys.executable).with_name("devise")
-QUERIES = ("cat", "spacecraft launch", "motorcycle", "cup of coffee")
+QUERIES = ("cat", "motorcycle", "cup of coffee", "woman", "buildings")
 OWN_QUERIES = ("people", "dog", "beach", "food")
 
 
@@ -39,7 +39,7 @@ def main() -> None:
         devise("search", query, "-k", "3")
     best = {query: devise("search", query, "-k", "1", "--paths", quiet=True).strip() for query in queries}
     devise("tag", *dict.fromkeys(best.values()))
-    devise("similar", best[queries[2]], "-k", "3")
+    devise("similar", best[queries[1]], "-k", "3")
     devise("search", queries[0], "--html", str(sheet))
     print(f"\nThe photos: {album}\nThe contact sheet, for your browser: {sheet.resolve().as_uri()}")
 

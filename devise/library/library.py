@@ -124,7 +124,7 @@ class Library:
         return self._search().nearest(vector, k, space=space, without=content_id)
 
     def tag(self, photo: str | Path, k: int = config.TAGS, any_word: bool = False) -> list[WordMatch]:
-        """The k words that name best what `photo` shows: labels of the model and visible things, or any word."""
+        """The k words that name best what `photo` shows: labels of the model (few: and visible things), or any word."""
         check_k(k)
         vector = self._vector(photo, "words")[1]
         return self._tagger(any_word).tags(vector, k)
@@ -202,8 +202,10 @@ class Library:
     def _tagger(self, any_word: bool) -> Tagger:
         if any_word not in self._taggers:
             labels = self._reader().labels() if self._stored_info() else self._encoder(None).labels
-            vocabulary = None if any_word else [*labels, *visible_words(self.words())]
-            self._taggers[any_word] = Tagger(self.words(), vocabulary)
+            vocabulary = list(labels)
+            if len(labels) < config.MIN_TAG_LABELS:
+                vocabulary += visible_words(self.words())
+            self._taggers[any_word] = Tagger(self.words(), None if any_word else vocabulary)
         return self._taggers[any_word]
 
     def _encoder(self, store: Store | None) -> Encodes:
