@@ -104,7 +104,8 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
     for epoch in range(learner.epoch, options.epochs):
         total = _epoch(learner, lessons, options, progress)
         found = _hits(learner, lessons, options.batch) if len(checked) else {}
-        is_best = learner.best is None or not found or _rank(found) > _rank(learner.best.hits)
+        # of equal epochs the later one: it has seen more
+        is_best = learner.best is None or not found or _rank(found) >= _rank(learner.best.hits)
         report = EpochReport(epoch=epoch + 1, loss=total, hits=found, is_best=is_best)
         learner.epoch = epoch + 1
         if is_best:
