@@ -172,9 +172,10 @@ def test_a_missing_backbone_is_a_checkpoint_error(options: TrainOptions) -> None
         train(replace(options, backbone="nothing"))
 
 
-def test_unreadable_photos_are_skipped_and_named(options: TrainOptions, classes: Path) -> None:
+@pytest.mark.parametrize("unfreeze", [0, 1])
+def test_unreadable_photos_are_skipped_and_named(options: TrainOptions, classes: Path, unfreeze: int) -> None:
     (classes / "red" / "broken.png").write_bytes(b"no photo")
-    report = train(options)
+    report = train(replace(options, unfreeze=unfreeze))
     assert [Path(error.path).name for error in report.skipped] == ["broken.png"]
 
 

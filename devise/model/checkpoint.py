@@ -80,7 +80,7 @@ def find(name: str | Path) -> Path:
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write the file whole or not at all, and set the checkpoint's fingerprint.
 
-    Matrices and kernels are stored as float16, which changes no ranking that we could measure and halves the file.
+    Matrices and kernels are stored as float16, which halves the file.
     Raises WriteError.
     """
     tensors = {

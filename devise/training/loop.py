@@ -84,13 +84,13 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
     torch.manual_seed(options.seed)
     checkpoint = _new_checkpoint(options, path.stem, labels, vectors)
     ordered = [*training, *validation]
-    source, good, skipped = _source(options, checkpoint, ordered, progress)
+    source, good = _source(options, checkpoint, ordered, progress)
     is_training = np.arange(len(ordered)) < len(training)
     rows = torch.from_numpy(np.flatnonzero(good & is_training))
     checked = torch.from_numpy(np.flatnonzero(good & ~is_training))
     if len(rows) < 2:
         raise TrainingError(
-            f"{len(rows)} readable photos to train on; first trouble: {skipped[0] if skipped else 'none'}"
+            f"{len(rows)} readable photos to train on; first trouble: {next(iter(source.skipped.values()), 'none')}"
         )
     learner = _learner(options, checkpoint, source)
     state = path.with_suffix(".training")
@@ -117,7 +117,7 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
     state.unlink(missing_ok=True)
     assert learner.best is not None
     return TrainReport(path=path, best=learner.best, num_training=len(rows), num_validation=len(checked), labels=labels,
-                       skipped=tuple(skipped), seconds=time.monotonic() - begun)  # fmt: skip
+                       skipped=tuple(source.skipped.values()), seconds=time.monotonic() - begun)  # fmt: skip
 
 
 def checkpoint_path(out: str) -> Path:
@@ -146,11 +146,12 @@ def _new_checkpoint(options: TrainOptions, name: str, labels: tuple[str, ...], v
 
 def _source(
     options: TrainOptions, checkpoint: Checkpoint, examples: Sequence[Example], progress: TrainProgress
-) -> tuple[Source, np.ndarray, list[Any]]:
+) -> tuple[Source, np.ndarray]:
+    """Where features come from, and which photos are known to be readable."""
     paths = [example.path for example in examples]
     if options.unfreeze:
         source = Photos(paths, checkpoint, options.unfreeze, options.threads)
-        return source, np.ones(len(paths), bool), []
+        return source, np.ones(len(paths), bool)
     done = 0
 
     def advance(count: int) -> None:
@@ -162,7 +163,7 @@ def _source(
     for trouble in skipped:
         progress.note(f"skipping {trouble}")
     device = next(checkpoint.backbone.parameters()).device
-    return Cached(torch.from_numpy(features), device), good, skipped
+    return Cached(torch.from_numpy(features), device, {trouble.path: trouble for trouble in skipped}), good
 
 
 def _learner(options: TrainOptions, checkpoint: Checkpoint, source: Source) -> Learner:

@@ -21,6 +21,7 @@ class Source(Protocol):
     """Gives the features of rows (numbers of photos), in batches, together with the rows that could be read."""
 
     device: torch.device
+    skipped: dict[str, PhotoError]  # photos that could not be read, by path
 
     def batches(self, rows: Tensor, batch: int, *, train: bool) -> Iterator[tuple[Tensor, Tensor]]: ...
 
@@ -33,6 +34,7 @@ class Cached:
 
     features: Tensor
     device: torch.device
+    skipped: dict[str, PhotoError]  # photos that could not be read, by path
 
     def batches(self, rows: Tensor, batch: int, *, train: bool) -> Iterator[tuple[Tensor, Tensor]]:
         for part in torch.split(rows, batch):
@@ -48,6 +50,7 @@ class Photos:
 
     def __init__(self, paths: Sequence[str], checkpoint: Checkpoint, unfreeze: int, threads: int = 0) -> None:
         self.paths, self.threads = paths, threads
+        self.skipped: dict[str, PhotoError] = {}
         self.backbone = checkpoint.backbone
         self.encoder = Encoder(checkpoint)
         self.device = next(self.backbone.parameters()).device
@@ -68,7 +71,9 @@ class Photos:
         kept: list[int] = []
         numbers = rows.tolist()
         for i, (row, picture) in enumerate(zip(numbers, self._pictures(numbers), strict=True)):
-            if not isinstance(picture, PhotoError):
+            if isinstance(picture, PhotoError):
+                self.skipped[picture.path] = picture
+            else:
                 mirror = train and bool(torch.rand(()) < 0.5)
                 pixels.append(picture[:, ::-1] if mirror else picture)
                 kept.append(row)
