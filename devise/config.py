@@ -58,10 +58,12 @@ LOOK_AHEAD = 3 * BATCH  # decoded photos waiting: enough to hide one slow file; 
 # Search
 TOP = 9  # results shown: three rows of three on a contact sheet
 MIN_TAG_LABELS = 100  # a model with fewer labels also tags with visible things; with more, those only add odd words
+SURE = 0.5  # least probability of a tag: right more often than wrong
 TAGS = 5  # tags a photo: what one glance takes in
 EXACT_BELOW = 1_000  # vectors in a space: a scan then takes 0.3 ms, loading and asking a graph 2.2 ms
 CANDIDATES = 8  # times k are taken from the graph and rescored exactly
 MIN_CANDIDATES = 128  # at least, so that small k keeps its recall
+MIN_SHOWING = 1_000  # at least, where parts are scored too: a small thing is far from the whole photo
 
 # hnswlib (Malkov and Yashunin, 2018): M links a node, ef candidates kept while building and searching
 GRAPH_M = 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -35,14 +36,30 @@ def mean(rows: ArrayLike, weights: ArrayLike | None = None) -> Vector:
     return unit(rows.mean(0) if weights is None else np.asarray(weights, dtype=np.float64) @ rows)
 
 
+def pooled(whole: Vector, parts: Vector) -> Vector:
+    """The score of a photo: (n,), (n, parts) -> (n,), the mean of the whole photo's and its best part's."""
+    return (whole + parts.max(1)) / 2 if parts.shape[1] else whole
+
+
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """Where one head's vectors live. `vectors` and `fingerprint` name the word vectors of a words space."""
+    """Where one head's vectors live. `vectors` and `fingerprint` name the word vectors of a words space.
+
+    num_parts: vectors of parts that a photo has in it beside the one of the whole photo.
+    scale, bias: sigmoid(scale * score + bias) is the probability that a word is true of a photo; scale 0: unknown.
+    """
 
     name: str
     dim: int
     vectors: str | None = None
     fingerprint: str | None = None
+    num_parts: int = 0
+    scale: float = 0.0
+    bias: float = 0.0
+
+    def probability(self, score: float) -> float | None:
+        """Of a word that has this score for a photo."""
+        return 1 / (1 + math.exp(-(self.scale * score + self.bias))) if self.scale else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +86,12 @@ class ModelInfo:
 class WordMatch:
     word: str
     score: float  # cosine
+    probability: float | None = None  # that it is true of the photo; None where nobody measured
+
+    @property
+    def worth(self) -> float:
+        """What is shown beside the word: the probability where it is known."""
+        return self.score if self.probability is None else self.probability
 
 
 @dataclass(frozen=True)

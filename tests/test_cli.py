@@ -174,7 +174,7 @@ def test_tag(devise: Callable[..., Result], indexed: Path) -> None:
     assert tags["tags"][0]["word"] == "red"
     assert [set(tag) for tag in tags["tags"]] == [{"word", "score"}] * 2
     rows = list(csv.reader(io.StringIO(devise("tag", indexed / "red.png", "--csv").stdout)))
-    assert rows[0] == ["path", "word", "score"]
+    assert rows[0] == ["path", "word", "score", "probability"]
     assert rows[1][:2] == [str(indexed / "red.png"), "red"]
     any_word = json.loads(devise("tag", indexed / "yellow.png", "--any-word", "--json").stdout)
     assert any_word[0]["tags"][0]["word"] == "yellow"

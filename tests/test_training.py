@@ -69,7 +69,7 @@ class Stop(TrainProgress):
 
 @pytest.mark.parametrize("loss", ["sigmoid", "softmax", "cosine", "hinge"])
 def test_it_learns_colours(options: TrainOptions, loss: str) -> None:
-    report = train(replace(options, loss=loss, epochs=15))
+    report = train(replace(options, loss=loss, epochs=60))
     assert report.best.hits[1] >= 0.75  # a quarter by chance
     trained = checkpoints.load(report.path)
     assert trained.configs["words"].labels == ("blue", "green", "light sky", "red")

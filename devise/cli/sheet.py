@@ -136,7 +136,7 @@ def _lines(card: Card) -> Iterator[str]:
     score = "" if card.score is None else f'<span class="score">{card.score:.3f}</span>'
     yield f'<div class="text"><div class="line"><span class="name">{_text(path.name)}</span>{score}</div>'
     if card.tags:
-        tags = "".join(f"<span>{_text(tag.word)}<small>{tag.score:.2f}</small></span>" for tag in card.tags)
+        tags = "".join(f"<span>{_text(tag.word)}<small>{tag.worth:.2f}</small></span>" for tag in card.tags)
         yield f'<div class="tags">{tags}</div>'
     yield "</div></li>\n"
 

@@ -30,6 +30,10 @@ def tag(
         bool,
         typer.Option("--any-word", help="Choose from all words that have a vector, not only learnt ones."),
     ] = False,
+    sure: Annotated[
+        float,
+        typer.Option("--sure", help="Least probability of a tag, 0 to 1; 0 gives the best whatever they are."),
+    ] = config.SURE,
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -37,7 +41,9 @@ def tag(
     null: Null = False,
     html: Html = None,
 ) -> None:
-    """Name what photos show. The words nearest to each photo are given with their cosines.
+    """Name what photos show. A word is given with its probability, or its cosine where the model knows none.
+
+    A photo that nothing fits has no tags.
 
     A photo that cannot be read is named on stderr and left out. Exit status 1 if it was given by name.
 
@@ -47,7 +53,7 @@ def tag(
 
     chosen = form(json, csv, paths, null)
     with Library(library) as opened:
-        tagged, failed = _tag_all(opened, photos, k, any_word)
+        tagged, failed = _tag_all(opened, photos, k, any_word, sure)
     if failed and not tagged:
         raise failed[0]
     if html:  # first: when it fails, stdout stays empty
@@ -62,13 +68,15 @@ def tag(
         raise typer.Exit(1)
 
 
-def _tag_all(library: Library, photos: Sequence[Path], k: int, any_word: bool) -> tuple[list[Tagged], list[PhotoError]]:
+def _tag_all(
+    library: Library, photos: Sequence[Path], k: int, any_word: bool, sure: float
+) -> tuple[list[Tagged], list[PhotoError]]:
     """Tags for all that can be read, and errors of photos given by name."""
     tagged: list[Tagged] = []
     failed: list[PhotoError] = []
     for path, is_named in _expand(photos):
         try:
-            tagged.append((path, library.tag(path, k, any_word=any_word)))
+            tagged.append((path, library.tag(path, k, any_word=any_word, sure=sure)))
         except PhotoError as error:
             if is_named:
                 failed.append(error)
@@ -100,16 +108,23 @@ def _expand(photos: Sequence[Path]) -> Iterator[tuple[str, bool]]:
 
 def _answer(tagged: Sequence[Tagged]) -> show.Answer:
     return show.Answer(
-        columns=("path", "word", "score"),
-        rows=[(path, match.word, match.score) for path, tags in tagged for match in tags],
-        document=[
-            {"path": path, "tags": [{"word": match.word, "score": match.score} for match in tags]}
+        columns=("path", "word", "score", "probability"),
+        rows=[
+            (path, match.word, match.score, "" if match.probability is None else match.probability)
             for path, tags in tagged
+            for match in tags
         ],
+        document=[{"path": path, "tags": [_as_json(match) for match in tags]} for path, tags in tagged],
         paths=[path for path, _ in tagged],
         table_columns=("photo", "tags"),
         table=[
-            (show.name(path), "  ".join(f"{match.word} {match.score:.2f}" for match in tags)) for path, tags in tagged
+            (show.name(path), "  ".join(f"{match.word} {match.worth:.2f}" for match in tags) or "-")
+            for path, tags in tagged
         ],
         nothing="no tags",
     )
+
+
+def _as_json(match: WordMatch) -> dict[str, str | float]:
+    told: dict[str, str | float] = {"word": match.word, "score": match.score}
+    return told if match.probability is None else told | {"probability": match.probability}

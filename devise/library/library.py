@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from devise import config
@@ -106,10 +107,11 @@ class Library:
         return report
 
     def search(self, query: str, k: int = config.TOP) -> list[Match]:
-        """The k photos that show `query` best: the mean of its words' vectors. Raises WordError, LibraryError."""
+        """The k photos that show `query` best, scored by the mean over its words. Raises WordError, LibraryError."""
         check_k(k)
         self._filled()
-        return self.nearest(self.words().query(query), k)
+        terms = self.words().terms(query)
+        return self._search().showing(np.stack([term.vector for term in terms]), k)
 
     def nearest(self, vector: Vector, k: int = config.TOP, *, space: str = "words") -> list[Match]:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
@@ -123,11 +125,17 @@ class Library:
         content_id, vector = self._vector(photo, space)
         return self._search().nearest(vector, k, space=space, without=content_id)
 
-    def tag(self, photo: str | Path, k: int = config.TAGS, any_word: bool = False) -> list[WordMatch]:
-        """The k words that name best what `photo` shows: labels of the model (few: and visible things), or any word."""
+    def tag(
+        self, photo: str | Path, k: int = config.TAGS, any_word: bool = False, sure: float = config.SURE
+    ) -> list[WordMatch]:
+        """Up to k words for what `photo` shows: labels of the model (few: and visible things), or any word.
+
+        sure: least probability of a word, where the model knows probabilities; so a photo may have no tag at all.
+        """
         check_k(k)
-        vector = self._vector(photo, "words")[1]
-        return self._tagger(any_word).tags(vector, k)
+        if not 0 <= sure <= 1:
+            raise LibraryError(f"a probability is from 0 to 1, not {sure}; leave it out for {config.SURE}")
+        return self._tagger(any_word).tags(self._views(photo), k, sure)
 
     def words(self) -> WordVectors:
         """The word vectors that the library's model was trained on. Raises LibraryError when they are not at hand."""
@@ -205,7 +213,8 @@ class Library:
             vocabulary = list(labels)
             if len(labels) < config.MIN_TAG_LABELS:
                 vocabulary += visible_words(self.words())
-            self._taggers[any_word] = Tagger(self.words(), None if any_word else vocabulary)
+            space = (self._stored_info() or self._encoder(None).info).space("words")
+            self._taggers[any_word] = Tagger(self.words(), None if any_word else vocabulary, space)
         return self._taggers[any_word]
 
     def _encoder(self, store: Store | None) -> Encodes:
@@ -218,32 +227,53 @@ class Library:
     def _vector(self, photo: str | Path, space: str) -> tuple[int | None, Vector]:
         """A photo's content and vector: from the library by its path or its bytes, else from the encoder."""
         path = os.path.abspath(photo)
-        store = self._reader() if Store.exists(self.path) else None
-        content_id = _as_indexed(store, path) if store else None
+        content_id, data = self._content(path)
         if content_id is None:
-            from devise.photos import read
-
-            data = read(path)
-            content_id = store.content_of_hash(digest_of(data)) if store else None
-            if content_id is None:
-                return None, self._encoded(store, data, path, space)
-        vector = store.vector(space, content_id) if store else None
+            return None, _of_space(self._encoded(data, path), space, self._encoder(None))
+        vector = self._reader().vector(space, content_id)
         if vector is None:
             raise LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
         return content_id, vector
 
-    def _encoded(self, store: Store | None, data: bytes, path: str, space: str) -> Vector:
+    def _views(self, photo: str | Path) -> Vector:
+        """(1 + parts, dim): the words vectors of a photo and of its parts."""
+        path = os.path.abspath(photo)
+        content_id, data = self._content(path)
+        if content_id is not None:
+            _, whole, parts = self._reader().views([content_id])
+            if len(whole):
+                return np.concatenate([whole, parts[0]])
+            raise LibraryError(f'the library {self.path} has no space "words"; ask in another')
+        vectors = self._encoded(data, path)
+        whole = _of_space(vectors, "words", self._encoder(None))[None]
+        return np.concatenate([whole, vectors["parts"][0]]) if "parts" in vectors else whole
+
+    def _content(self, path: str) -> tuple[int | None, bytes]:
+        """The content of an indexed photo, else of its bytes; None and the bytes of one that is not in the library."""
+        store = self._reader() if Store.exists(self.path) else None
+        content_id = _as_indexed(store, path) if store else None
+        if content_id is not None:
+            return content_id, b""
+        from devise.photos import read
+
+        data = read(path)
+        return store.content_of_hash(digest_of(data)) if store else None, data
+
+    def _encoded(self, data: bytes, path: str) -> dict[str, Vector]:
         from devise.photos import load
 
+        store = self._reader() if Store.exists(self.path) else None
         encoder = self._encoder(store)
         if store:
             check_model(store, encoder.info)
-        pixels = load(data, size=encoder.size, resize=encoder.resize, path=path)
-        vectors = encoder.encode(pixels[None])
-        if space not in vectors:
-            raise LibraryError(f'the model "{encoder.info.name}" has no space "{space}"; it has: {listed(vectors)}')
-        vector: Vector = vectors[space][0]
-        return vector
+        return encoder.encode(load(data, size=encoder.size, resize=encoder.resize, path=path)[None])
+
+
+def _of_space(vectors: dict[str, Vector], space: str, encoder: Encodes) -> Vector:
+    if space not in vectors:
+        raise LibraryError(f'the model "{encoder.info.name}" has no space "{space}"; it has: {listed(vectors)}')
+    vector: Vector = vectors[space][0]
+    return vector
 
 
 def _num_bytes(folder: Path) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 APPLICATION_ID: Final = 0x64767365  # "dvse" in the file's header: tells our databases from others
 
-# Every space we store: the numpy type of its rows. Features serve reranking, where half precision costs nothing.
-SPACES: Final[Mapping[str, str]] = {"words": "<f4", "features": "<f2"}
+# Every space we store: the numpy type of its rows. Half precision costs features and parts nothing.
+SPACES: Final[Mapping[str, str]] = {"words": "<f4", "features": "<f2", "parts": "<f2"}
 
 # Ids only grow (AUTOINCREMENT): a graph that has not heard of a deletion can never answer with another photo.
 TABLES: Final = """
@@ -32,6 +32,9 @@ CREATE TABLE words (
 CREATE TABLE features (
     content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, vector BLOB NOT NULL
 );
+CREATE TABLE parts (
+    content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, vector BLOB NOT NULL
+);
 CREATE TABLE graphs (
     space TEXT PRIMARY KEY, file TEXT NOT NULL, crc32 INTEGER NOT NULL, size INTEGER NOT NULL,
     count INTEGER NOT NULL, max_id INTEGER NOT NULL
@@ -39,4 +42,9 @@ CREATE TABLE graphs (
 """
 
 # MIGRATIONS[n] turns format n into n + 1, in one transaction.
-MIGRATIONS: Final[Mapping[int, str]] = {}
+MIGRATIONS: Final[Mapping[int, str]] = {
+    1: """
+CREATE TABLE parts (
+    content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, vector BLOB NOT NULL
+)"""
+}

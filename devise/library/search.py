@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,12 @@ from devise import config
 from devise.errors import LibraryError
 from devise.graph import Graph
 from devise.library import graphs
-from devise.library.store import GraphFile, Ids, Store
-from devise.vectors import Match, Vector
+from devise.library.store import GraphFile, Ids, Store, Views
+from devise.vectors import Match, Vector, pooled
 
 Scores = NDArray[np.float32]
+Found = tuple[Ids, int]  # candidates, and the content after which all others have to be looked at
+Scored = Callable[[Found | None], Iterator[tuple[Ids, Scores]]]
 
 
 class Searcher:
@@ -34,25 +36,52 @@ class Searcher:
             dim = self._dim(space)
             if vector.shape != (dim,) or not np.isfinite(vector).all():
                 raise LibraryError(f"a vector of {vector.shape} numbers; the space {space} takes ({dim},)")
-            ids, scores = self._best(vector, k + (without is not None), space, dim)
+            wanted = k + (without is not None)
+            near = self._candidates(vector[None], wanted, space, dim, config.MIN_CANDIDATES)
+            ids, scores = self._best(near, lambda found: _cosine_to(self._rows(space, found), vector), wanted)
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k)
 
-    def _best(self, vector: Vector, k: int, space: str, dim: int) -> tuple[Ids, Scores]:
-        count = self._store.num_contents()
-        candidates = max(config.CANDIDATES * k, config.MIN_CANDIDATES)
-        if count >= config.EXACT_BELOW and 2 * candidates < count and (record := self._store.graph(space)):
-            graph = self._graph(record, dim)
-            if graph is not None:
-                near = graph.search(vector, min(candidates, record.count))
-                found = _top(self._near_and_new(near, space, record.max_id), vector, k)
-                if len(found[0]) >= k:
-                    return found
-        return _top(self._store.scan(space), vector, k)
+    def showing(self, terms: Vector, k: int) -> list[Match]:
+        """The k photos that show all terms best: (terms, dim) unit rows of the words space.
 
-    def _near_and_new(self, near: Ids, space: str, max_id: int) -> Iterator[tuple[Ids, Vector]]:
-        yield self._store.vectors(space, near)
-        yield from self._store.scan(space, after=max_id)
+        The score of a term is the mean of its cosines to the whole photo and to the part of it that fits best; the
+        score of a photo is the mean over the terms. So a small thing in a corner counts, and so does the whole.
+        """
+        check_k(k)
+        with self._store.transaction(write=False):
+            dim = self._dim("words")
+            if terms.ndim != 2 or terms.shape[1] != dim or not np.isfinite(terms).all():
+                raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {dim})")
+            near = self._candidates(terms, k, "words", dim, config.MIN_SHOWING)
+            ids, scores = self._best(near, lambda found: _shown_in(self._views(found), terms), k)
+            return self._matches(ids, scores, k)
+
+    def _candidates(self, vectors: Vector, k: int, space: str, dim: int, least: int) -> Found | None:
+        """Photos near to one of the vectors and those that the graph has not heard of; None: look at all."""
+        count, wanted = self._store.num_contents(), max(config.CANDIDATES * k, least)
+        if count < config.EXACT_BELOW or 2 * wanted * len(vectors) >= count:
+            return None
+        record = self._store.graph(space)
+        graph = self._graph(record, dim) if record else None
+        if record is None or graph is None:
+            return None
+        near = [graph.search(vector, min(wanted, record.count)) for vector in vectors]
+        return np.unique(np.concatenate(near)), record.max_id
+
+    def _best(self, near: Found | None, scored: Scored, k: int) -> tuple[Ids, Scores]:
+        best = _top(scored(near), k)
+        return best if near is None or len(best[0]) >= k else _top(scored(None), k)
+
+    def _rows(self, space: str, near: Found | None) -> Iterator[tuple[Ids, Vector]]:
+        if near is not None:
+            yield self._store.vectors(space, near[0])
+        yield from self._store.scan(space, after=near[1] if near else 0)
+
+    def _views(self, near: Found | None) -> Iterator[Views]:
+        if near is not None:
+            yield self._store.views(near[0])
+        yield from self._store.scan_views(after=near[1] if near else 0)
 
     def _graph(self, record: GraphFile, dim: int) -> Graph | None:
         if record not in self._graphs:
@@ -79,13 +108,23 @@ def check_k(k: int) -> None:
         raise LibraryError(f"k must be at least 1, not {k}; leave it out for the usual number")
 
 
-def _top(chunks: Iterator[tuple[Ids, Vector]], vector: Vector, k: int) -> tuple[Ids, Scores]:
-    """The ids and scores of the k best rows and of all that are as good as the k-th, in no order."""
+def _cosine_to(chunks: Iterator[tuple[Ids, Vector]], vector: Vector) -> Iterator[tuple[Ids, Scores]]:
+    return ((ids, cosines(rows, vector)) for ids, rows in chunks if len(ids))
+
+
+def _shown_in(chunks: Iterator[Views], terms: Vector) -> Iterator[tuple[Ids, Scores]]:
+    for ids, whole, parts in chunks:
+        if len(ids):
+            flat = parts.reshape(-1, whole.shape[1])
+            scores = [pooled(cosines(whole, t), cosines(flat, t).reshape(parts.shape[:2])) for t in terms]
+            yield ids, np.mean(scores, axis=0, dtype=np.float32)
+
+
+def _top(scored: Iterator[tuple[Ids, Scores]], k: int) -> tuple[Ids, Scores]:
+    """The ids and scores of the k best and of all that are as good as the k-th, in no order."""
     ids, scores = np.empty(0, np.int64), np.empty(0, np.float32)
-    for some, rows in chunks:
-        if not len(some):
-            continue
-        ids, scores = np.concatenate([ids, some]), np.concatenate([scores, cosines(rows, vector)])
+    for some, theirs in scored:
+        ids, scores = np.concatenate([ids, some]), np.concatenate([scores, theirs])
         if len(ids) > k:
             keep = scores >= np.partition(scores, -k)[-k]
             ids, scores = ids[keep], scores[keep]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,9 @@ from devise.vectors import ModelInfo, Vector, unit
 
 Ids = NDArray[np.int64]
 DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
+Views = tuple[Ids, Vector, Vector]  # ids (n,), whole photos (n, dim), their parts (n, parts, dim)
+_VIEWS = "SELECT words.content_id, words.vector, parts.vector FROM words LEFT JOIN parts USING (content_id)"
+HALF_SLACK = 4e-3  # of a squared length: rounding 300 numbers to halves changes it by less than 1e-3
 SLACK = 1e-3  # of a squared length: float32 rounds to 1e-6, and what flipped bits do is mostly larger
 CHUNK = 4_096  # rows read at once while scanning: 5 MB of words vectors
 
@@ -223,11 +226,35 @@ class Store:
         for batch in self._db.batches(sql, (after,), size=CHUNK):
             yield self._matrix(space, batch)
 
+    def views(self, ids: Iterable[int]) -> Views:
+        """The words vectors of those ids that are still there, ascending, with those of their parts."""
+        found: list[Any] = []
+        for some in _chunks(ids):
+            found += self._db.rows(f"{_VIEWS} WHERE words.content_id IN ({','.join('?' * len(some))})", some)
+        return self._views(sorted(found))
+
+    def scan_views(self, after: int = 0) -> Iterator[Views]:
+        """All words vectors of contents younger than `after` with those of their parts, in chunks."""
+        sql = f"{_VIEWS} WHERE words.content_id > ? ORDER BY words.content_id"
+        for batch in self._db.batches(sql, (after,), size=CHUNK):
+            yield self._views(batch)
+
+    def _views(self, rows: list[Any]) -> Views:
+        ids, whole = self._matrix("words", rows)
+        stored = np.dtype(SPACES["parts"])
+        with damage(self.folder, "a vector of parts"):
+            flat = np.frombuffer(b"".join(row[2] or b"" for row in rows), dtype=stored)
+            parts = flat.reshape(len(rows), -1, whole.shape[1]) if rows else np.empty((0, 0, 0), stored)
+            lengths = np.einsum("nkd,nkd->nk", parts, parts, dtype=np.float32)
+            if not np.allclose(lengths, 1, atol=HALF_SLACK):
+                raise ValueError("a row of another length than 1, or not finite")
+        return ids, whole, parts.astype(np.float32)
+
     def _matrix(self, space: str, rows: list[Any]) -> tuple[Ids, Vector]:
         if not rows:
             return np.empty(0, np.int64), np.empty((0, 0), np.float32)
         stored = np.dtype(SPACES[space])
-        try:
+        with damage(self.folder, f"a vector of {space}"):
             flat = np.frombuffer(b"".join(row[1] for row in rows), dtype=stored)
             matrix = flat.reshape(len(rows), len(rows[0][1]) // stored.itemsize)
             with np.errstate(invalid="ignore"):  # damaged halves; found out below
@@ -236,11 +263,6 @@ class Store:
                 matrix = unit(matrix)  # rounding to halves changes lengths
             elif not np.allclose(np.einsum("ij,ij->i", matrix, matrix), 1, atol=SLACK):
                 raise ValueError("a row of another length than 1, or not finite")
-        except (ValueError, TypeError) as error:
-            raise LibraryError(
-                f"the library {self.folder} is damaged (a vector of {space}); "
-                "delete its folder and run: devise index FOLDER"
-            ) from error
         return np.array([row[0] for row in rows], dtype=np.int64), matrix
 
     # Graphs
@@ -262,6 +284,17 @@ class Store:
 
     def _set_meta(self, key: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+@contextmanager
+def damage(folder: Path, what: str) -> Iterator[None]:
+    """Around the reading of stored vectors."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise LibraryError(
+            f"the library {folder} is damaged ({what}); delete its folder and run: devise index FOLDER"
+        ) from error
 
 
 def digest_of(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""VGG backbones as data: a list of numbers and "M" says how each trunk is built, one class builds them all."""
+"""VGG backbones as data: a list of numbers and letters says how each trunk is built, one class builds them all."""
 
 from __future__ import annotations
 
@@ -15,18 +15,28 @@ Layers = tuple[int | str, ...]
 # Simonyan and Zisserman, "Very Deep Convolutional Networks", 2015, table 1: configurations A and D.
 VGG11: Layers = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 VGG16: Layers = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")  # fmt: skip
-# Ours: a first convolution of stride 2 (as in VGG-M; Chatfield et al. 2014) and half the widths leave
-# 0.43 GMAC at 192 pixels, of VGG16's 15.5 at 224, which two CPU cores do more than 100 times a second.
-SLIM: Layers = (32, "M", 64, "M", 128, 128, "M", 256, 256, "M", 512, 512)
+# Ours: each 3x3 convolution reads through a linear projection ("P24": a 1x1 convolution to 24 channels without ReLU),
+# the low-rank factorisation of Jaderberg et al., "Speeding up convolutional neural networks", 2014; strides instead of
+# pooling ("S" before a convolution; Springenberg et al., "Striving for simplicity", 2015).
+# 1.0 GMAC at 256 pixels, of VGG16's 15.5 at 224.
+SLIM: Layers = (
+    32, "S", 64, 64, "P24",
+    "S", 128, "P32", 128, "P32", 128, "P32",
+    "S", 256, "P64", 256, "P64", 256, "P64", 256, "P64", 384, "P96", 384, "P96", 384, "P96",
+    "S", 576, "P160", 640, "P160", 640, "P160", 640, "P320",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
     """Everything needed to build a backbone; stored in every checkpoint.
 
-    layers: output channels of 3x3 convolutions and "M" for 2x2 max pooling, in order.
+    layers: in order, output channels of 3x3 convolutions, "M" for 2x2 max pooling, "S" for stride 2 in the next
+        convolution, "P24" for a linear 1x1 convolution to 24 channels.
     top: "fc" for VGG's two layers of 4096 on a 7x7 map (features = the second, after ReLU);
          "conv" for one 1x1 convolution of the last map (features = its average over positions).
+    parts: side of the grid of overlapping windows of the last map that are looked at beside the whole photo (0: none).
+    kept_parts: how many vectors of parts a photo keeps, like ones merged.
     """
 
     name: str
@@ -36,6 +46,8 @@ class BackboneConfig:
     top: str
     num_features: int
     preprocessing: Preprocessing
+    parts: int = 0
+    kept_parts: int = 0
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)
@@ -61,8 +73,7 @@ BACKBONES: dict[str, BackboneConfig] = {
     "vgg11_bn": _torchvision("vgg11_bn", VGG11, True),
     "slim": BackboneConfig(
         name="slim", layers=SLIM, batch_norm=True, first_stride=2, top="conv",
-        # 160 to 256 pixels read VOC equally well (docs/model.md); fewer are faster
-        num_features=1280, preprocessing=Preprocessing(size=192, resize="squash"),
+        num_features=1280, preprocessing=Preprocessing(size=256, resize="squash"), parts=4, kept_parts=4,
     ),
 }  # fmt: skip
 
@@ -86,9 +97,9 @@ class Backbone(nn.Module):
                 nn.Linear(4096, config.num_features), nn.ReLU(inplace=True),
             )  # fmt: skip
         else:
-            width = [n for n in config.layers if n != "M"][-1]
+            width = [int(str(entry).removeprefix("P")) for entry in config.layers if entry not in ("M", "S")][-1]
             self.top = nn.Sequential(
-                nn.Conv2d(int(width), config.num_features, 1, bias=False),
+                nn.Conv2d(width, config.num_features, 1, bias=False),
                 nn.BatchNorm2d(config.num_features),
                 nn.ReLU(inplace=True),
             )
@@ -105,6 +116,30 @@ class Backbone(nn.Module):
             return features  # (n, 4096)
         return x.mean((2, 3))  # (n, channels, h, w) -> (n, num_features)
 
+    def views(self, pixels: Tensor) -> Tensor:
+        """Features of the whole photo, then of its parts: (n, 3, h, w) -> (n, 1 + parts * parts, num_features)."""
+        if not self.config.parts:
+            whole: Tensor = self(pixels)
+            return whole[:, None]
+        maps = self.maps(pixels)
+        return torch.cat([maps.mean((2, 3))[:, None], _windows(maps, self.config.parts)], 1)
+
+
+def _windows(maps: Tensor, side: int) -> Tensor:
+    """Averages over side x side windows, each about 2 / (side + 1) of the map: (n, c, h, w) -> (n, side * side, c)."""
+    cells = []
+    spans = [_spans(length, side) for length in maps.shape[-2:]]
+    for top, bottom in spans[0]:
+        cells += [maps[:, :, top:bottom, left:right].mean((2, 3)) for left, right in spans[1]]
+    return torch.stack(cells, 1)
+
+
+def _spans(length: int, count: int) -> list[tuple[int, int]]:
+    """`count` evenly spaced stretches of a side, the neighbours overlapping by half where it is long enough."""
+    width = max(1, round(2 * length / (count + 1)))
+    starts = [round(i * (length - width) / max(1, count - 1)) for i in range(count)]
+    return [(start, start + width) for start in starts]
+
 
 def _convolutions(config: BackboneConfig) -> nn.Sequential:
     modules: list[nn.Module] = []
@@ -113,11 +148,18 @@ def _convolutions(config: BackboneConfig) -> nn.Sequential:
         if width == "M":
             modules.append(nn.MaxPool2d(2))
             continue
+        if width == "S":
+            stride = 2
+            continue
+        if isinstance(width, str):
+            modules.append(nn.Conv2d(width_in, int(width[1:]), 1))
+            width_in = int(width[1:])
+            continue
         # A bias before batch norm does nothing, but torchvision's vgg*_bn weights have one.
         bias = not config.batch_norm or config.top == "fc"
-        modules.append(nn.Conv2d(width_in, int(width), 3, stride=stride, padding=1, bias=bias))
+        modules.append(nn.Conv2d(width_in, width, 3, stride=stride, padding=1, bias=bias))
         if config.batch_norm:
-            modules.append(nn.BatchNorm2d(int(width)))
+            modules.append(nn.BatchNorm2d(width))
         modules.append(nn.ReLU(inplace=True))
-        width_in, stride = int(width), 1
+        width_in, stride = width, 1
     return nn.Sequential(*modules)

@@ -54,7 +54,15 @@ class Checkpoint:
         if words is not None:
             spaces.insert(
                 0,
-                Space(name="words", dim=words.num_out, vectors=words.vectors, fingerprint=words.fingerprint),
+                Space(
+                    name="words",
+                    dim=words.num_out,
+                    vectors=words.vectors,
+                    fingerprint=words.fingerprint,
+                    num_parts=self.backbone.config.kept_parts,
+                    scale=words.scale,
+                    bias=words.bias,
+                ),
             )
         return ModelInfo(name=self.name, fingerprint=self.fingerprint, spaces=tuple(spaces))
 

@@ -15,6 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from devise import config
 from devise.model import checkpoint as checkpoints
 from devise.model.checkpoint import Checkpoint
+from devise.model.parts import distinct
 from devise.vectors import Vector, unit
 
 SILENT = 1e-6  # added to features: a picture that excites none gets the neutral direction, others do not notice
@@ -41,7 +42,8 @@ class Encoder:
         self._std = torch.tensor(preprocessing.std, device=self._device).view(1, 3, 1, 1)
         for module in checkpoint.modules().values():
             module.eval().to(self._device).to(memory_format=torch.channels_last)
-        self._heads = {"words": checkpoint.heads["words"]} if words else {}
+        self._words = checkpoint.heads["words"] if words else None
+        self.num_parts = checkpoint.backbone.config.kept_parts
 
     @classmethod
     def open(cls, name: str | Path | None = None) -> Encoder:
@@ -56,14 +58,20 @@ class Encoder:
     def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Vector]:
         """(n, size, size, 3) RGB -> {"words": (n, 300), "features": (n, num_features)}, rows of length 1.
 
+        A model that looks at parts also gives "parts": (n, kept_parts, 300), in the words space.
         Raises ValueError when pixels have another shape.
         """
         if pixels.shape[1:] != (self.size, self.size, 3):
             raise ValueError(f"pixels of {pixels.shape[1:]}, this model takes {(self.size, self.size, 3)}")
-        features = self.checkpoint.backbone(self.normalized(pixels))  # (n, num_features)
-        heads = {name: head(features) for name, head in self._heads.items()}
-        heads["features"] = features + SILENT  # (n, num_features), none below 0
-        return {name: unit(rows.float().cpu().numpy()) for name, rows in heads.items()}
+        views = self.checkpoint.backbone.views(self.normalized(pixels))  # (n, 1 + parts, num_features)
+        found = {}
+        if self._words is not None:
+            rows = self._words(views)
+            found["words"] = rows[:, 0]
+            if self.num_parts:
+                found["parts"] = distinct(rows[:, 1:], rows[:, 0], self.num_parts)
+        found["features"] = views[:, 0] + SILENT  # none below 0
+        return {name: unit(rows.float().cpu().numpy()) for name, rows in found.items()}
 
     def normalized(self, pixels: NDArray[np.uint8]) -> Tensor:
         """(n, size, size, 3) uint8 -> (n, 3, size, size) float32, as the backbone was trained to see."""

@@ -1,7 +1,8 @@
 """Losses that pull a photo's vector towards the word vectors of its labels.
 
-All take x (n, dim) unit rows, targets (labels, dim) unit rows, truth (n, labels) of 0 and 1, and known (n, labels),
-which is 0 where nobody said whether the label is true of the photo. They give a scalar, the mean over photos.
+All take x (n, views, dim) unit rows, targets (labels, dim) unit rows, truth (n, labels) of 0 and 1, and known
+(n, labels), which is 0 where nobody said whether the label is true of the photo. They give a scalar, the mean over
+photos. The first view is the whole photo, the others are parts of it; `pooled` says how they count.
 The table LOSSES names them for `devise train --loss`.
 """
 
@@ -15,7 +16,23 @@ from torch import Tensor, nn
 
 MARGIN = 0.1  # Frome et al., "DeViSE", 2013, equation 1
 UNKNOWN = -1e4  # the logit of a label that takes no part: no mass in any float type, and no NaN when multiplied by 0
-SCALE = 10.0  # first scale of the cosines before a sigmoid or softmax (Zhai et al., "SigLIP", 2023)
+SCALE = 30.0  # first scale of the cosines before a sigmoid or softmax: like words (dog, cat) are told apart sooner than
+# with SigLIP's 10 (Zhai et al., 2023)
+BIAS = -12.0  # first bias: nothing is likely
+BEST = 8  # one in so many parts counts in training, that more than one part learns; at least one
+
+
+def pooled(scores: Tensor) -> Tensor:
+    """Of a photo: (n, views, ...) -> (n, ...), the mean of the whole photo's score and its best parts'."""
+    whole, parts = scores[:, 0], scores[:, 1:]
+    if not parts.shape[1]:
+        return whole
+    return (whole + parts.topk(max(1, parts.shape[1] // BEST), dim=1).values.mean(1)) / 2
+
+
+def cosines(x: Tensor, targets: Tensor) -> Tensor:
+    """(n, views, dim), (labels, dim) -> (n, labels), pooled."""
+    return pooled(x @ targets.T)
 
 
 class CosineRegression(nn.Module):
@@ -23,17 +40,17 @@ class CosineRegression(nn.Module):
 
     def forward(self, x: Tensor, targets: Tensor, truth: Tensor, known: Tensor) -> Tensor:
         wanted = F.normalize(truth @ targets, dim=1)
-        return (1 - (x * wanted).sum(1)).mean()
+        return (1 - pooled((x * wanted[:, None]).sum(2))).mean()
 
 
 class HingeRank(nn.Module):
     """DeViSE's equation 1: sum over wrong j of max(0, margin - t_label . x + t_j . x), mean over right labels."""
 
     def forward(self, x: Tensor, targets: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-        cosines = x @ targets.T  # (n, labels)
+        scores = cosines(x, targets)
         photo, label = truth.nonzero(as_tuple=True)
-        right = cosines[photo, label]
-        violations = F.relu(MARGIN - right[:, None] + cosines[photo]) * (known - truth)[photo]
+        right = scores[photo, label]
+        violations = F.relu(MARGIN - right[:, None] + scores[photo]) * (known - truth)[photo]
         per_photo = truth.sum(1)[photo]
         return (violations.sum(1) / per_photo).sum() / len(x)
 
@@ -44,10 +61,10 @@ class LabelSigmoid(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
-        self.bias = nn.Parameter(torch.tensor(-SCALE / 2))
+        self.bias = nn.Parameter(torch.tensor(BIAS))
 
     def forward(self, x: Tensor, targets: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-        logits = (x @ targets.T) * self.log_scale.exp() + self.bias
+        logits = cosines(x, targets) * self.log_scale.exp() + self.bias
         return F.binary_cross_entropy_with_logits(logits, truth, known, reduction="sum") / len(x)
 
 
@@ -59,7 +76,7 @@ class LabelSoftmax(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
 
     def forward(self, x: Tensor, targets: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-        logits = (x @ targets.T) * self.log_scale.exp()
+        logits = cosines(x, targets) * self.log_scale.exp()
         return masked_cross_entropy(logits, truth, known)
 
 

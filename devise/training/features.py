@@ -31,7 +31,7 @@ def features_of(
     progress: Callable[[int], None] = lambda n: None,
     cache: Path | None = None,
 ) -> tuple[NDArray[np.float16], NDArray[np.bool_], Skipped]:
-    """Features of photos in the order of `paths`: (n, num_features) float16, which rows are good, and what was skipped.
+    """Features of photos in the order of `paths`: (n, views, num_features) float16, the good rows, what was skipped.
 
     Unchanged photos (path, size, time) with the same backbone come from the cache. Raises WriteError.
     """
@@ -52,7 +52,7 @@ def features_of(
         rows.append(found)
         progress(len(part))
     features = np.concatenate(rows)
-    return features, np.isfinite(features[:, 0]), skipped
+    return features, np.isfinite(features[:, 0, 0]), skipped
 
 
 def decoded(paths: Sequence[str], encoder: Encoder, threads: int = 0) -> Iterator[NDArray[np.uint8] | PhotoError]:
@@ -70,14 +70,15 @@ def decoded(paths: Sequence[str], encoder: Encoder, threads: int = 0) -> Iterato
 
 
 def _computed(paths: Sequence[str], encoder: Encoder) -> tuple[NDArray[np.float16], Skipped]:
-    features = np.full((len(paths), encoder.checkpoint.backbone.config.num_features), np.nan, np.float16)
+    made_by = encoder.checkpoint.backbone.config
+    features = np.full((len(paths), 1 + made_by.parts**2, made_by.num_features), np.nan, np.float16)
     pictures = list(decoded(paths, encoder))
     good = [i for i, picture in enumerate(pictures) if not isinstance(picture, PhotoError)]
     for start in range(0, len(good), config.BATCH):
         batch = good[start : start + config.BATCH]
         pixels = np.stack([pictures[i] for i in batch])  # type: ignore[misc]
         with torch.inference_mode():
-            rows = encoder.checkpoint.backbone(encoder.normalized(pixels))
+            rows = encoder.checkpoint.backbone.views(encoder.normalized(pixels))
         features[batch] = rows.float().clamp(max=6e4).cpu().numpy()
     return features, [picture for picture in pictures if isinstance(picture, PhotoError)]
 
@@ -87,7 +88,7 @@ def _cached(file: Path, count: int) -> NDArray[np.float16] | None:
         rows: NDArray[np.float16] = np.load(file)
     except (OSError, ValueError, EOFError):
         return None
-    return rows if rows.ndim == 2 and len(rows) == count else None
+    return rows if rows.ndim == 3 and len(rows) == count else None
 
 
 def _key(paths: Sequence[str]) -> str:

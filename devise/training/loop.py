@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from devise.errors import TrainingError
 from devise.files import replacing
 from devise.model.checkpoint import SUFFIX, Checkpoint, load, save
 from devise.model.heads import HeadConfig
-from devise.model.losses import LOSSES, masked_cross_entropy
+from devise.model.losses import LOSSES, cosines, masked_cross_entropy
 from devise.model.weights import load_backbone
 from devise.training import data
 from devise.training.data import Example
-from devise.training.evaluate import hits
+from devise.training.evaluate import hits, probability
 from devise.training.features import features_of
 from devise.training.options import TrainOptions
 from devise.training.report import EpochReport, TrainProgress, TrainReport
@@ -103,13 +103,15 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
     lessons = Lessons(source, rows, checked, targets, *_truth(ordered, labels))
     for epoch in range(learner.epoch, options.epochs):
         total = _epoch(learner, lessons, options, progress)
-        found = _hits(learner, lessons, options.batch) if len(checked) else {}
+        found, fitted = _validated(learner, lessons, options.batch) if len(checked) else ({}, (0.0, 0.0))
         # of equal epochs the later one: it has seen more
         is_best = learner.best is None or not found or _rank(found) >= _rank(learner.best.hits)
         report = EpochReport(epoch=epoch + 1, loss=total, hits=found, is_best=is_best)
         learner.epoch = epoch + 1
         if is_best:
             learner.best = report
+            head = checkpoint.configs["words"]
+            checkpoint.configs["words"] = replace(head, scale=round(fitted[0], 4), bias=round(fitted[1], 4))
             checkpoint.training = {**_about(options, report, len(rows), len(checked)), "key": key}
             save(checkpoint, path)
         _keep(learner, state, key)
@@ -136,7 +138,7 @@ def _new_checkpoint(options: TrainOptions, name: str, labels: tuple[str, ...], v
     checkpoint = Checkpoint(name=name, backbone=load_backbone(options.backbone, options.weights))
     num_features = checkpoint.backbone.config.num_features
     checkpoint.add_head(HeadConfig(kind="words", num_features=num_features, num_out=vectors.dim, labels=labels,
-                                   vectors=vectors.name, fingerprint=vectors.fingerprint))  # fmt: skip
+                                   vectors=vectors.name, fingerprint=vectors.fingerprint, input="power"))  # fmt: skip
     checkpoint.add_head(HeadConfig(kind="classes", num_features=num_features, num_out=len(labels), labels=labels))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     for module in checkpoint.modules().values():
@@ -189,7 +191,7 @@ def _epoch(learner: Learner, lessons: Lessons, options: TrainOptions, progress: 
             group["lr"] = rate * (1 + math.cos(math.pi * step / steps)) / 2  # to zero over the run
         truth, known = lessons.truth[part].to(features.device), lessons.known[part].to(features.device)
         on_words = learner.loss(heads["words"](features), lessons.targets, truth, known)
-        on_classes = masked_cross_entropy(heads["classes"](features.detach()), truth, known)
+        on_classes = masked_cross_entropy(heads["classes"](features[:, 0].detach()), truth, known)
         learner.optimizer.zero_grad(set_to_none=True)
         (on_words + on_classes).backward()
         learner.optimizer.step()
@@ -202,15 +204,19 @@ def _epoch(learner: Learner, lessons: Lessons, options: TrainOptions, progress: 
 
 
 @torch.no_grad()
-def _hits(learner: Learner, lessons: Lessons, batch: int) -> dict[int, float]:
+def _validated(learner: Learner, lessons: Lessons, batch: int) -> tuple[dict[int, float], tuple[float, float]]:
+    """hit@k on the validation photos, and the scale and bias that make probabilities of their scores."""
     for head in learner.checkpoint.heads.values():
         head.eval()
     scores, seen = [], []
     for features, part in lessons.source.batches(lessons.checked, batch, train=False):
-        cosines = learner.checkpoint.heads["words"](features) @ lessons.targets.T  # (n, labels)
-        scores.append(cosines.masked_fill(lessons.known[part].to(cosines.device) == 0, -1))
+        scores.append(cosines(learner.checkpoint.heads["words"](features), lessons.targets).cpu())
         seen.append(part)
-    return hits(torch.cat(scores).cpu().numpy(), lessons.truth[torch.cat(seen)].numpy()) if scores else {}
+    if not scores:
+        return {}, (0.0, 0.0)
+    rows, found = torch.cat(seen), torch.cat(scores)
+    truth, known = lessons.truth[rows], lessons.known[rows] > 0
+    return hits(found.masked_fill(~known, -1).numpy(), truth.numpy()), probability(found[known], truth[known])
 
 
 def _rank(found: dict[int, float]) -> tuple[float, ...]:

@@ -18,7 +18,7 @@ from devise.training.features import decoded
 
 
 class Source(Protocol):
-    """Gives the features of rows (numbers of photos), in batches, together with the rows that could be read."""
+    """Gives features (n, views, num_features) of rows (numbers of photos), in batches, and the rows it could read."""
 
     device: torch.device
     skipped: dict[str, PhotoError]  # photos that could not be read, by path
@@ -30,7 +30,7 @@ class Source(Protocol):
 
 @dataclass
 class Cached:
-    """Features that were computed once: (n, num_features) float16."""
+    """Features that were computed once: (n, views, num_features) float16."""
 
     features: Tensor
     device: torch.device
@@ -80,7 +80,7 @@ class Photos:
             if (len(kept) == batch or i == len(numbers) - 1) and len(kept) > int(train):
                 inputs = self.encoder.normalized(np.stack(pixels))
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-                    features = self.backbone(inputs)
+                    features = self.backbone.views(inputs)
                 yield features.float(), torch.tensor(kept)
                 pixels, kept = [], []
 
@@ -91,11 +91,12 @@ class Photos:
 def last_blocks(backbone: Backbone, count: int) -> list[nn.Module]:
     """The modules of the last `count` blocks of convolutions, with the layers on top of them.
 
-    A block ends with a "M" of the layer list. Raises TrainingError when there are fewer.
+    A block begins after pooling or with a convolution of stride 2. Raises TrainingError when there are fewer.
     """
     modules = list(backbone.features)
-    ends = [i + 1 for i, module in enumerate(modules) if isinstance(module, nn.MaxPool2d)]
-    starts = [0, *ends] if ends[-1] < len(modules) else [0, *ends[:-1]]
+    pools = [i + 1 for i, module in enumerate(modules[:-1]) if isinstance(module, nn.MaxPool2d)]
+    strides = [i for i, module in enumerate(modules) if isinstance(module, nn.Conv2d) and module.stride[0] > 1]
+    starts = sorted({0, *pools, *strides})
     if count > len(starts):
         raise TrainingError(
             f"unfreeze {count}: {backbone.config.name} has {len(starts)} blocks; give at most {len(starts)}"

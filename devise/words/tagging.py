@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 
 import numpy as np
 
 from devise.errors import WordError, listed
-from devise.vectors import Vector, WordMatch
+from devise.vectors import Space, Vector, WordMatch, pooled
 from devise.words.embeddings import WordVectors
 
 ASKED = 4  # times k of the words are looked at: a word has rarely more than three inflections among the nearest
@@ -23,33 +24,39 @@ class Tagger:
     [WordMatch(word='dog', score=0.71), WordMatch(word='puppy', score=0.55)]
 
     vocabulary: words or phrases with a vector (None: every word of `vectors`). Raises WordError with all words
-    that have none.
+    that have none. space: what turns scores into probabilities.
     """
 
-    def __init__(self, vectors: WordVectors, vocabulary: Iterable[str] | None) -> None:
-        self._vectors = vectors
+    def __init__(self, vectors: WordVectors, vocabulary: Iterable[str] | None, space: Space | None = None) -> None:
+        self._vectors, self._space = vectors, space
         self._words: list[str] | None = None
         if vocabulary is not None:
             self._words = list(dict.fromkeys(vocabulary))
             self._rows = _rows(vectors, self._words)
 
-    def tags(self, vector: Vector, k: int = 5) -> list[WordMatch]:
-        """Up to k words, best first; the score is the cosine of the best inflection."""
+    def tags(self, views: Vector, k: int = 5, sure: float = 0.0) -> list[WordMatch]:
+        """Up to k words, best first, each with a probability of at least `sure`, where probabilities are known.
+
+        views: (dim,) a photo's vector, or (1 + parts, dim) with those of its parts. The score is that of the best
+        inflection: its cosine to the whole photo, or the mean of it and its cosine to the part that fits best.
+        """
         if k < 1:
             raise WordError(f"k must be at least 1, not {k}; leave it out to get 5 tags")
         found: dict[str, WordMatch] = {}
-        for match in self._nearest(vector, k):
-            found.setdefault(stem(match.word), match)
-            if len(found) == k:
+        for match in self._nearest(np.atleast_2d(views), k):
+            probability = self._space.probability(match.score) if self._space else None
+            if len(found) == k or (probability is not None and probability < sure):
                 break
+            found.setdefault(stem(match.word), replace(match, probability=probability))
         return list(found.values())
 
-    def _nearest(self, vector: Vector, k: int) -> list[WordMatch]:
+    def _nearest(self, views: Vector, k: int) -> list[WordMatch]:
         if self._words is None:
-            return self._vectors.nearest(vector, ASKED * k)
+            return self._vectors.nearest(views[0], ASKED * k)
         if not self._words:
             return []
-        scores = self._rows @ vector
+        scores = self._rows @ views.T
+        scores = pooled(scores[:, 0], scores[:, 1:])
         return [WordMatch(self._words[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
 
 
