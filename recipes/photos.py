@@ -59,6 +59,14 @@ def full_size(data: Path, cache: Path) -> Photos:
     return Photos(np.concatenate(parts), np.full(len(names), -1), names)
 
 
+def held_out(data: Path, cache: Path) -> Photos:
+    """The held-out quarter of VOC."""
+    with zipfile.ZipFile(data / "voc.zip") as archive:
+        names = sorted(n for n in archive.namelist() if n.endswith(".jpg") and is_held_out(n))
+        pixels = _decoded(archive, names, 256, cache / "voc-held.npy")
+    return Photos(pixels, np.full(len(names), -1), [f"voc/{n}" for n in names])
+
+
 def tiny_class_numbers(data: Path, categories: list[str]) -> dict[str, int]:
     """Folder of Tiny-ImageNet -> number of its ImageNet class, where a name identifies one class."""
     numbers: dict[str, int] = {}
