@@ -31,7 +31,8 @@ from recipes.teacher import Teacher
 from recipes.workers import Workers
 
 CLASSES = 0.25  # weight of the teacher's classes and of labels beside the maps
-SAMPLE = 64  # photos that statistics are measured on
+LONGEST = 5.0  # gradient that is followed in full
+SAMPLE = 256  # photos that statistics are measured on
 COOLED = 0.35  # share of the steps in which the rate falls to zero
 
 
@@ -87,10 +88,12 @@ def loss_of(student: Student, lessons: Lessons, plan: Plan, rng: torch.Generator
         return on_blocks
     maps = student.backbone.top(ours[-1])
     features = maps[:n].mean((2, 3))
-    on_maps = unexplained(maps[:n], their_maps[:n]) + unexplained(features, their_maps[:n].mean((2, 3)))
+    taught = lessons.taught
+    on_maps = unexplained(maps[:n], their_maps[:n], taught.spread)
+    on_features = unexplained(features, their_maps[:n].mean((2, 3)), taught.pooled_spread)
     on_classes = learning.divergence(student.classes(features), their_logits[:n])
     on_labels = F.cross_entropy(student.classes(quarters(maps[n:])), classes, label_smoothing=0.1)
-    return on_blocks + on_maps + CLASSES * (on_classes + on_labels)
+    return on_blocks + on_maps + on_features + CLASSES * (on_classes + on_labels)
 
 
 class Check:
@@ -99,6 +102,7 @@ class Check:
     def __init__(self, lessons: Lessons, held: Photos, size: int) -> None:
         pixels = torch.from_numpy(np.ascontiguousarray(held.pixels[::3])).permute(0, 3, 1, 2).float() / 255
         pixels = F.interpolate(pixels, size=(size, size), mode="area")
+        self.spread = lessons.taught.spread
         self.batches = [(part, *lessons.taught(part)[:2]) for part in pixels.split(16)]
         self.mean = torch.cat([maps.mean((2, 3)) for _, _, maps in self.batches]).mean(0)
 
@@ -110,7 +114,7 @@ class Check:
             taps = student(normalized(x), theirs, run)
             blocks.append([float(unexplained(a, b)) for a, b in zip(taps, theirs, strict=True)])
             ours = student.backbone.maps(normalized(x))
-            r2.append(float(unexplained(ours, maps)))
+            r2.append(float(unexplained(ours, maps, self.spread)))
             pair = ours.mean((2, 3)) - self.mean, maps.mean((2, 3)) - self.mean
             cosines.append(F.cosine_similarity(*pair).mean().item())
         student.train()
@@ -122,7 +126,7 @@ def train(student: Student, lessons: Lessons, check: Check, options: argparse.Na
     """Train through all plans, saving the state, from which it also goes on.
 
     The rate is constant and falls in the last third, so that a run can be made longer without starting anew: the state
-    before the fall is kept beside the other as state.warm.
+    before the fall, and that at the end of each plan, are kept as state-STEP.pt.
     """
     plans, file = Plan.parse(options.plans), options.out / "state.pt"
     ends = np.cumsum([plan.steps for plan in plans])
@@ -146,11 +150,12 @@ def train(student: Student, lessons: Lessons, check: Check, options: argparse.Na
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         workers.average_gradients(student)
+        torch.nn.utils.clip_grad_norm_(student.parameters(), LONGEST)
         optimizer.step()
         step += 1
         sums.append(loss.item())
-        if step == cooling and workers.rank == 0:
-            save(student, optimizer, step, file.with_suffix(".warm"))
+        if step in (cooling, *ends) and workers.rank == 0:
+            save(student, optimizer, step, file.with_name(f"state-{step}.pt"))
         if workers.rank == 0 and (step % options.save_every == 0 or step == total):
             save(student, optimizer, step, file)
             seconds = time.time() - begun
@@ -176,7 +181,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument(
         "--plans",
-        default="128:4:4:1:1500,128:4:4:2:1000,128:4:4:4:1000,128:5:4:17:8000,192:3:2:17:3000",
+        default="128:3:3:1:900,128:3:3:3:500,128:3:3:5:500,128:4:4:15:20000",
         help="size:photos:mosaics:blocks in a row:steps, of each process, one after the other",
     )
     parser.add_argument("--save-every", type=int, default=250)

@@ -24,11 +24,16 @@ NUM_BLOCKS = 15  # the first of ours answers to the first three of the teacher
 
 
 class Taught:
-    """What the teacher says of a batch, the maps of its blocks scaled to mean 0 and variance 1 in each channel."""
+    """What the teacher says of a batch, the maps of its blocks scaled to mean 0 and variance 1 in each channel.
+
+    spread, pooled_spread: variance of the last map over positions and of its averages over photos, per channel.
+    """
 
     def __init__(self, teacher: Teacher, sample: Tensor) -> None:
         self.teacher = teacher
-        maps = teacher(sample)[0][2:]
+        blocks, last, _ = teacher(sample)
+        maps = blocks[2:]
+        self.spread, self.pooled_spread = _floored(last.var((0, 2, 3))), _floored(last.mean((2, 3)).var(0))
         self.means = [m.mean((0, 2, 3), keepdim=True) for m in maps]
         self.stds = [m.std((0, 2, 3), keepdim=True) for m in maps]
 
@@ -77,10 +82,15 @@ def normalized(pixels: Tensor) -> Tensor:
     return ((pixels - MEAN) / STD).contiguous(memory_format=torch.channels_last)
 
 
-def unexplained(ours: Tensor, theirs: Tensor) -> Tensor:
-    """Share of each channel's variance that ours leaves unexplained, its mean over channels: 0 is perfect."""
-    axes = (0, 2, 3) if ours.ndim == 4 else (0,)
-    return ((ours - theirs).square().mean(axes) / theirs.var(axes).clamp(min=1e-3)).mean()
+def unexplained(ours: Tensor, theirs: Tensor, spread: Tensor | None = None) -> Tensor:
+    """Share of each channel's variance (its `spread`, else 1) that ours leaves unexplained, its mean over channels."""
+    missed = (ours - theirs).square().transpose(0, 1).flatten(1).mean(1)
+    return (missed if spread is None else missed / spread).mean()
+
+
+def _floored(variances: Tensor) -> Tensor:
+    """Channels that hardly ever speak count as if they spoke a tenth as much as the others."""
+    return variances.clamp(min=0.1 * variances.mean())
 
 
 def divergence(logits: Tensor, theirs: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ import torchvision
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from devise.errors import CheckpointError, WriteError
+from devise.errors import CheckpointError, LibraryError, WriteError
+from devise.library.models import open_encoder
 from devise.model import checkpoint as checkpoints
 from devise.model.backbones import BACKBONES, Backbone, BackboneConfig
 from devise.model.checkpoint import Checkpoint
@@ -21,6 +22,10 @@ from devise.model.encoder import Encoder
 from devise.model.heads import HeadConfig
 from devise.model.preprocess import Preprocessing
 from devise.model.weights import load_backbone
+from devise.vectors import unit
+from devise.words import WordVectors
+from devise.words.catalog import use_vectors
+from devise.words.format import write_vectors
 
 TINY = BackboneConfig(
     name="tiny", layers=(4, "M", 8, "M"), batch_norm=True, first_stride=2, top="conv",
@@ -222,3 +227,44 @@ def test_a_config_without_a_part_is_one_clear_error(saved: Path, part: str) -> N
     save_file(tensors, saved, metadata={"devise": json.dumps(about)})
     with pytest.raises(CheckpointError, match=f"damaged.*{part}"):
         checkpoints.load(saved)
+
+
+def two_tongues(path: Path, anchors: np.ndarray) -> None:
+    """A checkpoint with a second words head, for the vectors "tiny", of which it knows only the labels'."""
+    made = tiny()
+    labels = ("red", "blue")
+    head = HeadConfig(kind="words", num_features=made.backbone.config.num_features, num_out=anchors.shape[1],
+                      labels=labels, vectors="tiny", anchored=True, input="power")  # fmt: skip
+    made.add_head(head, "words:tiny").anchors.copy_(torch.from_numpy(anchors))
+    checkpoints.save(made, path)
+
+
+def test_the_head_for_the_vectors_in_use_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEVISE_EMBEDDINGS", str(tmp_path))
+    words = ["red", "green", "blue"]
+    rows = np.random.default_rng(0).normal(size=(3, 5))
+    write_vectors(tmp_path / "tiny.safetensors", words, rows, source="drawn at random")
+    vectors = WordVectors.open("tiny")
+    two_tongues(tmp_path / "both.safetensors", np.stack([vectors.vector("red"), vectors.vector("blue")]))
+    plain = Encoder.open(tmp_path / "both.safetensors")
+    assert plain.info.space("words").vectors != "tiny"
+    use_vectors("tiny")
+    chosen = open_encoder(tmp_path / "both.safetensors", None)
+    assert chosen.info.space("words").vectors == "tiny"
+    assert chosen.info.space("words").fingerprint == vectors.fingerprint
+    assert chosen.labels == ("red", "blue")
+    assert chosen.info.fingerprint != plain.info.fingerprint
+    assert chosen.encode(np.zeros((1, chosen.size, chosen.size, 3), np.uint8))["words"].shape == (1, 5)
+    use_vectors("minilm")  # a library remembers, whatever is in use now
+    monkeypatch.setenv("DEVISE_CHECKPOINTS", str(tmp_path))
+    assert open_encoder(None, chosen.info).info == chosen.info
+
+
+def test_vectors_of_that_name_with_other_rows_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEVISE_EMBEDDINGS", str(tmp_path))
+    random = np.random.default_rng(0)
+    write_vectors(tmp_path / "tiny.safetensors", ["red", "blue"], random.normal(size=(2, 5)), source="drawn")
+    two_tongues(tmp_path / "both.safetensors", unit(random.normal(size=(2, 5))))
+    use_vectors("tiny")
+    with pytest.raises(LibraryError, match="learnt other vectors"):
+        open_encoder(tmp_path / "both.safetensors", None)

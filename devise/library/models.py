@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from devise.errors import CheckpointError, LibraryError
 from devise.library.report import Encodes
 from devise.library.store import Store
 from devise.vectors import ModelInfo
 from devise.words import WordVectors
+from devise.words.catalog import in_use
+
+if TYPE_CHECKING:
+    from devise.model.encoder import Encoder
+
+SAME = 0.995  # cosine of two roundings of one vector
+AGREEING = 0.9  # share of labels: a table with entries for phrases gives those other vectors than their words
 
 Model = str | Path | Encodes  # a checkpoint's name or path, or an open encoder
 
@@ -21,10 +32,34 @@ def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Encodes:
         return wish
     from devise.model.encoder import Encoder
 
+    words = next((space for space in made_by.spaces if space.name == "words"), None) if made_by else None
+    vectors = words.vectors if words else in_use()
     if wish is None and made_by is not None and not os.environ.get("DEVISE_MODEL"):
         with suppress(CheckpointError):
-            return Encoder.open(made_by.name)
-    return Encoder.open(wish)
+            return _bound(Encoder.open(made_by.name, vectors))
+    return _bound(Encoder.open(wish, vectors))
+
+
+def _bound(encoder: Encoder) -> Encoder:
+    """A head that knows its word vectors only by some of them is bound to the table that is at hand.
+
+    Raises VectorsError, LibraryError when that table holds other vectors.
+    """
+    space = next((space for space in encoder.info.spaces if space.name == "words"), None)
+    if encoder.anchors is None or space is None or space.fingerprint:
+        return encoder
+    words = WordVectors.open(space.vectors)
+    known = [i for i, label in enumerate(encoder.labels) if label in words or all(w in words for w in label.split())]
+    anchors = encoder.anchors if words.dim == space.dim else encoder.anchors[:, :0]
+    near = [float(words.vector(encoder.labels[i]) @ anchors[i]) for i in known if anchors.size]
+    if not near or np.mean(np.array(near) > SAME) < AGREEING:
+        raise LibraryError(
+            f'the model "{encoder.info.name}" learnt other vectors than those of {words.path}; '
+            f"import the real ones with: devise vectors import FILE --name {space.vectors}"
+        )
+    pinned = replace(space, fingerprint=words.fingerprint)
+    encoder.info = replace(encoder.info, spaces=(pinned, *(s for s in encoder.info.spaces if s.name != "words")))
+    return encoder
 
 
 def open_words(model: ModelInfo, library: Path) -> WordVectors:

@@ -122,10 +122,10 @@ class Backbone(nn.Module):
             whole: Tensor = self(pixels)
             return whole[:, None]
         maps = self.maps(pixels)
-        return torch.cat([maps.mean((2, 3))[:, None], _windows(maps, self.config.parts)], 1)
+        return torch.cat([maps.mean((2, 3))[:, None], windows(maps, self.config.parts)], 1)
 
 
-def _windows(maps: Tensor, side: int) -> Tensor:
+def windows(maps: Tensor, side: int) -> Tensor:
     """Averages over side x side windows, each about 2 / (side + 1) of the map: (n, c, h, w) -> (n, side * side, c)."""
     cells = []
     spans = [_spans(length, side) for length in maps.shape[-2:]]

@@ -41,11 +41,26 @@ class Checkpoint:
     fingerprint: str = ""
     path: Path | None = None  # the file it was loaded from
 
-    def add_head(self, head: HeadConfig) -> WordsHead | ClassesHead:
-        """A new untrained head under the name of its kind, in place of one that was there."""
-        self.configs[head.kind] = head
-        self.heads[head.kind] = build(head)
-        return self.heads[head.kind]
+    def add_head(self, head: HeadConfig, name: str | None = None) -> WordsHead | ClassesHead:
+        """A new untrained head under `name` (else that of its kind), in place of one that was there."""
+        name = name or head.kind
+        self.configs[name] = head
+        self.heads[name] = build(head)
+        return self.heads[name]
+
+    def head_for(self, vectors: str) -> str | None:
+        """The name of the words head that regresses those word vectors."""
+        fitting = (name for name, head in self.configs.items() if head.kind == "words" and head.vectors == vectors)
+        return next(fitting, None)
+
+    def speak(self, vectors: str) -> None:
+        """Make the head for those word vectors the `words` head: another model, with a fingerprint of its own."""
+        name = self.head_for(vectors)
+        if name is None:
+            raise KeyError(vectors)
+        if name != "words":
+            self.configs["words"], self.heads["words"] = self.configs[name], self.heads[name]
+            self.fingerprint = hashlib.sha256(f"{self.fingerprint} {name}".encode()).hexdigest()
 
     @property
     def info(self) -> ModelInfo:
@@ -120,8 +135,8 @@ def load(name: str | Path) -> Checkpoint:
     about, tensors = _read(path)
     try:
         checkpoint = Checkpoint(name=path.stem, backbone=Backbone(BackboneConfig.from_json(about["backbone"])))
-        for head in about["heads"].values():
-            checkpoint.add_head(HeadConfig.from_json(head))
+        for key, head in about["heads"].items():
+            checkpoint.add_head(HeadConfig.from_json(head), key)
         for part, module in checkpoint.modules().items():
             state = {k.removeprefix(f"{part}."): v.float() if v.is_floating_point() else v
                      for k, v in tensors.items() if k.startswith(f"{part}.")}  # fmt: skip

@@ -43,12 +43,20 @@ class Encoder:
         for module in checkpoint.modules().values():
             module.eval().to(self._device).to(memory_format=torch.channels_last)
         self._words = checkpoint.heads["words"] if words else None
+        anchors: Tensor | None = getattr(self._words, "anchors", None)
+        self.anchors = anchors.cpu().numpy() if anchors is not None else None
         self.num_parts = checkpoint.backbone.config.kept_parts
 
     @classmethod
-    def open(cls, name: str | Path | None = None) -> Encoder:
-        """A checkpoint by name or path; None is DEVISE_MODEL or the one that ships. Raises CheckpointError."""
-        encoder = cls(checkpoints.load(name or os.environ.get("DEVISE_MODEL") or config.SHIPPED_MODEL))
+    def open(cls, name: str | Path | None = None, vectors: str | None = None) -> Encoder:
+        """A checkpoint by name or path; None is DEVISE_MODEL or the one that ships. Raises CheckpointError.
+
+        vectors: name of the word vectors to speak in, where the checkpoint has a head for them; else its first.
+        """
+        checkpoint = checkpoints.load(name or os.environ.get("DEVISE_MODEL") or config.SHIPPED_MODEL)
+        if vectors and checkpoint.head_for(vectors):
+            checkpoint.speak(vectors)
+        encoder = cls(checkpoint)
         backbone = encoder.checkpoint.backbone
         for layers in (backbone.features, backbone.top) if backbone.config.top == "conv" else (backbone.features,):
             _fuse(layers)

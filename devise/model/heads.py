@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,6 +22,8 @@ class HeadConfig:
     kind: "words" (num_features -> HIDDEN -> num_out) or "classes" (num_features -> num_out).
     labels: words: the labels it was trained on; classes: the name of each output.
     vectors, fingerprint: words: name and fingerprint of the word vectors that it regresses.
+    anchored: words: the head carries the vectors of its labels (labels, num_out) as `anchors`, to tell by them whether
+        vectors of that name are the ones it learnt from, where nobody knew the whole table (no fingerprint).
     input: words: "power" for square roots of the features (Perronnin et al., "Improving the Fisher kernel", 2010),
         scaled to length 1 and then each to variance 1; "plain" for the features as they are.
     scale, bias: words: sigmoid(scale * score + bias) is the probability that a label is true, fitted on validation
@@ -33,6 +36,7 @@ class HeadConfig:
     labels: tuple[str, ...]
     vectors: str | None = None
     fingerprint: str | None = None
+    anchored: bool = False
     input: str = "plain"
     scale: float = 0.0
     bias: float = 0.0
@@ -61,6 +65,8 @@ class WordsHead(nn.Module):
             nn.Linear(HIDDEN, config.num_out),
             nn.BatchNorm1d(config.num_out),
         )
+        if config.anchored:
+            self.register_buffer("anchors", torch.zeros(len(config.labels), config.num_out))
 
     def forward(self, features: Tensor) -> Tensor:
         """(..., num_features) -> (..., num_out), rows of length 1."""

@@ -1,0 +1,44 @@
+"""Tables as Markdown: read on a terminal as they are, and put into docs/evaluation.md at their marks."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import data
+
+PAGE = Path(__file__).parents[2] / "docs" / "evaluation.md"
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    made = data.parser(doc.splitlines()[0])
+    made.add_argument("--model", default=None, help="a checkpoint; default: the one that ships")
+    made.add_argument("--write", action="store_true", help="also put the tables into docs/evaluation.md")
+    return made
+
+
+def show(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, write: bool) -> None:
+    """Print a table, and with `write` replace the one of that name in docs/evaluation.md."""
+    lines = [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
+    module = sys.modules["__main__"].__spec__
+    command = f"python -m {module.name if module else name} --data D"
+    text = "\n".join([f"{title} (`{command}`, {datetime.date.today():%Y-%m-%d})", "", *lines])
+    print(f"\n{text}", flush=True)
+    if write:
+        page = PAGE.read_text()
+        marks = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
+        if not re.search(marks, page, re.DOTALL):
+            sys.exit(f"{PAGE} has no place for the table {name}: <!-- table: {name} --> ... <!-- end -->")
+        PAGE.write_text(re.sub(marks, lambda found: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL))
+
+
+def percent(values: Sequence[float]) -> str:
+    """Mean of one or several seeds in percent, with their spread."""
+    values = np.asarray(values) * 100
+    return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
