@@ -12,17 +12,20 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import os
 import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
+from devise.errors import VectorsError
 from devise.model.backbones import BACKBONES, Backbone
 from devise.model.checkpoint import Checkpoint, load, save
 from devise.model.heads import HeadConfig
@@ -30,11 +33,14 @@ from devise.training import TrainOptions, TrainProgress, train
 from devise.training.data import as_label
 from devise.training.report import EpochReport
 from devise.words import WordVectors
+from devise.words.catalog import find
+from devise.words.importing import import_vectors
 from recipes.photos import FULL_SIZE_SETS, Photos, full_size, is_held_out, tiny_class_numbers
 
 TINY_PER_CLASS = 60  # of 300: small photos must not outnumber the full-size ones two to one
 SURE = 0.6  # probability from which the teacher's class counts as a label
 MIN_PHOTOS = 8  # a caption word seen less often is noise
+GLOVE = "glove.6B.300d"
 VOC_NAMES = {
     "aeroplane": "airplane",
     "diningtable": "dining table",
@@ -154,14 +160,50 @@ def write_csv(rows: Iterable[Row], file: Path, vectors: WordVectors) -> None:
 
 def distilled(run: Path) -> Checkpoint:
     """The student of recipes.distill as a checkpoint: slim backbone and the 1,000 ImageNet classes."""
-    state = torch.load(run / "state.pt", weights_only=True)["student"]
+    state = torch.load(run / "state.pt", weights_only=True)["model"]
     checkpoint = Checkpoint(name="slim", backbone=Backbone(BACKBONES["slim"]))
     head = HeadConfig(kind="classes", num_features=1280, num_out=1000, labels=tuple(_IMAGENET_CATEGORIES))
-    checkpoint.add_head(head)
-    parts = {"backbone.": checkpoint.backbone, "classes.": checkpoint.heads["classes"].layer}
+    classes = checkpoint.add_head(head)
+    parts = {"backbone.": checkpoint.backbone, "classes.": classes.get_submodule("layer")}
     for prefix, module in parts.items():
         module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
     return checkpoint
+
+
+def trained(rows: list[Row], vectors: WordVectors, name: str, options: argparse.Namespace) -> Checkpoint:
+    """A checkpoint with a words head for those vectors."""
+    labels = options.photos / f"labels-{name}.csv"
+    write_csv(rows, labels, vectors)
+    out = options.run / f"{name}.safetensors"
+    report = train(
+        TrainOptions(
+            data=labels, out=str(out), backbone=str(options.run / "backbone.safetensors"), vectors=vectors.name,
+            loss="sigmoid", epochs=options.epochs, batch=128, validation=0.05, force=True,
+        ),
+        Printed(),
+    )  # fmt: skip
+    print(f"{name}: best epoch {report.best.epoch}, {report.best.hits}")
+    return load(out)
+
+
+def add_glove(shipped: Checkpoint, rows: list[Row], options: argparse.Namespace) -> None:
+    """A second words head for glove.6B.300d, of which we have some rows: it carries those of its labels."""
+    os.environ["DEVISE_EMBEDDINGS"] = str(options.run / "embeddings")
+    source = options.data / f"{GLOVE}.partial.txt.gz"
+    vectors = WordVectors.open(GLOVE) if find_or_none(GLOVE) else import_vectors(source, GLOVE)
+    made = trained(rows, vectors, "glove", options)
+    name, config = f"words:{GLOVE}", replace(made.configs["words"], fingerprint=None, anchored=True)
+    head = shipped.add_head(config, name)
+    state = made.heads["words"].state_dict()
+    state["anchors"] = torch.from_numpy(np.stack([vectors.vector(label) for label in config.labels]))
+    head.load_state_dict(state)
+    del os.environ["DEVISE_EMBEDDINGS"]
+
+
+def find_or_none(name: str) -> Path | None:
+    with suppress(VectorsError):
+        return find(name)
+    return None
 
 
 class Printed(TrainProgress):
@@ -180,38 +222,31 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--photos", type=Path, default=Path("runs/photos"), help="where the zips are unpacked")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--without", default="", help="groups of labels to leave out, for zero-shot measurements")
     options = parser.parse_args()
     unpack(options.data, options.photos)
     full = full_size(options.data, options.cache)
     backbone = distilled(options.run)
     save(backbone, options.run / "backbone.safetensors")
-    vectors = WordVectors.open("minilm")
     visible = set((Path(__file__).parents[1] / "devise/words/visible.txt").read_text().splitlines())
-    rows = [*voc(options.data), *captions(options.data, visible), *folders(options.data, "caltech101"),
-            *folders(options.data, "scenes"), *fashion(options.data), *tiny(options.data),
-            *guessed(options.data, full)]  # fmt: skip
-    write_csv(rows, options.photos / "labels.csv", vectors)
-    words = options.run / "words.safetensors"
-    report = train(
-        TrainOptions(
-            data=options.photos / "labels.csv", out=str(words), backbone=str(options.run / "backbone.safetensors"),
-            vectors="minilm", loss="sigmoid", epochs=options.epochs, batch=128, validation=0.05, force=True,
-        ),
-        Printed(),
-    )  # fmt: skip
-    shipped = load(words)
+    groups = {"voc": voc(options.data), "captions": captions(options.data, visible), "fashion": fashion(options.data),
+              "caltech101": folders(options.data, "caltech101"), "scenes": folders(options.data, "scenes"),
+              "tiny": tiny(options.data), "guessed": guessed(options.data, full)}  # fmt: skip
+    left_out = set(options.without.split(",")) if options.without else set()
+    rows = [row for group, of_group in groups.items() if group not in left_out for row in of_group]
+    shipped = trained(rows, WordVectors.open("minilm"), options.out.stem, options)
     shipped.heads["classes"], shipped.configs["classes"] = backbone.heads["classes"], backbone.configs["classes"]
+    if not left_out:
+        add_glove(shipped, rows, options)
     shipped.name = options.out.stem
     del shipped.training["key"]
     shipped.training |= {
         "recipe": "recipes.distill, recipes.shipped_model",
-        "groups": sorted({row.group for row in rows}),
+        "groups": sorted(set(groups) - left_out),
     }
     save(shipped, options.out)
-    print(
-        f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB, best epoch {report.best.epoch}, {report.best.hits}"
-    )
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
