@@ -25,7 +25,9 @@ SPACE = Space(name="words", dim=4, vectors="tiny", scale=20.0, bias=-10.0)  # ev
 def colours(tmp_path, monkeypatch):
     monkeypatch.setenv("DEVISE_EMBEDDINGS", str(tmp_path / "embeddings"))
     rows = [[1, 0, 0, 0.1], [0, 1, 0, 0.1], [0, 0, 1, 0.1], [1, 0.2, 0, 0.1]]
-    write_vectors(tmp_path / "embeddings/tiny.safetensors", ["red", "green", "blue", "reds"], np.array(rows), source="made up")
+    write_vectors(
+        tmp_path / "embeddings/tiny.safetensors", ["red", "green", "blue", "reds"], np.array(rows), source="made up"
+    )
     return WordVectors.open("tiny")
 
 

@@ -1,0 +1,64 @@
+"""The measures behind the quality tables, against values worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.quality import heads
+from benchmarks.quality.products import chance, precisions
+from benchmarks.quality.wordnet import distances, hierarchical_precision
+from devise.vectors import unit
+
+NOUNS = """  1 a licence line
+00000001 03 n 01 entity 0 000 | all
+00000002 03 n 01 animal 0 001 @ 00000001 n 0000 | lives
+00000003 03 n 02 cat 0 true_cat 0 002 @ 00000002 n 0000 ~ 00000004 n 0000 | purrs
+00000004 03 n 01 kitten 0 001 @ 00000003 n 0000 | small
+00000005 03 n 01 dog 0 001 @ 00000002 n 0000 | barks
+00000006 03 n 01 chair 0 001 @i 00000001 n 0000 | stands
+"""
+
+
+def test_distances_are_edges_through_what_both_are_a_kind_of(tmp_path):
+    (tmp_path / "data.noun").write_text(NOUNS)
+    found = distances(["n00000003", "n00000004", "n00000005", "n00000006"], tmp_path)
+    assert found.tolist() == [[0, 1, 2, 3], [1, 0, 3, 4], [2, 3, 0, 3], [3, 4, 3, 0]]
+
+
+def test_hierarchical_precision_counts_the_ball_around_the_right_label():
+    apart = np.array([[0, 1, 2, 9], [1, 0, 3, 9], [2, 3, 0, 9], [9, 9, 9, 0]])
+    order = np.array([[1, 3, 0, 2]])
+    assert hierarchical_precision(order, np.array([0]), apart, 1) == 0  # only the label itself is right
+    assert hierarchical_precision(order, np.array([0]), apart, 2) == 0.5  # labels 0 and 1
+    assert hierarchical_precision(order, np.array([0]), apart, 3) == pytest.approx(2 / 3)
+    assert hierarchical_precision(order, np.array([3]), apart, 2) == 1  # the ball of 3 has to grow to all labels
+
+
+def test_convex_combination_lies_between_the_likely_classes():
+    seen, wanted = unit([[1, 0, 0], [0, 1, 0], [0, 0, 1]]), unit([[1, 1, 0], [0, 0, 1], [1, 0, 0]])
+    scores = heads.convex(np.array([[0.5, 0.5, 0.0], [0.1, 0.0, 0.9]], np.float32), seen, wanted, best=2)
+    assert scores.argmax(1).tolist() == [0, 1]
+    assert scores[0, 0] == pytest.approx(1)
+
+
+def test_precision_and_its_chance():
+    rows = unit([[1, 0], [1, 0.1], [0, 1], [0.1, 1]])
+    kind = np.array(["a", "a", "b", "b"])
+    assert chance(kind) == pytest.approx(1 / 3)
+    assert precisions(np.tile(rows, (6, 1)), [np.tile(kind, 6)]) == [1.0]
+
+
+@pytest.mark.parametrize("loss", ["sigmoid", "cosine"])
+def test_a_head_and_its_control_learn(loss):
+    random = np.random.default_rng(0)
+    classes = random.integers(0, 3, 300)
+    features = (np.abs(random.normal(size=(3, 40)))[classes] + 0.1 * random.random((300, 40))).astype(np.float16)
+    lessons = heads.Lessons.of(features, classes, 3)
+    targets = unit(random.normal(size=(3, 8)))
+    head = heads.trained(lessons, targets, loss, seed=0, epochs=20, batch=16)
+    assert (heads.scores(head, lessons.features, targets).argmax(1) == classes).mean() > 0.9
+    classify = heads.softmax(lessons, seed=0, epochs=20, batch=16)
+    assert (classify(lessons.features).argmax(1).numpy() == classes).mean() > 0.9
+    assert torch.allclose(classify(lessons.features).exp().sum(1), torch.ones(300), atol=1e-5)
