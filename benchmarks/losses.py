@@ -64,7 +64,7 @@ def main() -> None:
                 trained = load(out)
                 features, _, _ = features_of([str(voc.folder / name) for name in names], trained)
                 with torch.inference_mode():
-                    photos = trained.heads["words"](torch.from_numpy(features).float()).numpy()
+                    photos = trained.heads["words"](torch.from_numpy(features[:, 0]).float()).numpy()
                 means.append(
                     [np.mean(list(precisions(q, photos, truth, vectors).values()), axis=0)[0] for q in queries]
                 )

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
 from recipes import student as learning
@@ -31,6 +31,7 @@ from recipes.teacher import Teacher
 from recipes.workers import Workers
 
 CLASSES = 0.25  # weight of the teacher's classes and of labels beside the maps
+SETTLING = 60  # batches of 16 pictures that the averages are measured on
 LONGEST = 5.0  # gradient that is followed in full
 SAMPLE = 256  # photos that statistics are measured on
 COOLED = 0.35  # share of the steps in which the rate falls to zero
@@ -96,6 +97,29 @@ def loss_of(student: Student, lessons: Lessons, plan: Plan, rng: torch.Generator
     return on_blocks + on_maps + on_features + CLASSES * (on_classes + on_labels)
 
 
+@torch.no_grad()
+def settle(student: Student, lessons: Lessons, size: int) -> None:
+    """Measure the batch norms' averages of the network as one; from then on they stay.
+
+    A process sees a handful of photos a step: as statistics of the deep layers those are mostly noise.
+    """
+    norms = norms_of(student)
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over the batches
+    rng = torch.Generator().manual_seed(11)  # the same in every process
+    student.train()
+    for _ in range(SETTLING):
+        pixels = torch.cat([lessons.photos(8, size, rng), lessons.tiles(8, size, rng)[0]])
+        student.backbone.top(student(normalized(pixels))[-1])
+    for norm in norms:
+        norm.momentum = 0.1
+
+
+def norms_of(student: Student) -> list[nn.BatchNorm2d]:
+    return [module for module in student.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
 class Check:
     """How well the held-out photos of VOC are seen as the teacher sees them: R2 of its last map, cosine of features."""
 
@@ -108,6 +132,7 @@ class Check:
 
     @torch.no_grad()
     def __call__(self, student: Student, run: int) -> dict[str, object]:
+        modes = {module: module.training for module in student.modules()}
         student.eval()
         blocks, r2, cosines = [], [], []
         for x, theirs, maps in self.batches:
@@ -117,7 +142,8 @@ class Check:
             r2.append(float(unexplained(ours, maps, self.spread)))
             pair = ours.mean((2, 3)) - self.mean, maps.mean((2, 3)) - self.mean
             cosines.append(F.cosine_similarity(*pair).mean().item())
-        student.train()
+        for module, mode in modes.items():
+            module.training = mode
         return {"r2 of blocks": (1 - np.mean(blocks, 0)).round(3).tolist(),
                 "r2": round(1 - float(np.mean(r2)), 4), "cosine": round(float(np.mean(cosines)), 4)}  # fmt: skip
 
@@ -145,6 +171,11 @@ def train(student: Student, lessons: Lessons, check: Check, options: argparse.Na
         for group in optimizer.param_groups:
             group["lr"] = options.lr * rate
         plan = plans[int(np.searchsorted(ends, step, side="right"))]
+        if plan.run == learning.NUM_BLOCKS and norms_of(student)[0].training:
+            if step == sum(p.steps for p in plans if p.run < learning.NUM_BLOCKS):
+                settle(student, lessons, plan.size)
+            for norm in norms_of(student):
+                norm.eval()
         rng = torch.Generator().manual_seed((options.seed * 1_000_003 + step) * workers.count + workers.rank)
         loss = loss_of(student, lessons, plan, rng)
         optimizer.zero_grad(set_to_none=True)
