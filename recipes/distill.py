@@ -25,6 +25,7 @@ from torchvision.models._meta import _IMAGENET_CATEGORIES
 
 from recipes import student as learning
 from recipes.augment import crops, draw_weights, mosaics, quarters
+from recipes.muon import Muon
 from recipes.photos import Photos, full_size, held_out, tiny_class_numbers, tiny_imagenet
 from recipes.student import Student, Taught, normalized, unexplained
 from recipes.teacher import Teacher
@@ -156,20 +157,13 @@ def train(student: Student, lessons: Lessons, check: Check, options: argparse.Na
     """
     plans, file = Plan.parse(options.plans), options.out / "state.pt"
     ends = np.cumsum([plan.steps for plan in plans])
-    total, step = int(ends[-1]), 0
-    optimizer = torch.optim.AdamW(student.parameters(), lr=options.lr, weight_decay=0.02)
-    if file.exists():
-        state = torch.load(file, weights_only=True)
-        student.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        step = state["step"]
-    begun, first, sums = time.time(), step, []
-    cooling = int(total * (1 - COOLED))
+    total, cooling = int(ends[-1]), int(ends[-1] * (1 - COOLED))
+    optimizers = optimizers_of(student, options.lr, workers)
+    step = first = resumed(student, optimizers, file)
+    begun, sums = time.time(), []
     student.train()
     while step < total:
-        rate = min(1, (step + 1) / 100) * min(1, (total - step) / (total - cooling))
-        for group in optimizer.param_groups:
-            group["lr"] = options.lr * rate
+        rate = options.lr * min(1, (step + 1) / 100) * min(1, (total - step) / (total - cooling))
         plan = plans[int(np.searchsorted(ends, step, side="right"))]
         if plan.run == learning.NUM_BLOCKS and norms_of(student)[0].training:
             if step == sum(p.steps for p in plans if p.run < learning.NUM_BLOCKS):
@@ -178,30 +172,56 @@ def train(student: Student, lessons: Lessons, check: Check, options: argparse.Na
                 norm.eval()
         rng = torch.Generator().manual_seed((options.seed * 1_000_003 + step) * workers.count + workers.rank)
         loss = loss_of(student, lessons, plan, rng)
-        optimizer.zero_grad(set_to_none=True)
+        student.zero_grad(set_to_none=True)
         loss.backward()
         workers.average_gradients(student)
         torch.nn.utils.clip_grad_norm_(student.parameters(), LONGEST)
-        optimizer.step()
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
         step += 1
         sums.append(loss.item())
-        if step in (cooling, *ends) and workers.rank == 0:
-            save(student, optimizer, step, file.with_name(f"state-{step}.pt"))
+        if workers.rank == 0 and step in (cooling, *ends):
+            save(student, optimizers, step, file.with_name(f"state-{step}.pt"))
         if workers.rank == 0 and (step % options.save_every == 0 or step == total):
-            save(student, optimizer, step, file)
-            seconds = time.time() - begun
-            told = {"step": step, "loss": round(float(np.mean(sums)), 4), "seconds": round(seconds)}
-            told |= {"s/step": round(seconds / (step - first), 3), "run": plan.run, **check(student, plan.run)}
-            print(json.dumps(told), flush=True)
-            with file.with_suffix(".jsonl").open("a") as log:
-                log.write(json.dumps(told) + "\n")
+            save(student, optimizers, step, file)
+            told = {"step": step, "run": plan.run, "loss": round(float(np.mean(sums)), 4)}
+            told["s/step"] = round((time.time() - begun) / (step - first), 3)
+            tell(told | check(student, plan.run), file.with_suffix(".jsonl"))
             sums = []
     workers.wait()
 
 
-def save(module: Student, optimizer: torch.optim.Optimizer, step: int, file: Path) -> None:
+def resumed(student: Student, optimizers: list[torch.optim.Optimizer], file: Path) -> int:
+    """Take up the state in `file`, if there is one: the step that it was saved at."""
+    if not file.exists():
+        return 0
+    state = torch.load(file, weights_only=True)
+    student.load_state_dict(state["model"])
+    for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(kept)
+    return int(state["step"])
+
+
+def tell(told: dict[str, object], log: Path) -> None:
+    line = json.dumps(told)
+    print(line, flush=True)
+    with log.open("a") as opened:
+        opened.write(f"{line}\n")
+
+
+def optimizers_of(student: Student, rate: float, workers: Workers) -> list[torch.optim.Optimizer]:
+    """Muon for the kernels of the blocks, AdamW for all else."""
+    kernels = [module.weight for module in student.backbone.features if isinstance(module, nn.Conv2d)][1:]
+    others = [p for p in student.parameters() if all(p is not kernel for kernel in kernels)]
+    return [Muon(kernels, workers, lr=rate), torch.optim.AdamW(others, lr=rate, weight_decay=0.02)]
+
+
+def save(student: Student, optimizers: list[torch.optim.Optimizer], step: int, file: Path) -> None:
     temporary = file.with_suffix(".tmp")
-    torch.save({"model": module.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, temporary)
+    state = {"model": student.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "step": step}
+    torch.save(state, temporary)
     temporary.replace(file)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 PATIENCE = timedelta(hours=1)  # for the process that validates and saves while the others wait
 
@@ -25,12 +26,19 @@ class Workers:
     def average_gradients(self, module: nn.Module) -> None:
         if self.count == 1:
             return
-        parameters = [p for p in module.parameters() if p.grad is not None]
-        flat = torch.cat([p.grad.flatten() for p in parameters])  # type: ignore[union-attr]
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        self.add_up(gradients)
+        for gradient in gradients:
+            gradient /= self.count
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over all processes."""
+        if self.count == 1 or not tensors:
+            return
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
         dist.all_reduce(flat)
-        flat /= self.count
-        for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            p.grad.copy_(part.view_as(p))  # type: ignore[union-attr]
+        for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(part.view_as(tensor))
 
     def wait(self) -> None:
         if self.count > 1:
