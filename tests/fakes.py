@@ -19,7 +19,7 @@ class FakeEncoder:
         self.size, self.resize = 32, "squash"
         self.labels: tuple[str, ...] = ("red", "green", "blue")
         self.num_encoded = 0
-        self.path = None
+        self.path = self.anchors = None
 
     def encode(self, pixels):
         self.num_encoded += len(pixels)

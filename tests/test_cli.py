@@ -46,7 +46,7 @@ def encoder(tiny: str, monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
     from devise.model.encoder import Encoder
 
     fake = FakeEncoder(vectors_fingerprint=tiny)
-    monkeypatch.setattr(Encoder, "open", classmethod(lambda cls, name=None: fake))
+    monkeypatch.setattr(Encoder, "open", classmethod(lambda cls, name=None, vectors=None: fake))
     return fake
 
 
@@ -332,7 +332,7 @@ def test_another_model(
     other = FakeEncoder(name="other", fingerprint="e" * 64)
     draw("album/new.png", (1, 2, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Encoder, "open", classmethod(lambda cls, name=None: other))
+        patch.setattr(Encoder, "open", classmethod(lambda cls, name=None, vectors=None: other))
         fails(devise("index", indexed, "--model", "other"), "fake", "other", "--library")
 
 

@@ -27,7 +27,7 @@ def around(tmp_path: Path, draw: Callable[..., Path], monkeypatch: pytest.Monkey
     use_vectors("tiny")
     fake = FakeEncoder(vectors_fingerprint=fingerprint)
     fake.labels = ("cat", "sofa")
-    monkeypatch.setattr(Encoder, "open", classmethod(lambda cls, name=None: fake))
+    monkeypatch.setattr(Encoder, "open", classmethod(lambda cls, name=None, vectors=None: fake))
     monkeypatch.chdir(tmp_path)
 
 
