@@ -236,6 +236,7 @@ def _truth(examples: Sequence[Example], labels: Sequence[str]) -> tuple[Tensor, 
 
 def _about(options: TrainOptions, report: EpochReport, num_training: int, num_validation: int) -> dict[str, Any]:
     chosen = {key: value for key, value in asdict(options).items() if key not in ("resume", "force", "threads")}
+    chosen |= {"out": Path(options.out).name, "backbone": Path(options.backbone).name}  # no folders of this machine
     chosen |= {"data": options.data.name, "weights": options.weights.name if options.weights else None}
     return {
         **chosen,
