@@ -11,10 +11,10 @@ STAMP := .venv/.setup-done
 PHOTOS ?=
 DATA ?=
 
-.PHONY: help setup demo fix lint types test bench docs model vectors check lock wheel
+.PHONY: help setup demo fix lint types test bench bench-quality docs model vectors check lock wheel
 
 help: ## List the chores
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## Create .venv with exact versions; the command then is .venv/bin/devise
 
@@ -48,13 +48,17 @@ bench: setup ## Measure what the documentation claims; needs DATA=folder
 	@test -n "$(DATA)" || { echo "make bench needs the data folder: make bench DATA=folder"; exit 2; }
 	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks
 
+bench-quality: setup ## Measure the tables of docs/evaluation.md anew; needs DATA=folder and hours
+	@test -n "$(DATA)" || { echo "make bench-quality needs the data folder: make bench-quality DATA=folder"; exit 2; }
+	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks.quality --write
+
 docs: setup ## Write docs/cli.md from --help
 	$(BIN)/python -m recipes.cli_docs
 
 model: setup ## Train the model that ships anew; needs DATA=folder and hours
 	@test -n "$(DATA)" || { echo "make model needs the data folder: make model DATA=folder"; exit 2; }
-	$(BIN)/python -m recipes.distill --data "$(DATA)" --out runs/slim
-	$(BIN)/python -m recipes.shipped_model --data "$(DATA)" --run runs/slim --out checkpoints/slim.safetensors
+	$(BIN)/python -m torch.distributed.run --nproc-per-node 2 -m recipes.distill --data "$(DATA)" --out runs/slim
+	$(BIN)/python -m recipes.shipped_model --data "$(DATA)" --student runs/slim/state.pt --out checkpoints/slim.safetensors
 
 vectors: setup ## Make the word vectors that ship anew
 	$(UV) pip install --python $(BIN)/python -e '.[vectors]'

@@ -1,11 +1,11 @@
-"""All benchmarks one after another: `make bench DATA=folder`."""
+"""All benchmarks of speed and of word vectors one after another: `make bench DATA=folder`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-ALL = ("word_similarity", "voc", "losses", "indexing", "cold_search")
+ALL = ("word_similarity", "indexing", "cold_search")
 
 
 def main() -> None:

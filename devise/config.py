@@ -53,7 +53,7 @@ MAX_FILE_MEGABYTES = 500  # read whole to be hashed and decoded from one copy; l
 
 # Indexing
 BATCH = 32  # photos a pass of the network: as fast as 4 or 64 on two cores, and a transaction now and then
-LOOK_AHEAD = 3 * BATCH  # decoded photos waiting: enough to hide one slow file; 11 MB at 192 x 192
+LOOK_AHEAD = 3 * BATCH  # decoded photos waiting: enough to hide one slow file; 19 MB at 256 x 256
 
 # Search
 TOP = 9  # results shown: three rows of three on a contact sheet

@@ -59,7 +59,9 @@ class Space:
 
     def probability(self, score: float) -> float | None:
         """Of a word that has this score for a photo."""
-        return 1 / (1 + math.exp(-(self.scale * score + self.bias))) if self.scale else None
+        if not self.scale:
+            return None
+        return 0.5 * (1 + math.tanh((self.scale * score + self.bias) / 2))  # a sigmoid that cannot overflow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,7 @@ class ModelInfo:
 @dataclass(frozen=True)
 class WordMatch:
     word: str
-    score: float  # cosine
+    score: float  # cosine, of a photo with parts the mean of its whole's and its best part's
     probability: float | None = None  # that it is true of the photo; None where nobody measured
 
     @property
@@ -97,4 +99,4 @@ class WordMatch:
 @dataclass(frozen=True)
 class Match:
     path: str
-    score: float  # cosine
+    score: float  # cosine; of a search, the mean over its terms and over the whole photo and its best part

@@ -13,6 +13,7 @@ from recipes.photos import Photos
 
 # How often each set is drawn: busy scenes with several things most, product photos on white least for their number.
 SHARES = {"voc": 0.35, "flickr8k": 0.25, "caltech101": 0.2, "scenes": 0.08, "fashion": 0.12}
+SMALLEST = 0.2  # share of a photo's area in a crop
 
 
 def draw_weights(photos: Photos) -> Tensor:
@@ -21,12 +22,12 @@ def draw_weights(photos: Photos) -> Tensor:
     return torch.tensor([SHARES[name] / sets.count(name) for name in sets], dtype=torch.float64)
 
 
-def crops(photos: Photos, rows: Tensor, size: int, rng: torch.Generator, smallest: float = 0.2) -> Tensor:
-    """Random crops of `smallest` to all of the area, random aspect, flip, colour -> (n, 3, size, size) in 0..1."""
+def crops(photos: Photos, rows: Tensor, size: int, rng: torch.Generator) -> Tensor:
+    """Random crops of a fifth to all of the area, random aspect, flip, colour -> (n, 3, size, size) in 0..1."""
     pixels = torch.from_numpy(np.ascontiguousarray(photos.pixels[rows.numpy()]))
     pixels = pixels.permute(0, 3, 1, 2).float().div_(255)
     n = len(pixels)
-    area = _uniform(n, rng) * (1 - smallest) + smallest
+    area = _uniform(n, rng) * (1 - SMALLEST) + SMALLEST
     ratio = torch.exp(_around_zero(n, rng) * 2 * math.log(4 / 3))
     w, h = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
     x, y = _around_zero(n, rng) * 2 * (1 - w), _around_zero(n, rng) * 2 * (1 - h)

@@ -2,17 +2,18 @@
 
     python -m torch.distributed.run --nproc-per-node 2 -m recipes.distill --data ../shared/data --out runs/slim
 
-One process a core is 1.4 times as fast as two threads in one process. First the blocks learn side by side
-(recipes.student), then the whole network: the teacher's last map position by position, its class probabilities, and
-Tiny-ImageNet's labels (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", 2022; Chen et
-al., "Knowledge distillation with the reused teacher classifier", 2022). Killed at any moment, the same command goes on
-from its last checkpoint.
+One process a core is 1.4 times as fast as two threads in one process. First the stem learns alone, then the other
+blocks are solved for (recipes.solve), then the whole network learns: the teacher's map after each block, its last map
+and the average of that, its class probabilities, and Tiny-ImageNet's labels (Romero et al., "FitNets: hints for thin
+deep nets", 2015; Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", 2022). Killed at any
+moment, the same command goes on from its last checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,34 +24,41 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
-from recipes import student as learning
 from recipes.augment import crops, draw_weights, mosaics, quarters
 from recipes.muon import Muon
 from recipes.photos import Photos, full_size, held_out, tiny_class_numbers, tiny_imagenet
-from recipes.student import Student, Taught, normalized, unexplained
+from recipes.solve import solve
+from recipes.student import NUM_BLOCKS, Student, Taught, divergence, normalized, unexplained
 from recipes.teacher import Teacher
 from recipes.workers import Workers
 
-CLASSES = 0.25  # weight of the teacher's classes and of labels beside the maps
-SETTLING = 60  # batches of 16 pictures that the averages are measured on
+CLASSES = 0.05  # weight of the teacher's classes and of labels beside the maps: 0.25 made the maps worse
+SOLVED = 4000, 256, 80_000  # photos, their side, and positions of each map that the blocks are solved on
+LARGE = 1_000_000  # numbers in a kernel from which a step of Muon takes longer than all else in the step
 LONGEST = 5.0  # gradient that is followed in full
 SAMPLE = 256  # photos that statistics are measured on
-COOLED = 0.35  # share of the steps in which the rate falls to zero
+COOLED = 0.5  # share of a plan's steps in which the rate falls to zero
 
 
 @dataclass(frozen=True)
 class Plan:
-    """size: side of the pixels; full, tiled: whole photos and mosaics a process and step; run: blocks in a row."""
+    """size: side of the pixels; photos, mosaics: of each process in each step; blocks: how many of them learn."""
 
     size: int
-    full: int
-    tiled: int
-    run: int
+    photos: int
+    mosaics: int
+    blocks: int
     steps: int
+    lr: float
 
     @classmethod
     def parse(cls, text: str) -> list[Plan]:
-        return [cls(*map(int, part.split(":"))) for part in text.split(",")]
+        rows = [part.split(":") for part in text.split(",")]
+        return [cls(*map(int, row[:5]), float(row[5])) for row in rows]
+
+    def rate(self, step: int) -> float:
+        """Of the plan's own step 0, 1, ...: rises, stays, falls."""
+        return self.lr * min(1, (step + 1) / 100, (self.steps - step) / (COOLED * self.steps))
 
 
 class Lessons:
@@ -75,122 +83,112 @@ class Lessons:
 
 
 def loss_of(student: Student, lessons: Lessons, plan: Plan, rng: torch.Generator) -> Tensor:
-    """Each block's map; once the network runs as one, also the teacher's last map and classes and the tiles' labels.
+    """Each block's map; once all blocks learn, also the teacher's last map and classes and the mosaics' labels.
 
-    Labels, not the teacher, name what is on a tile: of photos that small it names one in three.
+    Labels, not the teacher, name what is on a mosaic: of photos that small it names one in three.
     """
-    n = plan.full
-    photos = lessons.photos(n, plan.size, rng)
-    tiled, classes = lessons.tiles(plan.tiled, plan.size, rng)
-    pixels = torch.cat([photos, tiled])
+    n = plan.photos
+    tiled, classes = lessons.tiles(plan.mosaics, plan.size, rng)
+    pixels = torch.cat([lessons.photos(n, plan.size, rng), tiled])
     theirs, their_maps, their_logits = lessons.taught(pixels)
-    ours = student(normalized(pixels), theirs, plan.run)
-    on_blocks = torch.stack([unexplained(a, b) for a, b in zip(ours, theirs, strict=True)]).sum()
-    if plan.run < learning.NUM_BLOCKS:
+    ours = student(normalized(pixels), plan.blocks)
+    on_blocks = torch.stack([unexplained(a, b) for a, b in zip(ours, theirs, strict=False)]).sum()
+    if plan.blocks < NUM_BLOCKS:
         return on_blocks
     maps = student.backbone.top(ours[-1])
     features = maps[:n].mean((2, 3))
     taught = lessons.taught
     on_maps = unexplained(maps[:n], their_maps[:n], taught.spread)
     on_features = unexplained(features, their_maps[:n].mean((2, 3)), taught.pooled_spread)
-    on_classes = learning.divergence(student.classes(features), their_logits[:n])
+    on_classes = divergence(student.classes(features), their_logits[:n])
     on_labels = F.cross_entropy(student.classes(quarters(maps[n:])), classes, label_smoothing=0.1)
     return on_blocks + on_maps + on_features + CLASSES * (on_classes + on_labels)
 
 
-@torch.no_grad()
-def settle(student: Student, lessons: Lessons, size: int) -> None:
-    """Measure the batch norms' averages of the network as one; from then on they stay.
-
-    A process sees a handful of photos a step: as statistics of the deep layers those are mostly noise.
-    """
-    norms = norms_of(student)
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain average over the batches
-    rng = torch.Generator().manual_seed(11)  # the same in every process
-    student.train()
-    for _ in range(SETTLING):
-        pixels = torch.cat([lessons.photos(8, size, rng), lessons.tiles(8, size, rng)[0]])
-        student.backbone.top(student(normalized(pixels))[-1])
-    for norm in norms:
-        norm.momentum = 0.1
-
-
-def norms_of(student: Student) -> list[nn.BatchNorm2d]:
-    return [module for module in student.modules() if isinstance(module, nn.BatchNorm2d)]
-
-
 class Check:
-    """How well the held-out photos of VOC are seen as the teacher sees them: R2 of its last map, cosine of features."""
+    """How well the held-out photos of VOC are seen as the teacher sees them: R2 of its maps, cosine of features."""
 
     def __init__(self, lessons: Lessons, held: Photos, size: int) -> None:
         pixels = torch.from_numpy(np.ascontiguousarray(held.pixels[::3])).permute(0, 3, 1, 2).float() / 255
         pixels = F.interpolate(pixels, size=(size, size), mode="area")
-        self.spread = lessons.taught.spread
         self.batches = [(part, *lessons.taught(part)[:2]) for part in pixels.split(16)]
         self.mean = torch.cat([maps.mean((2, 3)) for _, _, maps in self.batches]).mean(0)
 
     @torch.no_grad()
-    def __call__(self, student: Student, run: int) -> dict[str, object]:
+    def __call__(self, student: Student, count: int) -> dict[str, object]:
         modes = {module: module.training for module in student.modules()}
         student.eval()
-        blocks, r2, cosines = [], [], []
+        blocks, cosines = [], []
         for x, theirs, maps in self.batches:
-            taps = student(normalized(x), theirs, run)
-            blocks.append([float(unexplained(a, b)) for a, b in zip(taps, theirs, strict=True)])
-            ours = student.backbone.maps(normalized(x))
-            r2.append(float(unexplained(ours, maps, self.spread)))
-            pair = ours.mean((2, 3)) - self.mean, maps.mean((2, 3)) - self.mean
-            cosines.append(F.cosine_similarity(*pair).mean().item())
+            taps = student(normalized(x), count)
+            blocks.append([float(unexplained(a, b)) for a, b in zip(taps, theirs, strict=False)])
+            if count == NUM_BLOCKS:
+                ours = student.backbone.top(taps[-1]).mean((2, 3))
+                cosines.append(F.cosine_similarity(ours - self.mean, maps.mean((2, 3)) - self.mean).mean().item())
         for module, mode in modes.items():
             module.training = mode
-        return {"r2 of blocks": (1 - np.mean(blocks, 0)).round(3).tolist(),
-                "r2": round(1 - float(np.mean(r2)), 4), "cosine": round(float(np.mean(cosines)), 4)}  # fmt: skip
+        told: dict[str, object] = {"r2 of blocks": (1 - np.mean(blocks, 0)).round(3).tolist()}
+        return told | {"cosine": round(float(np.mean(cosines)), 4)} if cosines else told
 
 
 def train(student: Student, lessons: Lessons, check: Check, options: argparse.Namespace, workers: Workers) -> None:
-    """Train through all plans, saving the state, from which it also goes on.
-
-    The rate is constant and falls in the last third, so that a run can be made longer without starting anew: the state
-    before the fall, and that at the end of each plan, are kept as state-STEP.pt.
-    """
-    plans, file = Plan.parse(options.plans), options.out / "state.pt"
-    ends = np.cumsum([plan.steps for plan in plans])
-    total, cooling = int(ends[-1]), int(ends[-1] * (1 - COOLED))
-    optimizers = optimizers_of(student, options.lr, workers)
-    step = first = resumed(student, optimizers, file)
-    begun, sums = time.time(), []
-    student.train()
-    while step < total:
-        rate = options.lr * min(1, (step + 1) / 100) * min(1, (total - step) / (total - cooling))
-        plan = plans[int(np.searchsorted(ends, step, side="right"))]
-        if plan.run == learning.NUM_BLOCKS and norms_of(student)[0].training:
-            if step == sum(p.steps for p in plans if p.run < learning.NUM_BLOCKS):
-                settle(student, lessons, plan.size)
-            for norm in norms_of(student):
-                norm.eval()
-        rng = torch.Generator().manual_seed((options.seed * 1_000_003 + step) * workers.count + workers.rank)
-        loss = loss_of(student, lessons, plan, rng)
-        student.zero_grad(set_to_none=True)
-        loss.backward()
-        workers.average_gradients(student)
-        torch.nn.utils.clip_grad_norm_(student.parameters(), LONGEST)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-        step += 1
-        sums.append(loss.item())
-        if workers.rank == 0 and step in (cooling, *ends):
-            save(student, optimizers, step, file.with_name(f"state-{step}.pt"))
-        if workers.rank == 0 and (step % options.save_every == 0 or step == total):
-            save(student, optimizers, step, file)
-            told = {"step": step, "run": plan.run, "loss": round(float(np.mean(sums)), 4)}
-            told["s/step"] = round((time.time() - begun) / (step - first), 3)
-            tell(told | check(student, plan.run), file.with_suffix(".jsonl"))
-            sums = []
+    """Train through all plans, saving the state, from which it also goes on; each plan's last is kept."""
+    file, step, known = options.out / "state.pt", 0, 1
+    optimizers = optimizers_of(student, workers)
+    first = resumed(student, optimizers, file)
+    for plan in Plan.parse(options.plans):
+        if plan.blocks > known and first <= step:
+            workers.agree(student)
+            solved(student, lessons, known, plan.blocks)
+            workers.agree(student)
+        known, begun, sums = plan.blocks, time.time(), []
+        set_norms(student, training=plan.blocks < NUM_BLOCKS)
+        for own in range(plan.steps):
+            step += 1
+            if step <= first:
+                continue
+            rng = torch.Generator().manual_seed((options.seed * 1_000_003 + step) * workers.count + workers.rank)
+            sums.append(learn(student, loss_of(student, lessons, plan, rng), optimizers, plan.rate(own), workers))
+            last = own == plan.steps - 1
+            if workers.rank == 0 and (step % options.save_every == 0 or last):
+                save(student, optimizers, step, file)
+                if last:
+                    shutil.copy(file, file.with_name(f"state-{step}.pt"))
+                told = {"step": step, "loss": round(float(np.mean(sums)), 4), "seconds": round(time.time() - begun)}
+                tell(told | check(student, plan.blocks), file.with_suffix(".jsonl"))
+                sums = []
     workers.wait()
+
+
+def learn(
+    student: Student, loss: Tensor, optimizers: list[torch.optim.Optimizer], rate: float, workers: Workers
+) -> float:
+    student.zero_grad(set_to_none=True)
+    loss.backward()
+    workers.average_gradients(student)
+    torch.nn.utils.clip_grad_norm_(student.parameters(), LONGEST)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+    return loss.item()
+
+
+def solved(student: Student, lessons: Lessons, first: int, end: int) -> None:
+    """Solve blocks first .. end - 1, the same in all processes."""
+    photos, size, positions = SOLVED
+    rng = torch.Generator().manual_seed(7)
+    pixels = torch.cat([lessons.photos(50, size, rng) for _ in range(photos // 50)])
+    solve(student, lessons.taught, pixels, range(first, end), positions, rng)
+
+
+def set_norms(student: Student, training: bool) -> None:
+    """Whether batch norms use each batch's statistics. A process sees a handful of photos: noise in the deep layers."""
+    student.train()
+    for module in student.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.01
+            module.train(training)
 
 
 def resumed(student: Student, optimizers: list[torch.optim.Optimizer], file: Path) -> int:
@@ -211,11 +209,12 @@ def tell(told: dict[str, object], log: Path) -> None:
         opened.write(f"{line}\n")
 
 
-def optimizers_of(student: Student, rate: float, workers: Workers) -> list[torch.optim.Optimizer]:
-    """Muon for the kernels of the blocks, AdamW for all else."""
-    kernels = [module.weight for module in student.backbone.features if isinstance(module, nn.Conv2d)][1:]
+def optimizers_of(student: Student, workers: Workers) -> list[torch.optim.Optimizer]:
+    """Muon for the kernels of the blocks, AdamW for all else and for kernels for which Muon would take too long."""
+    convolutions = [module.weight for module in student.backbone.features if isinstance(module, nn.Conv2d)][1:]
+    kernels = [kernel for kernel in convolutions if kernel.numel() < LARGE]
     others = [p for p in student.parameters() if all(p is not kernel for kernel in kernels)]
-    return [Muon(kernels, workers, lr=rate), torch.optim.AdamW(others, lr=rate, weight_decay=0.02)]
+    return [Muon(kernels, workers, lr=0), torch.optim.AdamW(others, lr=0, weight_decay=0.02)]
 
 
 def save(student: Student, optimizers: list[torch.optim.Optimizer], step: int, file: Path) -> None:
@@ -232,11 +231,10 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument(
         "--plans",
-        default="128:3:3:1:900,128:3:3:3:500,128:3:3:5:500,128:4:4:15:20000",
-        help="size:photos:mosaics:blocks in a row:steps, of each process, one after the other",
+        default="128:6:2:1:3000:3e-3,128:6:2:5:2000:2e-3,128:4:4:15:3000:2e-4",
+        help="size:photos:mosaics:blocks:steps:rate, one after the other, photos and mosaics of each process",
     )
     parser.add_argument("--save-every", type=int, default=250)
-    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -246,6 +244,7 @@ def main() -> None:
     held = held_out(options.data, options.cache)
     print(f"{len(lessons.small.names)} small and {len(lessons.full.names)} full-size photos", flush=True)
     student = Student(lessons.taught).to(memory_format=torch.channels_last)
+    student.take_first_layer(options.data / "vgg16_conv1-3.safetensors")
     train(student, lessons, Check(lessons, held, 256), options, workers)
 
 

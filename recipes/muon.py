@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from recipes.workers import Workers
 
+MOMENTUM = 0.95
 GROUP = 160  # output channels that are made orthogonal together
 ROUNDS = 5  # of Newton-Schulz; singular values then lie between 0.7 and 1.2
 SCALE = 0.2  # of an update's root mean square: that of AdamW (Liu et al., "Muon is scalable for LLM training", 2025)
@@ -27,10 +28,9 @@ class Muon(torch.optim.Optimizer):
         workers: Workers,
         *,
         lr: float,
-        momentum: float = 0.95,
         decay: float = 0.02,
     ) -> None:
-        super().__init__(kernels, {"lr": lr, "momentum": momentum, "decay": decay})
+        super().__init__(kernels, {"lr": lr, "decay": decay})
         self.workers = workers
 
     @torch.no_grad()
@@ -42,9 +42,9 @@ class Muon(torch.optim.Optimizer):
                 state = self.state[p]
                 if "momentum" not in state:
                     state["momentum"] = torch.zeros_like(p)
-                mean = state["momentum"].lerp_(p.grad, 1 - group["momentum"])
+                mean = state["momentum"].lerp_(p.grad, 1 - MOMENTUM)
                 if i % self.workers.count == self.workers.rank:
-                    updates[i] = _orthogonal(torch.lerp(p.grad, mean, group["momentum"]))
+                    updates[i] = _orthogonal(torch.lerp(p.grad, mean, MOMENTUM))
             self.workers.add_up(updates)
             for p, update in zip(kernels, updates, strict=True):
                 p.mul_(1 - group["lr"] * group["decay"]).sub_(update, alpha=group["lr"])

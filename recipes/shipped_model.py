@@ -1,7 +1,6 @@
 """Make the model that ships from a distilled backbone: gather labels, train the words head, save it with both heads.
 
-    python -m recipes.distill       --data ../shared/data --out runs/slim
-    python -m recipes.shipped_model --data ../shared/data --run runs/slim --out checkpoints/slim.safetensors
+    python -m recipes.shipped_model --data D --student runs/slim/state.pt --out checkpoints/slim.safetensors
 
 Each data set is a group of its own in the CSV: that a photo of VOC is not labelled "grass" says nothing, because VOC
 has no such label. The held-out quarter of VOC is in none of it.
@@ -14,12 +13,11 @@ import csv
 import io
 import os
 import re
-import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -33,9 +31,9 @@ from devise.training import TrainOptions, TrainProgress, train
 from devise.training.data import as_label
 from devise.training.report import EpochReport
 from devise.words import WordVectors
-from devise.words.catalog import find
 from devise.words.importing import import_vectors
 from recipes.photos import FULL_SIZE_SETS, Photos, full_size, is_held_out, tiny_class_numbers
+from recipes.teacher import Teacher
 
 TINY_PER_CLASS = 60  # of 300: small photos must not outnumber the full-size ones two to one
 SURE = 0.6  # probability from which the teacher's class counts as a label
@@ -113,17 +111,13 @@ def tiny(data: Path) -> Iterator[Row]:
 
 def guessed(data: Path, photos: Photos) -> Iterator[Row]:
     """What the teacher is sure of on the full-size photos, as labels of the ImageNet group."""
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    teacher = torch.jit.load(str(data / "teacher_mobilenet_v2.ts")).eval()
+    teacher = Teacher(data / "teacher_mobilenet_v2.ts")
     for start in range(0, len(photos.names), 16):
-        part = (
-            torch.from_numpy(np.ascontiguousarray(photos.pixels[start : start + 16])).permute(0, 3, 1, 2).float() / 255
-        )
-        with torch.no_grad():
-            best = teacher(part.contiguous(memory_format=torch.channels_last))[1].softmax(1).max(1)
-        for i, (p, number) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+        part = torch.from_numpy(np.ascontiguousarray(photos.pixels[start : start + 16]))
+        best = teacher(part.permute(0, 3, 1, 2).float() / 255)[2].softmax(1).max(1)
+        for name, p, number in zip(photos.names[start:], best.values.tolist(), best.indices.tolist(), strict=False):
             if p >= SURE:
-                yield Row(photos.names[start + i], (as_label(_IMAGENET_CATEGORIES[number]).lower(),), "imagenet")
+                yield Row(name, (as_label(_IMAGENET_CATEGORIES[number]).lower(),), "imagenet")
 
 
 def table(archive: Path, name: str) -> Iterator[dict[str, str]]:
@@ -158,9 +152,13 @@ def write_csv(rows: Iterable[Row], file: Path, vectors: WordVectors) -> None:
                 writer.writerow([row.path, "|".join(labels), row.group])
 
 
-def distilled(run: Path) -> Checkpoint:
+def distilled(student: Path) -> Checkpoint:
     """The student of recipes.distill as a checkpoint: slim backbone and the 1,000 ImageNet classes."""
-    state = torch.load(run / "state.pt", weights_only=True)["model"]
+    if student.suffix == ".safetensors":
+        made = load(student)
+        classes = {"heads": {"classes": made.heads["classes"]}, "configs": {"classes": made.configs["classes"]}}
+        return Checkpoint(name=made.name, backbone=made.backbone, **classes)
+    state = torch.load(student, weights_only=True)["model"]
     checkpoint = Checkpoint(name="slim", backbone=Backbone(BACKBONES["slim"]))
     head = HeadConfig(kind="classes", num_features=1280, num_out=1000, labels=tuple(_IMAGENET_CATEGORIES))
     classes = checkpoint.add_head(head)
@@ -174,10 +172,10 @@ def trained(rows: list[Row], vectors: WordVectors, name: str, options: argparse.
     """A checkpoint with a words head for those vectors."""
     labels = options.photos / f"labels-{name}.csv"
     write_csv(rows, labels, vectors)
-    out = options.run / f"{name}.safetensors"
+    out = options.work / f"{name}.safetensors"
     report = train(
         TrainOptions(
-            data=labels, out=str(out), backbone=str(options.run / "backbone.safetensors"), vectors=vectors.name,
+            data=labels, out=str(out), backbone=str(options.work / "backbone.safetensors"), vectors=vectors.name,
             loss="sigmoid", epochs=options.epochs, batch=128, validation=0.05, force=True,
         ),
         Printed(),
@@ -188,22 +186,17 @@ def trained(rows: list[Row], vectors: WordVectors, name: str, options: argparse.
 
 def add_glove(shipped: Checkpoint, rows: list[Row], options: argparse.Namespace) -> None:
     """A second words head for glove.6B.300d, of which we have some rows: it carries those of its labels."""
-    os.environ["DEVISE_EMBEDDINGS"] = str(options.run / "embeddings")
-    source = options.data / f"{GLOVE}.partial.txt.gz"
-    vectors = WordVectors.open(GLOVE) if find_or_none(GLOVE) else import_vectors(source, GLOVE)
-    made = trained(rows, vectors, "glove", options)
+    with patch.dict(os.environ, DEVISE_EMBEDDINGS=str(options.work / "embeddings")):
+        try:
+            vectors = WordVectors.open(GLOVE)
+        except VectorsError:
+            vectors = import_vectors(options.data / f"{GLOVE}.partial.txt.gz", GLOVE)
+        made = trained(rows, vectors, "glove", options)
     name, config = f"words:{GLOVE}", replace(made.configs["words"], fingerprint=None, anchored=True)
     head = shipped.add_head(config, name)
     state = made.heads["words"].state_dict()
     state["anchors"] = torch.from_numpy(np.stack([vectors.vector(label) for label in config.labels]))
     head.load_state_dict(state)
-    del os.environ["DEVISE_EMBEDDINGS"]
-
-
-def find_or_none(name: str) -> Path | None:
-    with suppress(VectorsError):
-        return find(name)
-    return None
 
 
 class Printed(TrainProgress):
@@ -218,7 +211,8 @@ class Printed(TrainProgress):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True, help="folder of recipes.distill")
+    parser.add_argument("--student", type=Path, required=True, help="state.pt of recipes.distill, or a checkpoint")
+    parser.add_argument("--work", type=Path, default=Path("runs/heads"), help="where its files are kept")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--photos", type=Path, default=Path("runs/photos"), help="where the zips are unpacked")
@@ -227,14 +221,19 @@ def main() -> None:
     options = parser.parse_args()
     unpack(options.data, options.photos)
     full = full_size(options.data, options.cache)
-    backbone = distilled(options.run)
-    save(backbone, options.run / "backbone.safetensors")
+    options.work.mkdir(parents=True, exist_ok=True)
+    backbone = distilled(options.student)
+    save(backbone, options.work / "backbone.safetensors")
     visible = set((Path(__file__).parents[1] / "devise/words/visible.txt").read_text().splitlines())
     groups = {"voc": voc(options.data), "captions": captions(options.data, visible), "fashion": fashion(options.data),
               "caltech101": folders(options.data, "caltech101"), "scenes": folders(options.data, "scenes"),
               "tiny": tiny(options.data), "guessed": guessed(options.data, full)}  # fmt: skip
     left_out = set(options.without.split(",")) if options.without else set()
+    if unknown := left_out - set(groups):
+        parser.error(f"--without {','.join(unknown)}: there is no such group; choose from {', '.join(groups)}")
+    unseen = tuple(f"{'flickr8k' if group == 'captions' else group}/" for group in left_out)
     rows = [row for group, of_group in groups.items() if group not in left_out for row in of_group]
+    rows = [row for row in rows if not row.path.startswith(unseen)]  # nor what the teacher calls them
     shipped = trained(rows, WordVectors.open("minilm"), options.out.stem, options)
     shipped.heads["classes"], shipped.configs["classes"] = backbone.heads["classes"], backbone.configs["classes"]
     if not left_out:

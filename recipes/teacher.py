@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPS = 1e-3  # of its batch norms
+STRIDES = {1: 2, 3: 2, 6: 2, 13: 2}  # blocks that halve the map
 
 
 class Teacher(nn.Module):
@@ -25,8 +26,8 @@ class Teacher(nn.Module):
         super().__init__()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
-            self.scripted = torch.jit.load(str(file)).eval()
-        state = {k.removeprefix("m."): v for k, v in self.scripted.state_dict().items()}
+            scripted = torch.jit.load(str(file)).eval()
+        state = {k.removeprefix("m."): v for k, v in scripted.state_dict().items()}
         self.convs = {
             "Conv1": _folded(state, "Conv1.1", "bn_Conv1"),
             "expanded_conv_depthwise": _folded(state, "expanded_conv_depthwise.1", "expanded_conv_depthwise_BN"),
@@ -47,6 +48,11 @@ class Teacher(nn.Module):
             x, pad = F.pad(x, (0, 1, 0, 1)), 0  # TensorFlow's "same" for even sides
         return F.conv2d(x, weight, bias, stride, pad, groups=len(weight) if weight.shape[1] == 1 else 1)
 
+    def hidden(self, x: Tensor, n: int) -> Tensor:
+        """What block n (1..16) makes of the map before it: the input of its last ReLU6."""
+        x = F.relu6(self._conv(x, f"{n}_expand"), inplace=True)
+        return self._conv(x, f"{n}_depthwise", STRIDES.get(n, 1), 1)
+
     @torch.no_grad()
     def forward(self, pixels: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         x = (pixels * 2 - 1).contiguous(memory_format=torch.channels_last)
@@ -55,11 +61,8 @@ class Teacher(nn.Module):
         x = self._conv(x, "expanded_conv_project")
         blocks = [x]
         for n in range(1, 17):
-            stride = 2 if n in (1, 3, 6, 13) else 1
-            y = F.relu6(self._conv(x, f"{n}_expand"), inplace=True)
-            y = F.relu6(self._conv(y, f"{n}_depthwise", stride, 1), inplace=True)
-            y = self._conv(y, f"{n}_project")
-            x = x + y if stride == 1 and x.shape == y.shape else y
+            y = self._conv(F.relu6(self.hidden(x, n), inplace=True), f"{n}_project")
+            x = x + y if x.shape == y.shape else y
             blocks.append(x)
         maps = F.relu6(self._conv(x, "Conv_1"), inplace=True)
         return blocks, maps, F.linear(maps.mean((2, 3)), self.fc["weight"], self.fc["bias"])

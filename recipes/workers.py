@@ -40,6 +40,12 @@ class Workers:
         for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
+    def agree(self, module: nn.Module) -> None:
+        """Give all processes what the first has: batch norms' averages are of each one's own photos."""
+        if self.count > 1:
+            for tensor in module.state_dict().values():
+                dist.broadcast(tensor, 0)
+
     def wait(self) -> None:
         if self.count > 1:
             dist.barrier()

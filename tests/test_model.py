@@ -80,7 +80,7 @@ def test_slim_fits_its_budget() -> None:
     backbone = Backbone(BACKBONES["slim"])
     assert backbone(torch.zeros(2, 3, 224, 224)).shape == (2, 1280)
     assert backbone.maps(torch.zeros(2, 3, 224, 224)).shape == (2, 1280, 7, 7)
-    assert sum(p.numel() for p in backbone.parameters()) < 6e6
+    assert sum(p.numel() for p in backbone.parameters()) < 8e6  # 15 MB as float16
 
 
 def test_weights_that_do_not_fit_are_one_clear_error(tmp_path: Path) -> None:
@@ -153,6 +153,22 @@ def test_foreign_and_newer_files(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(2)}, tmp_path / "newer.safetensors", metadata={"devise": about})
     with pytest.raises(CheckpointError, match="format 99"):
         checkpoints.load(tmp_path / "newer.safetensors")
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_format_1_is_read_where_it_means_the_same(saved: Path, stride: int) -> None:
+    """It padded convolutions of stride 2 on both sides."""
+    with safe_open(saved, "pt") as file:
+        about = json.loads(file.metadata()["devise"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
+    about["format"], about["backbone"]["first_stride"] = 1, stride
+    about["fingerprint"] = checkpoints._fingerprint(about, tensors)
+    save_file(tensors, saved, metadata={"devise": json.dumps(about)})
+    if stride == 1:
+        assert checkpoints.load(saved).fingerprint == about["fingerprint"]
+    else:
+        with pytest.raises(CheckpointError, match="train it anew"):
+            checkpoints.load(saved)
 
 
 def test_a_missing_checkpoint_names_those_there_are(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:

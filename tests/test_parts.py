@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from fakes import FakeEncoder
 from PIL import Image
 
@@ -13,8 +14,9 @@ from devise.errors import LibraryError
 from devise.library import Library
 from devise.library.store import Store
 from devise.model.backbones import BACKBONES, Backbone
-from devise.model.parts import distinct
-from devise.vectors import ModelInfo, Space, unit
+from devise.model.losses import cosines
+from devise.model.parts import distinct, kept
+from devise.vectors import ModelInfo, Space, pooled, unit
 
 RED, BLUE = unit([1, 0, 0, 0.1]), unit([0, 0, 1, 0.1])
 
@@ -149,6 +151,17 @@ def test_equal_parts_and_more_groups_than_parts(k):
     found = distinct(rows, rows[:, 0], k)
     assert found.shape == (2, min(k, 16), 5)
     torch.testing.assert_close(found, rows[:, : min(k, 16)])
+
+
+def test_training_asks_for_the_score_that_is_served():
+    """cosines of what is kept = the score of the whole and the best part that a library keeps."""
+    rows = F.normalize(torch.randn(3, 17, 8, generator=torch.Generator().manual_seed(0)), dim=2)
+    target = F.normalize(torch.ones(1, 8), dim=1)
+    served = [
+        pooled(photo[:1] @ target[0].numpy(), (photo[None, 1:] @ target[0].numpy())) for photo in kept(rows, 4).numpy()
+    ]
+    np.testing.assert_allclose(cosines(kept(rows, 4), target)[:, 0], np.concatenate(served), rtol=1e-5)
+    assert kept(rows, 0).shape == (3, 1, 8)
 
 
 def test_one_photo_alone_gives_the_same_parts():

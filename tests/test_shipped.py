@@ -47,10 +47,32 @@ def test_labels_and_near_words() -> None:
     assert all(label in vectors or all(word in vectors for word in label.split()) for label in Encoder.open().labels)
 
 
-def test_a_cat_is_found_and_named(library: Library, album: Path) -> None:
-    cat = str(album / "chelsea.png")
-    assert cat in [match.path for match in library.search("cat", 3)]
-    assert "cat" in {word for match in library.tag(cat, 5) for word in match.word.split()}
+@pytest.mark.parametrize(
+    ("query", "photo"),
+    [
+        ("cat", "chelsea.png"),
+        ("flower", "flower.jpg"),
+        ("coffee", "coffee.png"),
+        ("buildings", "china.jpg"),
+        ("motorcycle", "motorcycle_right.png"),
+    ],
+)
+def test_photos_are_found_by_words(library: Library, album: Path, query: str, photo: str) -> None:
+    assert str(album / photo) in [match.path for match in library.search(query, 2)]
+
+
+def test_a_cat_is_named_and_what_nothing_fits_is_not(library: Library, album: Path) -> None:
+    best = library.tag(album / "chelsea.png", 1)[0]
+    assert best.word == "cat"
+    assert best.probability is not None
+    assert best.probability > 0.9
+    assert library.tag(album / "gravel.png") == []
+
+
+def test_the_model_speaks_glove_as_well() -> None:
+    checkpoint = load(config.SHIPPED_MODEL)
+    assert checkpoint.head_for("glove.6B.300d") == "words:glove.6B.300d"
+    assert checkpoint.configs["words:glove.6B.300d"].anchored
 
 
 def test_the_other_view_of_a_motorcycle_is_the_most_similar(library: Library, album: Path) -> None:

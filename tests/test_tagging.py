@@ -62,6 +62,17 @@ def test_only_likely_words_are_tags(colours):
     assert len(tagger.tags(violet, 5, 0.0)) == 3
 
 
+def test_any_word_has_the_score_and_probability_of_the_same_word_in_a_vocabulary(colours):
+    views = unit([[1, 0, 0.9, 0.1], [0.1, 0, 1, 0.1]])
+    chosen = Tagger(colours, ["red", "green", "blue"], SPACE).tags(views, 2)
+    assert Tagger(colours, None, SPACE).tags(views, 2) == chosen
+
+
+def test_a_steep_fit_gives_probabilities_of_0_and_1():
+    steep = Space(name="words", dim=4, scale=1e5, bias=0.0)
+    assert [steep.probability(score) for score in (-1.0, 0.0, 1.0)] == [0.0, 0.5, 1.0]
+
+
 def test_without_probabilities_the_best_words_are_tags(colours):
     tags = Tagger(colours, ["red", "green", "blue"]).tags(unit([-1, -1, -1, 0.1]), 2, 0.99)
     assert len(tags) == 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
-from pathlib import Path
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -22,22 +22,21 @@ from benchmarks.quality.report import parser, show
 from devise.errors import WordError
 from devise.model.heads import WordsHead
 from devise.training.evaluate import hits
-from devise.vectors import Vector, mean
+from devise.vectors import mean
 from devise.words import WordVectors
 
 AT = (1, 5, 10)
 SCENES = ("buildings", "forest", "glacier", "mountain", "sea", "street")
 
 
-def words_of(caption: str, vectors: WordVectors) -> Vector:
-    """(words, dim) of the words that have a vector and say something."""
-    rows = []
+def words_of(caption: str, vectors: WordVectors) -> list[str]:
+    """The words that have a vector and say something."""
+    kept = []
     for word in dict.fromkeys(re.findall(r"[a-z]+", caption.lower())):
-        try:
-            rows += [term.vector for term in vectors.terms(word)]
-        except WordError:
-            continue
-    return np.stack(rows) if rows else np.empty((0, vectors.dim), np.float32)
+        with suppress(WordError):
+            if vectors.terms(word):
+                kept.append(word)
+    return kept
 
 
 def recalls(scores: NDArray[np.float32], right: NDArray[np.int64]) -> list[str]:
@@ -45,22 +44,22 @@ def recalls(scores: NDArray[np.float32], right: NDArray[np.int64]) -> list[str]:
     return [f"{100 * found[k]:.1f}" for k in AT]
 
 
-def captions(folder: Path, views: torch.Tensor, head: WordsHead, vectors: WordVectors) -> list[list[str]]:
-    with (folder / "captions.csv").open(newline="") as file:
-        written = list(csv.DictReader(file))
-    paths = sorted({row["path"] for row in written})
-    asked = [(words, paths.index(row["path"])) for row in written if len(words := words_of(row["caption"], vectors))]
-    right = np.array([i for _, i in asked])
-    averaged = heads.scores(head, views, np.stack([mean(words) for words, _ in asked])).T
-    whole = heads.scores(head, views[:, :1], np.stack([mean(words) for words, _ in asked])).T
-    every, at = np.unique(np.concatenate([words for words, _ in asked]), axis=0, return_inverse=True)
-    each, ends = heads.scores(head, views, every), np.cumsum([len(words) for words, _ in asked])
-    by_word = np.stack([each[:, part].mean(1) for part in np.split(at.ravel(), ends[:-1])])
+def captions(written: list[tuple[str, int]], views: torch.Tensor, head: WordsHead,
+             vectors: WordVectors) -> list[list[str]]:  # fmt: skip
+    """written: captions, each with the number of its photo."""
+    asked = [(words, photo) for caption, photo in written if (words := words_of(caption, vectors))]
+    right = np.array([photo for _, photo in asked])
+    column = {word: i for i, word in enumerate(sorted({word for words, _ in asked for word in words}))}
+    every = np.stack([vectors.terms(word)[0].vector for word in column])
+    columns = [[column[word] for word in words] for words, _ in asked]
+    averaged = np.stack([mean(every[of_one]) for of_one in columns])
+    each = heads.scores(head, views, every)
+    by_word = np.stack([each[:, of_one].mean(1) for of_one in columns])
     return [
-        ["words averaged, whole photo", *recalls(whole, right)],
-        ["words averaged, whole photo and parts", *recalls(averaged, right)],
+        ["words averaged, whole photo", *recalls(heads.scores(head, views[:, :1], averaged).T, right)],
+        ["words averaged, whole photo and parts", *recalls(heads.scores(head, views, averaged).T, right)],
         ["scores of the words averaged", *recalls(by_word, right)],
-        ["chance", *(f"{100 * k / len(paths):.1f}" for k in AT)],
+        ["chance", *(f"{100 * k / len(views):.1f}" for k in AT)],
     ]
 
 
@@ -72,10 +71,12 @@ def main() -> None:
     assert isinstance(head, WordsHead)
     folder = data.unpacked(chosen.data, "flickr8k")
     with (folder / "captions.csv").open(newline="") as file:
-        paths = sorted({row["path"] for row in csv.DictReader(file)})
-    views = torch.from_numpy(sets.all_features([str(folder / path) for path in paths], chosen.unseen))
-    show("captions", f"5 captions each of {len(paths):,} photos", ["query", *(f"recall@{k}" for k in AT)],
-         captions(folder, views, head, vectors), write=chosen.write)  # fmt: skip
+        rows = [(row["path"], row["caption"]) for row in csv.DictReader(file)]
+    number = {path: i for i, path in enumerate(sorted({path for path, _ in rows}))}
+    views = torch.from_numpy(sets.all_features([str(folder / path) for path in number], chosen.unseen))
+    written = [(caption, number[path]) for path, caption in rows]
+    show("captions", f"{len(written):,} captions of {len(number):,} photos", ["query", *(f"recall@{k}" for k in AT)],
+         captions(written, views, head, vectors), write=chosen.write)  # fmt: skip
     place = data.unpacked(chosen.data, "scenes")
     photos = sorted(place.glob("*/*.jpg"))
     scenes = torch.from_numpy(sets.all_features([str(path) for path in photos], chosen.unseen))

@@ -11,12 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from devise.model.backbones import BACKBONES
 from devise.model.heads import HeadConfig, WordsHead
 from devise.model.losses import LOSSES, cosines
+from devise.model.parts import kept
+from devise.training import TrainOptions
 from devise.training.sources import some_parts
 from devise.vectors import Vector
 
-LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-4  # those of devise train
+KEPT = BACKBONES["slim"].kept_parts
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,9 @@ def softmax(lessons: Lessons, *, seed: int, epochs: int, batch: int = 128) -> Ca
 def scores(head: WordsHead, views: Tensor, targets: Vector) -> NDArray[np.float32]:
     """(n, views, num_features), (labels, dim) -> (n, labels), pooled over the views."""
     rows = torch.from_numpy(targets)
-    found: NDArray[np.float32] = torch.cat([cosines(head(part.float()), rows) for part in views.split(64)]).numpy()
-    return found
+    parts = KEPT if views.shape[1] > 1 else 0
+    found = [cosines(kept(head(part.float()), parts), rows) for part in views.split(64)]
+    return torch.cat(found).numpy()
 
 
 def convex(probabilities: NDArray[np.float32], seen: Vector, wanted: Vector, best: int = 10) -> NDArray[np.float32]:
@@ -102,13 +106,13 @@ def _fit(
     epochs: int,
     batch: int,
 ) -> None:
-    optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(parameters, lr=TrainOptions.learning_rate, weight_decay=TrainOptions.weight_decay)
     total, step = epochs * math.ceil(len(lessons.truth) / batch), 0
     head.train()
     for _ in range(epochs):
         for rows in torch.randperm(len(lessons.truth)).split(batch):
             for group in optimizer.param_groups:
-                group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * step / total)) / 2
+                group["lr"] = TrainOptions.learning_rate * (1 + math.cos(math.pi * step / total)) / 2
             step += 1
             if len(rows) < 2:
                 continue

@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks import data
 
+FOLDERS = ("--data", "--model", "--unseen", "--wordnet")  # options that name files: only their last part is shown
 PAGE = Path(__file__).parents[2] / "docs" / "evaluation.md"
 
 
@@ -26,9 +27,7 @@ def parser(doc: str) -> argparse.ArgumentParser:
 def show(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, write: bool) -> None:
     """Print a table, and with `write` replace the one of that name in docs/evaluation.md."""
     lines = [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
-    module = sys.modules["__main__"].__spec__
-    command = f"python -m {module.name if module else name} --data D"
-    text = "\n".join([f"{title} (`{command}`, {datetime.date.today():%Y-%m-%d})", "", *lines])
+    text = "\n".join([f"{title} (`{command()}`, {datetime.date.today():%Y-%m-%d})", "", *lines])
     print(f"\n{text}", flush=True)
     if write:
         page = PAGE.read_text()
@@ -36,6 +35,19 @@ def show(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[
         if not re.search(marks, page, re.DOTALL):
             sys.exit(f"{PAGE} has no place for the table {name}: <!-- table: {name} --> ... <!-- end -->")
         PAGE.write_text(re.sub(marks, lambda found: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL))
+
+
+def command() -> str:
+    """What was typed, without the folders of this machine and without --write."""
+    module, typed = sys.modules["__main__"].__spec__, iter(sys.argv[1:])
+    shown = ["python -m", module.name if module else Path(sys.argv[0]).name]
+    for word in typed:
+        if word == "--write":
+            continue
+        shown.append(word)
+        if word in FOLDERS:
+            shown.append(Path(next(typed)).name if word != "--data" else (next(typed), "D")[1])
+    return " ".join(shown)
 
 
 def percent(values: Sequence[float]) -> str:

@@ -48,10 +48,8 @@ def tiny(folder: Path | None) -> Tiny:
 
 def whole_features(paths: list[str], model: str | None, size: int | None = None) -> NDArray[np.float16]:
     """(n, num_features) of whole photos, squashed to `size` where another than the model's own is asked for."""
-    checkpoint = opened(model)
-    made = checkpoint.backbone.config
-    preprocessing = replace(made.preprocessing, size=size or made.preprocessing.size)
-    checkpoint.backbone.config = replace(made, preprocessing=preprocessing, parts=0, kept_parts=0)
+    checkpoint = opened(model, size)
+    checkpoint.backbone.config = replace(checkpoint.backbone.config, parts=0, kept_parts=0)
     return _features(paths, checkpoint)[:, 0]
 
 
@@ -60,8 +58,13 @@ def all_features(paths: list[str], model: str | None) -> NDArray[np.float16]:
     return _features(paths, opened(model))
 
 
-def opened(model: str | None) -> Checkpoint:
-    return checkpoints.load(model or config.SHIPPED_MODEL)
+def opened(model: str | None, size: int | None = None) -> Checkpoint:
+    """The model, looking at photos squashed to `size` where another than its own is asked for."""
+    checkpoint = checkpoints.load(model or config.SHIPPED_MODEL)
+    made = checkpoint.backbone.config
+    preprocessing = replace(made.preprocessing, size=size or made.preprocessing.size)
+    checkpoint.backbone.config = replace(made, preprocessing=preprocessing)
+    return checkpoint
 
 
 def targets(names: list[str], vectors: WordVectors) -> Vector:

@@ -16,10 +16,10 @@ BATCH = 16
 
 
 @torch.inference_mode()
-def teacher_features(paths: list[str], folder: Path, size: int = 0) -> NDArray[np.float16]:
+def teacher_features(paths: list[str], folder: Path) -> NDArray[np.float16]:
     """(n, views, 1280) of the teacher at the size and with the parts of the model that ships."""
     teacher, config = Teacher(Path(folder) / "teacher_mobilenet_v2.ts"), BACKBONES["slim"]
-    side = size or config.preprocessing.size
+    side = config.preprocessing.size
     rows = []
     for start in range(0, len(paths), BATCH):
         pixels = np.stack([load(path, size=side, resize="squash") for path in paths[start : start + BATCH]])

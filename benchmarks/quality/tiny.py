@@ -69,7 +69,7 @@ def main() -> None:
             print(name, seed, np.round(found[name][-1], 3), flush=True)
     rows = [[name, *(percent(column) for column in np.array(runs).T)] for name, runs in found.items()]
     show(
-        "tiny", f"4,939 validation photos, 200 classes, {EPOCHS} epochs, seeds 0 to {chosen.seeds - 1}",
+        "tiny", f"{len(right):,} validation photos, 200 classes, {EPOCHS} epochs, seeds 0 to {chosen.seeds - 1}",
         ["head", *(f"hit@{k}" for k in FLAT), *(f"hierarchical@{k}" for k in DEEP)], rows, write=chosen.write,
     )  # fmt: skip
 

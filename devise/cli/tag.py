@@ -57,15 +57,19 @@ def tag(
     if failed and not tagged:
         raise failed[0]
     if html:  # first: when it fails, stdout stays empty
-        from devise.cli.sheet import Card, write
-
-        write(html, "tags", [Card(path, None, tuple(tags)) for path, tags in tagged])
-        show.note(f"contact sheet: {html}")
+        _sheet(html, tagged)
     show.answer(_answer(tagged), chosen)
     for error in failed:
         show.note(f"error: {error}")
     if failed:
         raise typer.Exit(1)
+
+
+def _sheet(file: Path, tagged: Sequence[Tagged]) -> None:
+    from devise.cli.sheet import Card, write
+
+    write(file, "tags", [Card(path, None, tuple(tags)) for path, tags in tagged])
+    show.note(f"contact sheet: {file}")
 
 
 def _tag_all(

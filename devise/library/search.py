@@ -20,7 +20,10 @@ Scored = Callable[[Found | None], Iterator[tuple[Ids, Scores]]]
 
 
 class Searcher:
-    """Think of it as: sort all photos by cosine to a vector, take the first k. The graph only makes that fast."""
+    """Think of it as: sort all photos by cosine to a vector, take the first k.
+
+    In large libraries the graph names the candidates for that, so that not all have to be read.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,7 +49,9 @@ class Searcher:
         """The k photos that show all terms best: (terms, dim) unit rows of the words space.
 
         The score of a term is the mean of its cosines to the whole photo and to the part of it that fits best; the
-        score of a photo is the mean over the terms. So a small thing in a corner counts, and so does the whole.
+        score of a photo is the mean over the terms. So a small thing in a corner counts, and so does the whole. Where
+        the graph names the candidates (the thousand photos nearest to a term as wholes), a photo of which only a part
+        fits can be missed.
         """
         check_k(k)
         with self._store.transaction(write=False):

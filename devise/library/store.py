@@ -244,6 +244,8 @@ class Store:
         stored = np.dtype(SPACES["parts"])
         with damage(self.folder, "a vector of parts"):
             flat = np.frombuffer(b"".join(row[2] or b"" for row in rows), dtype=stored)
+            if len({len(row[2] or b"") for row in rows}) > 1:
+                raise ValueError("photos with different numbers of parts")
             parts = flat.reshape(len(rows), -1, whole.shape[1]) if rows else np.empty((0, 0, 0), stored)
             lengths = np.einsum("nkd,nkd->nk", parts, parts, dtype=np.float32)
             if not np.allclose(lengths, 1, atol=HALF_SLACK):

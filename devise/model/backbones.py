@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from devise.model.preprocess import IMAGENET, Preprocessing
@@ -17,13 +18,13 @@ VGG11: Layers = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 VGG16: Layers = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")  # fmt: skip
 # Ours: each 3x3 convolution reads through a linear projection ("P24": a 1x1 convolution to 24 channels without ReLU),
 # the low-rank factorisation of Jaderberg et al., "Speeding up convolutional neural networks", 2014; strides instead of
-# pooling ("S" before a convolution; Springenberg et al., "Striving for simplicity", 2015).
-# 1.0 GMAC at 256 pixels, of VGG16's 15.5 at 224.
+# pooling ("S" before a convolution; Springenberg et al., "Striving for simplicity", 2015). Each "P" ends one block, and
+# answers to a block of the teacher (recipes.student).
 SLIM: Layers = (
-    32, "S", 64, 64, "P24",
-    "S", 128, "P32", 128, "P32", 128, "P32",
-    "S", 256, "P64", 256, "P64", 256, "P64", 256, "P64", 384, "P96", 384, "P96", 384, "P96",
-    "S", 576, "P160", 640, "P160", 640, "P160", 640, "P320",
+    32, "S", 96, "P24", 128, "P24",
+    "S", 144, "P32", 128, "P32", 128, "P32",
+    "S", 192, "P64", 256, "P64", 256, "P64", 256, "P64", 384, "P96", 384, "P96", 384, "P96",
+    "S", 576, "P160", 960, "P160", 960, "P160", 960, "P320",
 )  # fmt: skip
 
 
@@ -141,6 +142,16 @@ def _spans(length: int, count: int) -> list[tuple[int, int]]:
     return [(start, start + width) for start in starts]
 
 
+class _Strided(nn.Conv2d):
+    """A convolution of stride 2 that pads at the right and at the bottom only, as TensorFlow does.
+
+    So its windows lie where the teacher's lie. With a pixel on each side they would miss a row and a column of those.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, (0, 1, 0, 1)), self.weight, self.bias, self.stride)
+
+
 def _convolutions(config: BackboneConfig) -> nn.Sequential:
     modules: list[nn.Module] = []
     width_in, stride = 3, config.first_stride
@@ -157,7 +168,11 @@ def _convolutions(config: BackboneConfig) -> nn.Sequential:
             continue
         # A bias before batch norm does nothing, but torchvision's vgg*_bn weights have one.
         bias = not config.batch_norm or config.top == "fc"
-        modules.append(nn.Conv2d(width_in, width, 3, stride=stride, padding=1, bias=bias))
+        modules.append(
+            _Strided(width_in, width, 3, stride, bias=bias)
+            if stride == 2
+            else nn.Conv2d(width_in, width, 3, padding=1, bias=bias)
+        )
         if config.batch_norm:
             modules.append(nn.BatchNorm2d(width))
         modules.append(nn.ReLU(inplace=True))

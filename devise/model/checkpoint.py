@@ -21,7 +21,7 @@ from devise.model.backbones import Backbone, BackboneConfig
 from devise.model.heads import ClassesHead, HeadConfig, WordsHead, build
 from devise.vectors import ModelInfo, Space
 
-FORMAT = 1
+FORMAT = 2  # 1 padded convolutions of stride 2 on both sides; without such, the two are the same
 SUFFIX = ".safetensors"
 HALF_MAX = 6e4  # float16 ends at 65,504
 
@@ -174,16 +174,24 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             f"{path} is a safetensors file without devise's config; give a checkpoint of devise train"
         )
-    if about.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} has checkpoint format {about.get('format')}, this devise reads {FORMAT}; update devise"
-        )
+    _check_format(path, about)
     missing = [part for part in ("heads", "training", "fingerprint") if part not in about]
     if missing:
         raise CheckpointError(f"{path} is damaged: its config lacks {', '.join(missing)}; {AGAIN}")
     if _fingerprint(about, tensors) != about.get("fingerprint"):
         raise CheckpointError(f"{path} is damaged: its weights do not match its fingerprint; {AGAIN}")
     return about, tensors
+
+
+def _check_format(path: Path, about: Mapping[str, Any]) -> None:
+    made = about.get("format")
+    if made == 1:
+        if about["backbone"].get("first_stride") != 1:
+            raise CheckpointError(
+                f"{path} has checkpoint format 1, which this devise reads for VGG only; train it anew"
+            )
+    elif made != FORMAT:
+        raise CheckpointError(f"{path} has checkpoint format {made}, this devise reads up to {FORMAT}; update devise")
 
 
 def _fingerprint(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:

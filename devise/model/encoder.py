@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from devise import config
 from devise.model import checkpoint as checkpoints
 from devise.model.checkpoint import Checkpoint
-from devise.model.parts import distinct
+from devise.model.parts import kept
 from devise.vectors import Vector, unit
 
 SILENT = 1e-6  # added to features: a picture that excites none gets the neutral direction, others do not notice
@@ -74,10 +74,10 @@ class Encoder:
         views = self.checkpoint.backbone.views(self.normalized(pixels))  # (n, 1 + parts, num_features)
         found = {}
         if self._words is not None:
-            rows = self._words(views)
+            rows = kept(self._words(views), self.num_parts)
             found["words"] = rows[:, 0]
             if self.num_parts:
-                found["parts"] = distinct(rows[:, 1:], rows[:, 0], self.num_parts)
+                found["parts"] = rows[:, 1:]
         found["features"] = views[:, 0] + SILENT  # none below 0
         return {name: unit(rows.float().cpu().numpy()) for name, rows in found.items()}
 

@@ -19,15 +19,12 @@ UNKNOWN = -1e4  # the logit of a label that takes no part: no mass in any float 
 SCALE = 30.0  # first scale of the cosines before a sigmoid or softmax: like words (dog, cat) are told apart sooner than
 # with SigLIP's 10 (Zhai et al., 2023)
 BIAS = -12.0  # first bias: nothing is likely
-BEST = 8  # one in so many parts counts in training, that more than one part learns; at least one
 
 
 def pooled(scores: Tensor) -> Tensor:
-    """Of a photo: (n, views, ...) -> (n, ...), the mean of the whole photo's score and its best parts'."""
+    """Of a photo: (n, views, ...) -> (n, ...), the mean of the whole photo's score and its best part's."""
     whole, parts = scores[:, 0], scores[:, 1:]
-    if not parts.shape[1]:
-        return whole
-    return (whole + parts.topk(max(1, parts.shape[1] // BEST), dim=1).values.mean(1)) / 2
+    return (whole + parts.amax(1)) / 2 if parts.shape[1] else whole
 
 
 def cosines(x: Tensor, targets: Tensor) -> Tensor:

@@ -9,6 +9,11 @@ from torch import Tensor
 ROUNDS = 5  # of k-means; sixteen windows settle in two or three
 
 
+def kept(rows: Tensor, k: int) -> Tensor:
+    """What is stored and asked of a photo: (n, 1 + parts, dim) -> (n, 1 + k, dim), the whole photo and merged parts."""
+    return torch.cat([rows[:, :1], distinct(rows[:, 1:], rows[:, 0], k)], 1) if k else rows[:, :1]
+
+
 def distinct(parts: Tensor, whole: Tensor, k: int) -> Tensor:
     """The k groups that unit rows fall into: (n, parts, dim), (n, dim) -> (n, k, dim) unit rows.
 

@@ -37,7 +37,8 @@ def features_of(
     """
     folder = (cache or config.user_cache() / "features") / backbone_fingerprint(checkpoint)[:16]
     encoder = Encoder(checkpoint)
-    rows: list[NDArray[np.float16]] = []
+    made_by = checkpoint.backbone.config
+    features = np.empty((len(paths), 1 + made_by.parts**2, made_by.num_features), np.float16)
     skipped: Skipped = []
     for start in range(0, len(paths), CHUNK):
         part = paths[start : start + CHUNK]
@@ -49,9 +50,8 @@ def features_of(
             if not troubles:  # trouble may pass; look again next time
                 with replacing(file) as temporary, temporary.open("wb") as opened:
                     np.save(opened, found)
-        rows.append(found)
+        features[start : start + CHUNK] = found
         progress(len(part))
-    features = np.concatenate(rows)
     return features, np.isfinite(features[:, 0, 0]), skipped
 
 

@@ -22,6 +22,7 @@ from devise.files import replacing
 from devise.model.checkpoint import SUFFIX, Checkpoint, load, save
 from devise.model.heads import HeadConfig
 from devise.model.losses import LOSSES, cosines, masked_cross_entropy
+from devise.model.parts import kept
 from devise.model.weights import load_backbone
 from devise.training import data
 from devise.training.data import Example
@@ -101,17 +102,9 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
         return _finished(path, key, labels, begun)
     targets = torch.from_numpy(np.stack([vectors.vector(label) for label in labels])).to(source.device)
     lessons = Lessons(source, rows, checked, targets, *_truth(ordered, labels))
-    for epoch in range(learner.epoch, options.epochs):
-        total = _epoch(learner, lessons, options, progress)
-        found, fitted = _validated(learner, lessons, options.batch) if len(checked) else ({}, (0.0, 0.0))
-        # of equal epochs the later one: it has seen more
-        is_best = learner.best is None or not found or _rank(found) >= _rank(learner.best.hits)
-        report = EpochReport(epoch=epoch + 1, loss=total, hits=found, is_best=is_best)
-        learner.epoch = epoch + 1
-        if is_best:
-            learner.best = report
-            head = checkpoint.configs["words"]
-            checkpoint.configs["words"] = replace(head, scale=round(fitted[0], 4), bias=round(fitted[1], 4))
+    while learner.epoch < options.epochs:
+        report = _next_epoch(learner, lessons, options, progress)
+        if report.is_best:
             checkpoint.training = {**_about(options, report, len(rows), len(checked)), "key": key}
             save(checkpoint, path)
         _keep(learner, state, key)
@@ -120,6 +113,21 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
     assert learner.best is not None
     return TrainReport(path=path, best=learner.best, num_training=len(rows), num_validation=len(checked), labels=labels,
                        skipped=tuple(source.skipped.values()), seconds=time.monotonic() - begun)  # fmt: skip
+
+
+def _next_epoch(learner: Learner, lessons: Lessons, options: TrainOptions, progress: TrainProgress) -> EpochReport:
+    """One more epoch, what it gives on the validation photos, and whether it is the best so far."""
+    total = _epoch(learner, lessons, options, progress)
+    found, fitted = _validated(learner, lessons, options.batch) if len(lessons.checked) else ({}, (0.0, 0.0))
+    # of equal epochs the later one: it has seen more
+    is_best = learner.best is None or not found or _rank(found) >= _rank(learner.best.hits)
+    learner.epoch += 1
+    report = EpochReport(epoch=learner.epoch, loss=total, hits=found, is_best=is_best)
+    if is_best:
+        learner.best = report
+        configs = learner.checkpoint.configs
+        configs["words"] = replace(configs["words"], scale=round(fitted[0], 4), bias=round(fitted[1], 4))
+    return report
 
 
 def checkpoint_path(out: str) -> Path:
@@ -210,7 +218,8 @@ def _validated(learner: Learner, lessons: Lessons, batch: int) -> tuple[dict[int
         head.eval()
     scores, seen = [], []
     for features, part in lessons.source.batches(lessons.checked, batch, train=False):
-        scores.append(cosines(learner.checkpoint.heads["words"](features), lessons.targets).cpu())
+        views = kept(learner.checkpoint.heads["words"](features), learner.checkpoint.backbone.config.kept_parts)
+        scores.append(cosines(views, lessons.targets).cpu())
         seen.append(part)
     if not scores:
         return {}, (0.0, 0.0)

@@ -52,12 +52,16 @@ class Tagger:
 
     def _nearest(self, views: Vector, k: int) -> list[WordMatch]:
         if self._words is None:
-            return self._vectors.nearest(views[0], ASKED * k)
-        if not self._words:
+            near = (match.word for view in views for match in self._vectors.nearest(view, ASKED * k))
+            words = list(dict.fromkeys(near))
+            rows = _rows(self._vectors, words)
+        else:
+            words, rows = self._words, self._rows
+        if not words:
             return []
-        scores = self._rows @ views.T
+        scores = rows @ views.T
         scores = pooled(scores[:, 0], scores[:, 1:])
-        return [WordMatch(self._words[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
+        return [WordMatch(words[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
 
 
 @cache

@@ -1,0 +1,37 @@
+"""All quality tables one after another: `make bench-quality DATA=folder`; --write puts them into docs/evaluation.md."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.quality.report import parser
+from devise import config
+from devise.model.checkpoint import backbone_fingerprint, find, load
+
+ALL = ("tiny", "zero_shot", "voc", "held_out", "tags", "curve", "captions", "products")
+WITHOUT = "captions,scenes,fashion"
+
+
+def main() -> None:
+    """Each in a process of its own, so that none warms up another."""
+    chosen = parser(__doc__).parse_args()
+    data, model = ["--data", str(chosen.data)], str(find(chosen.model or config.SHIPPED_MODEL))
+    # The same backbone, its words head trained without what is asked of it.
+    unseen = Path(f"runs/unseen-{backbone_fingerprint(load(model))[:8]}.safetensors")
+    if not unseen.exists():
+        run("recipes.shipped_model", *data, "--student", model, "--out", str(unseen), "--without", WITHOUT)
+    shared = [*data, "--model", model, *(["--write"] if chosen.write else [])]
+    for name in ALL:
+        more = ["--unseen", str(unseen)] if name in ("captions", "products") else []
+        run(f"benchmarks.quality.{name}", *shared, *more)
+
+
+def run(module: str, *options: str) -> None:
+    print(f"\npython -m {module} {' '.join(options)}", flush=True)
+    subprocess.run([sys.executable, "-m", module, *options], check=True)
+
+
+if __name__ == "__main__":
+    main()

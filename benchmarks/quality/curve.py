@@ -1,0 +1,72 @@
+"""Accuracy against speed: the side of the pixels that a photo is looked at with, and other models.
+
+    python -m benchmarks.quality.curve --data DIR [--also CHECKPOINT ...]
+
+Each row: VOC's 20 class words over five folds as in benchmarks.quality.voc (words head on whole photo and parts), and
+photos a second from JPEG files to vectors on this machine, all rows in the same run.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+
+from benchmarks import data
+from benchmarks.quality import sets
+from benchmarks.quality.report import parser, show
+from benchmarks.quality.voc import EPOCHS, FOLDS, Asked, in_folds, pair_precisions, precisions
+from devise import config
+from devise.model.encoder import Encoder
+from devise.training import LOSS_NAMES
+from devise.training.features import decoded, features_of
+from devise.words import WordVectors
+
+SIZES = (128, 160, 192, 224, 256, 320)
+TIMED = 400  # photos
+
+
+def photos_a_second(model: str | None, size: int | None, paths: list[str]) -> float:
+    """From JPEG files to vectors, as `devise index` makes them."""
+    encoder = Encoder.open(model)
+    encoder.size = size or encoder.size
+    begun, waiting = time.perf_counter(), []
+    for pixels in decoded(paths, encoder):
+        waiting.append(pixels)
+        if len(waiting) == config.BATCH:
+            encoder.encode(np.stack(waiting))
+            waiting = []
+    if waiting:
+        encoder.encode(np.stack(waiting))
+    return len(paths) / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--also", nargs="*", default=[], help="checkpoints of other widths")
+    chosen = options.parse_args()
+    voc, vectors = data.voc(chosen.data), WordVectors.open("minilm")
+    names = sorted(voc.labels)
+    paths, words = [str(voc.folder / name) for name in names], sets.targets(voc.classes, vectors)
+    asked = Asked.of(voc, names)
+    looks = [(chosen.model, size) for size in SIZES] + [(other, None) for other in chosen.also]
+    photos_a_second(chosen.model, None, paths[:TIMED])  # files into memory, threads awake
+    rows = []
+    for model, size in looks:
+        checkpoint = sets.opened(model, size)
+        speed = photos_a_second(model, size, paths[:TIMED])
+        answers = in_folds(torch.from_numpy(features_of(paths, checkpoint)[0]), asked, words, LOSS_NAMES[0])
+        means = np.mean(precisions(answers, asked)), np.mean(pair_precisions(answers.products(asked), asked))
+        side, weights = checkpoint.backbone.config.preprocessing.size, checkpoint.backbone.parameters()
+        millions = sum(p.numel() for p in weights) / 1e6
+        rows.append([checkpoint.name, f"{side}", f"{millions:.1f}", *(f"{x:.3f}" for x in means), f"{speed:.0f}"])
+        print(rows[-1], flush=True)
+    show(
+        "curve", f"{len(names):,} VOC photos in {FOLDS} folds, {EPOCHS} epochs",
+        ["model", "side", "million weights", "classes", "pairs: product", "photos/s"], rows, write=chosen.write,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What the training of the shipped model rests on, against blocks whose answer is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from devise.model.backbones import Backbone, BackboneConfig
+from devise.model.preprocess import IMAGENET
+from recipes import solve
+from recipes.muon import Muon
+from recipes.workers import Workers
+
+
+def block(layers: tuple[int | str, ...], channels: int) -> nn.Sequential:
+    """One block of a backbone that reads `channels` channels."""
+    config = BackboneConfig(
+        name="tiny", layers=(f"P{channels}", *layers), batch_norm=True, first_stride=1, top="conv", num_features=4,
+        preprocessing=IMAGENET,
+    )  # fmt: skip
+    return Backbone(config).features[1:].eval()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_kernel_sees_the_neighbourhood_it_is_solved_on(stride: int) -> None:
+    rng = torch.Generator().manual_seed(0)
+    maps = torch.randn(3, 5, 8, 8, generator=rng)
+    conv = block(("S", 7, "P2") if stride == 2 else (7, "P2"), 5)[0]
+    made = conv(maps)
+    at = solve._drawn(made, 30, rng)
+    seen = solve._neighbourhoods(maps, stride, at)
+    torch.testing.assert_close(seen @ conv.weight.flatten(1).T, solve._picked(made, at), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_block_that_can_be_copied_is_copied() -> None:
+    """Targets made by another block of the same shape: hidden units and all."""
+    torch.manual_seed(0)
+    model, copy, maps = block((12, "P6"), 6), block((12, "P6"), 6), torch.randn(40, 6, 6, 6)
+    target = model(maps)
+    at = solve._drawn(target, 36 * 40, torch.Generator().manual_seed(0))
+    seen = solve._with_one(solve._neighbourhoods(maps, 1, at))
+    hidden = solve._picked(model[1](model[0](maps)), at)
+    solve._set(copy, seen, hidden, solve._picked(target, at), carried=True)
+    missed = (copy(maps) - target).square().mean() / target.var()
+    assert missed < 1e-3
+
+
+@torch.no_grad()
+def test_what_is_carried_past_a_block_is_carried() -> None:
+    torch.manual_seed(0)
+    copy, maps = block((12, "P6"), 6), torch.randn(40, 6, 6, 6)
+    at = solve._drawn(maps, 36 * 40, torch.Generator().manual_seed(0))
+    seen = solve._with_one(solve._neighbourhoods(maps, 1, at))
+    solve._set(copy, seen, torch.randn(len(seen), 12), solve._picked(maps, at), carried=True)
+    assert (copy(maps) - maps).square().mean() < 1e-3
+
+
+def test_a_block_wider_than_the_teachers_is_refused() -> None:
+    with pytest.raises(ValueError, match="make it narrower"):
+        solve._needed(torch.rand(50, 4), torch.rand(50, 2), 5)
+
+
+def test_muon_makes_all_directions_of_an_update_alike() -> None:
+    torch.manual_seed(0)
+    kernel = nn.Parameter(torch.zeros(8, 4, 3, 3))
+    optimizer = Muon([kernel], Workers(), lr=1.0, decay=0.0)
+    kernel.grad = torch.randn(8, 36).mul(torch.logspace(0, -2, 8)[:, None]).view(8, 4, 3, 3)
+    optimizer.step()
+    values = torch.linalg.svdvals(kernel.detach().flatten(1))
+    assert values.min() > 0.5 * values.max()
