@@ -28,8 +28,8 @@ from devise.words import WordVectors
 from recipes.demo_album import make
 from recipes.photos import is_held_out
 
-QUERIES = ("cat", "sofa cat", "person bicycle", "bottle", "sheep", "motorcycle person", "dining table chair", "train",
-           "dog sofa", "boat")  # fmt: skip
+QUERIES = ("cat", "sofa cat", "horse person", "bottle", "sheep", "dog person", "dining table chair", "car", "dog sofa",
+           "television")  # fmt: skip
 SHOWN = 6  # best and worst photos of a query
 MAP, THUMBNAIL = 1600, 56  # pixels
 MAP_WORDS = 150

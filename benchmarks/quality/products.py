@@ -67,10 +67,12 @@ def main() -> None:
     features = sets.whole_features(paths, chosen.model).astype(np.float32)
     add("features", unit(features))
     add("square roots of features", unit(np.sqrt(features)))
-    for name, model in (("words", chosen.model), ("words, labels unseen", chosen.unseen)):
-        if name == "words" or model:
-            with torch.inference_mode():
-                add(name, sets.opened(model).heads["words"](torch.from_numpy(features)).numpy())
+    spaces = {"words, these labels learnt": chosen.model}
+    if chosen.unseen:
+        spaces["words, labels unseen"] = chosen.unseen
+    for name, model in spaces.items():
+        with torch.inference_mode():
+            add(name, sets.opened(model).heads["words"](torch.from_numpy(features)).numpy())
     theirs = teacher_features(paths, chosen.data)[:, 0].astype(np.float32)
     add("teacher's features", unit(theirs))
     add("colour histogram", histograms(paths))
