@@ -7,7 +7,7 @@ block's output is missed most; and the mixture is fitted anew to what the teache
 block is fitted to what the student's blocks before it make, it also mends what they get wrong. Layer-wise
 reconstruction by least squares, as in He et al., "Channel pruning for accelerating very deep neural networks", 2017.
 
-Four minutes for all blocks. The last block then explains more of the teacher's than after 4,300 steps from noise.
+Ten minutes for all blocks. The last block then explains more of the teacher's than after 4,300 steps from noise.
 """
 
 from __future__ import annotations

@@ -149,6 +149,10 @@ def test_foreign_and_newer_files(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(2)}, tmp_path / "foreign.safetensors")
     with pytest.raises(CheckpointError, match="without devise's config"):
         checkpoints.load(tmp_path / "foreign.safetensors")
+    about = json.dumps({"format": 1, "backbone": "slim"})
+    save_file({"x": torch.zeros(2)}, tmp_path / "odd.safetensors", metadata={"devise": about})
+    with pytest.raises(CheckpointError, match="format 1"):
+        checkpoints.load(tmp_path / "odd.safetensors")
     about = json.dumps({"format": 99, "backbone": {}})
     save_file({"x": torch.zeros(2)}, tmp_path / "newer.safetensors", metadata={"devise": about})
     with pytest.raises(CheckpointError, match="format 99"):

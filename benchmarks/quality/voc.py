@@ -91,7 +91,6 @@ def in_folds(views: torch.Tensor, asked: Asked, words: Vector, loss: str) -> Ans
         head = heads.trained(lessons[training], words, loss, seed=i, epochs=EPOCHS, batch=64)
         scores[rest] = heads.scores(head, views[rest], words)
         averaged[rest] = heads.scores(head, views[rest], mixed)
-        probabilities[rest] = scores[rest]
     for i in range(FOLDS):  # fitted on the other folds
         scale, bias = probability(scores[fold != i], asked.truth[fold != i])
         probabilities[fold == i] = 1 / (1 + np.exp(-(scale * scores[fold == i] + bias)))

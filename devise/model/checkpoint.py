@@ -184,9 +184,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _check_format(path: Path, about: Mapping[str, Any]) -> None:
-    made = about.get("format")
+    made, backbone = about.get("format"), about["backbone"]
     if made == 1:
-        if about["backbone"].get("first_stride") != 1:
+        if not isinstance(backbone, dict) or backbone.get("first_stride") != 1:
             raise CheckpointError(
                 f"{path} has checkpoint format 1, which this devise reads for VGG only; train it anew"
             )
