@@ -48,6 +48,11 @@ SHIPPED_MODEL = "slim"  # the checkpoint that ships: checkpoints/slim.safetensor
 SHIPPED_VECTORS = "minilm"  # the word vectors that ship: embeddings/minilm.safetensors
 
 # Photos
+_SUFFIXES = """
+    .jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .bmp .dib .tif .tiff .jp2 .j2k .jpf .jpx
+    .ppm .pgm .pbm .pnm .psd .sgi .pcx .qoi
+"""
+PHOTO_SUFFIXES = frozenset(_SUFFIXES.split())  # of files that can be read; what ends so in a query is a photo
 MAX_MEGAPIXELS = 150.0  # the largest phone sensors give 108; a 200-megapixel picture takes 600 MB as RGB
 MAX_FILE_MEGABYTES = 500  # read whole to be hashed and decoded from one copy; larger files are no photos
 
@@ -57,6 +62,7 @@ LOOK_AHEAD = 3 * BATCH  # decoded photos waiting: enough to hide one slow file; 
 
 # Search
 TOP = 9  # results shown: three rows of three on a contact sheet
+MIN_SCORE = 0.0  # least probability of a photo that is found
 MIN_TAG_LABELS = 100  # a model with fewer labels also tags with visible things; with more, those only add odd words
 SURE = 0.5  # least probability of a tag: right more often than wrong
 TAGS = 5  # tags a photo: what one glance takes in

@@ -47,6 +47,7 @@ class Space:
 
     num_parts: vectors of parts that a photo has in it beside the one of the whole photo.
     scale, bias: sigmoid(scale * score + bias) is the probability that a word is true of a photo; scale 0: unknown.
+    photo_scale, photo_bias: the same for the score of a photo that is asked with: that both show the same.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Space:
     num_parts: int = 0
     scale: float = 0.0
     bias: float = 0.0
+    photo_scale: float = 0.0
+    photo_bias: float = 0.0
 
     def probability(self, score: float) -> float | None:
         """Of a word that has this score for a photo."""
@@ -99,4 +102,5 @@ class WordMatch:
 @dataclass(frozen=True)
 class Match:
     path: str
-    score: float  # cosine; of a search, the mean over its terms and over the whole photo and its best part
+    score: float  # cosine; of a search, of the whole photo and its best part, and over its terms a soft minimum
+    probability: float | None = None  # of a search: that the photo is what was asked for; None where nobody measured

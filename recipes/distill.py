@@ -50,15 +50,19 @@ class Plan:
     blocks: int
     steps: int
     lr: float
+    cools: bool  # not where the next plan goes on with the same blocks
 
     @classmethod
     def parse(cls, text: str) -> list[Plan]:
         rows = [part.split(":") for part in text.split(",")]
-        return [cls(*map(int, row[:5]), float(row[5])) for row in rows]
+        blocks = [int(row[3]) for row in rows]
+        cools = [a != b for a, b in zip(blocks, [*blocks[1:], None], strict=True)]
+        return [cls(*map(int, row[:5]), float(row[5]), cool) for row, cool in zip(rows, cools, strict=True)]
 
     def rate(self, step: int) -> float:
         """Of the plan's own step 0, 1, ...: rises, stays, falls."""
-        return self.lr * min(1, (step + 1) / 100, (self.steps - step) / (COOLED * self.steps))
+        left = (self.steps - step) / (COOLED * self.steps) if self.cools else 1
+        return self.lr * min(1, (step + 1) / 100, left)
 
 
 class Lessons:
@@ -135,6 +139,9 @@ def train(student: Student, lessons: Lessons, check: Check, options: argparse.Na
     """Train through all plans, saving the state, from which it also goes on; each plan's last is kept."""
     file, step, known = options.out / "state.pt", 0, 1
     optimizers = optimizers_of(student, workers)
+    if options.weights:
+        student.load_state_dict(torch.load(options.weights, weights_only=True)["model"])
+        known = NUM_BLOCKS
     first = resumed(student, optimizers, file)
     for plan in Plan.parse(options.plans):
         if plan.blocks > known and first <= step:
@@ -234,6 +241,7 @@ def main() -> None:
         default="128:6:2:1:3000:3e-3,128:6:2:5:2000:2e-3,128:4:4:15:3000:2e-4",
         help="size:photos:mosaics:blocks:steps:rate, one after the other, photos and mosaics of each process",
     )
+    parser.add_argument("--weights", type=Path, help="a state to begin with, of another run: nothing is solved for")
     parser.add_argument("--save-every", type=int, default=250)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

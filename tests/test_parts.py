@@ -12,11 +12,13 @@ from PIL import Image
 from devise import config
 from devise.errors import LibraryError
 from devise.library import Library
+from devise.library.question import Question
 from devise.library.store import Store
 from devise.model.backbones import BACKBONES, Backbone
 from devise.model.losses import cosines
 from devise.model.parts import distinct, kept
 from devise.vectors import ModelInfo, Space, pooled, unit
+from devise.words.queries import Term
 
 RED, BLUE = unit([1, 0, 0, 0.1]), unit([0, 0, 1, 0.1])
 
@@ -63,15 +65,19 @@ def library(request, photos, tmp_path, monkeypatch):
         yield opened
 
 
+def asking(*vectors):
+    return Question.of([Term("", vector) for vector in vectors])
+
+
 def test_a_small_thing_is_found_by_its_part(library, photos):
     """The whole photo is as blue as a photo with a red corner can be; violet is redder all over."""
     assert library.nearest(RED, 1)[0].path == str(photos / "violet.png")
-    best = library._search().showing(RED[None], 2)
+    best = library._search().showing(asking(RED), 2)
     assert [match.path for match in best] == [str(photos / "red-corner.png"), str(photos / "violet.png")]
 
 
 def test_score_is_the_mean_over_terms_of_whole_and_best_part(library, photos):
-    best = library._search().showing(np.stack([RED, BLUE]), 1)[0]
+    best = library._search().showing(asking(RED, BLUE), 1)[0]
     whole = unit([0.25, 0, 0.75, 0.1])
     expected = np.mean([(whole @ RED + 1) / 2, (whole @ BLUE + 1) / 2])
     assert best.path == str(photos / "red-corner.png")
@@ -80,7 +86,7 @@ def test_score_is_the_mean_over_terms_of_whole_and_best_part(library, photos):
 
 def test_terms_of_another_shape(library):
     with pytest.raises(LibraryError, match="terms"):
-        library._search().showing(unit(np.ones((2, 7))), 1)
+        library._search().showing(asking(*unit(np.ones((2, 7)))), 1)
 
 
 def test_a_library_without_parts_becomes_one_that_can_hold_them(photos, tmp_path):
@@ -95,7 +101,7 @@ def test_a_library_without_parts_becomes_one_that_can_hold_them(photos, tmp_path
     with Library(tmp_path / "old", model=FakeEncoder()) as library:
         library.index()
         assert library.nearest(RED, 5) == before
-        assert [match.path for match in library._search().showing(RED[None], 5)] == [match.path for match in before]
+        assert [match.path for match in library._search().showing(asking(RED), 5)] == [match.path for match in before]
 
 
 @pytest.mark.parametrize("blob", [b"", b"\0" * 32, b"\xff" * 32, b"x" * 7], ids=["none", "zeros", "nan", "odd"])
@@ -106,7 +112,7 @@ def test_damaged_parts_are_told(photos, tmp_path, blob):
     store._db.execute("UPDATE parts SET vector = ? WHERE content_id = 3", (blob,))
     store.close()
     with Library(tmp_path / "library") as library, pytest.raises(LibraryError, match="vector of parts"):
-        library._search().showing(RED[None], 3)
+        library._search().showing(asking(RED), 3)
 
 
 def test_views_are_the_whole_and_windows_of_the_map():

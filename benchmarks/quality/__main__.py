@@ -10,7 +10,7 @@ from benchmarks.quality.report import parser
 from devise import config
 from devise.model.checkpoint import backbone_fingerprint, find, load
 
-ALL = ("tiny", "zero_shot", "voc", "held_out", "tags", "curve", "captions", "products")
+ALL = ("tiny", "zero_shot", "voc", "held_out", "negatives", "tags", "curve", "captions", "products")
 WITHOUT = "captions,scenes,fashion"
 
 

@@ -1,4 +1,4 @@
-"""Tables as Markdown: read on a terminal as they are, and put into docs/evaluation.md at their marks."""
+"""Tables as Markdown: read on a terminal as they are, and put into docs/ at their marks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import data
 
 FOLDERS = ("--data", "--model", "--unseen", "--wordnet")  # options that name files: only their last part is shown
-PAGE = Path(__file__).parents[2] / "docs" / "evaluation.md"
+PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("evaluation.md", "queries.md")]
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
@@ -30,11 +30,11 @@ def show(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[
     text = "\n".join([f"{title} (`{command()}`, {datetime.date.today():%Y-%m-%d})", "", *lines])
     print(f"\n{text}", flush=True)
     if write:
-        page = PAGE.read_text()
-        marks = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
-        if not re.search(marks, page, re.DOTALL):
-            sys.exit(f"{PAGE} has no place for the table {name}: <!-- table: {name} --> ... <!-- end -->")
-        PAGE.write_text(re.sub(marks, lambda found: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL))
+        marks = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        page = next((page for page in PAGES if marks.search(page.read_text())), None)
+        if page is None:
+            sys.exit(f"docs have no place for the table {name}: <!-- table: {name} --> ... <!-- end -->")
+        page.write_text(marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page.read_text()))
 
 
 def command() -> str:

@@ -26,8 +26,19 @@ class SpaceName(StrEnum):
 
 
 def search(
-    query: Annotated[list[str], typer.Argument(help="Words, quoted or not: sofa cat.", show_default=False)],
+    query: Annotated[
+        list[str],
+        typer.Argument(help="Words, phrases and photos.", show_default=False),
+    ],
     k: Top = config.TOP,
+    every: Annotated[
+        bool,
+        typer.Option("--all/--average", help="Every term has to be in the photo, or the mean of their scores counts."),
+    ] = True,
+    min_score: Annotated[
+        float,
+        typer.Option(metavar="P", help="Least probability of a photo to be what was asked for; 0 shows the nearest."),
+    ] = config.MIN_SCORE,
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -35,19 +46,31 @@ def search(
     null: Null = False,
     html: Html = None,
 ) -> None:
-    """Find photos by words. Several words look for photos that show all of them.
+    """Find photos by words and photos. All that is asked for has to be in them.
+
+    "golden retriever" is one thing, 2:beach counts twice, red-dress.jpg is a photo, and after -- a minus pushes away.
 
     devise search sofa cat -k 9 --html result.html
+
+    devise search red-dress.jpg + blue
+
+    devise search -- 2:beach sunset -people
     """
     from devise.library import Library
 
     chosen = form(json, csv, paths, null)
-    text = " ".join(query)
+    pieces, text = [_photo_or_text(piece) for piece in query], " ".join(query)
     with Library(library) as opened:
-        matches = opened.search(text, k)
+        matches = opened.search(pieces, k, average=not every, min_probability=min_score)
         if html:  # first: when it fails, stdout stays empty
             _sheet(html, text, matches, opened)
         _show(matches, chosen, f'no photo for "{text}"; add some with: devise index FOLDER')
+
+
+def _photo_or_text(piece: str) -> str | Path:
+    """An argument that names a photo is one, whatever spaces and signs its name has."""
+    path = Path(piece)
+    return path if path.suffix.lower() in config.PHOTO_SUFFIXES and path.is_file() else piece
 
 
 def similar(
@@ -80,16 +103,30 @@ def similar(
 
 
 def _show(matches: Sequence[Match], chosen: Form, nothing: str) -> None:
+    """Probabilities in JSON and on the terminal, if there are any: CSV and lines keep their columns."""
+    known = any(match.probability is not None for match in matches)
     found = show.Answer(
         columns=("path", "score"),
         rows=[(match.path, match.score) for match in matches],
-        document=[{"path": match.path, "score": match.score} for match in matches],
+        document=[_document(match) for match in matches],
         paths=[match.path for match in matches],
-        table_columns=("", "photo", "score"),
-        table=[(rank, show.name(match.path), match.score) for rank, match in enumerate(matches, 1)],
+        table_columns=("", "photo", "score", *(["probability"] if known else [])),
+        table=[
+            (rank, show.name(match.path), match.score, *([_percent(match)] if known else []))
+            for rank, match in enumerate(matches, 1)
+        ],
         nothing=nothing,
     )
     show.answer(found, chosen)
+
+
+def _document(match: Match) -> dict[str, str | float]:
+    about: dict[str, str | float] = {"path": match.path, "score": match.score}
+    return about if match.probability is None else {**about, "probability": match.probability}
+
+
+def _percent(match: Match) -> str:
+    return f"{match.probability:.0%}" if match.probability is not None else ""
 
 
 def _sheet(file: Path, heading: str, matches: Sequence[Match], library: Library) -> None:

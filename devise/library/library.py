@@ -13,14 +13,16 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from devise import config
-from devise.errors import LibraryError, listed, writing
+from devise.errors import LibraryError, PhotoError, listed, writing
 from devise.library import graphs, models
 from devise.library.models import Model, check_model
+from devise.library.question import Question
 from devise.library.report import Encodes, IndexReport, Progress
-from devise.library.search import Searcher, check_k
+from devise.library.search import Searcher, check_k, check_probability
 from devise.library.store import Store, digest_of
 from devise.vectors import Match, ModelInfo, Vector, WordMatch
 from devise.words import Tagger, WordVectors, visible_words
+from devise.words.queries import Query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +108,20 @@ class Library:
         self._taggers.clear()
         return report
 
-    def search(self, query: str, k: int = config.TOP) -> list[Match]:
-        """The k photos that show `query` best, scored by the mean over its words. Raises WordError, LibraryError."""
+    def search(
+        self, query: Query, k: int = config.TOP, *, average: bool = False, min_probability: float = 0.0
+    ) -> list[Match]:
+        """The k photos that answer `query` best: docs/queries.md tells what it can be.
+
+        All its terms have to be in a photo; average: the mean of the terms' scores counts, so that one may do.
+        min_probability: leave out photos that are less likely to be what was asked for, where the model knows
+        probabilities. Raises WordError, PhotoError, LibraryError.
+        """
         check_k(k)
+        check_probability(min_probability)
         self._filled()
-        terms = self.words().terms(query)
-        return self._search().showing(np.stack([term.vector for term in terms]), k)
+        terms = self.words().terms(query, lambda name: self._vector(self._named(name), "words")[1])
+        return self._search().showing(Question.of(terms, average), k, min_probability)
 
     def nearest(self, vector: Vector, k: int = config.TOP, *, space: str = "words") -> list[Match]:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
@@ -133,8 +143,7 @@ class Library:
         sure: least probability of a word, where the model knows probabilities; so a photo may have no tag at all.
         """
         check_k(k)
-        if not 0 <= sure <= 1:
-            raise LibraryError(f"a probability is from 0 to 1, not {sure}; leave it out for {config.SURE}")
+        check_probability(sure)
         return self._tagger(any_word).tags(self._views(photo), k, sure)
 
     def words(self) -> WordVectors:
@@ -234,6 +243,18 @@ class Library:
         if vector is None:
             raise LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
         return content_id, vector
+
+    def _named(self, name: str) -> str:
+        """The path of a photo, by that or by the end of it if only one in the library ends so. Raises PhotoError."""
+        path = os.path.abspath(name)
+        if os.path.exists(path) or self._reader().photo(path):
+            return path
+        found = self._reader().paths_ending(name)
+        if not found:
+            raise PhotoError(name, "there is no such photo here or in the library; give its path")
+        if len(found) > 1:
+            raise PhotoError(name, f"{len(found)} photos in the library are called so; give one path: {listed(found)}")
+        return found[0]
 
     def _views(self, photo: str | Path) -> Vector:
         """(1 + parts, dim): the words vectors of a photo and of its parts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,9 @@ from devise import config
 from devise.errors import LibraryError
 from devise.graph import Graph
 from devise.library import graphs
+from devise.library.question import Question
 from devise.library.store import GraphFile, Ids, Store, Views
-from devise.vectors import Match, Vector, pooled
+from devise.vectors import Match, Space, Vector, pooled
 
 Scores = NDArray[np.float32]
 Found = tuple[Ids, int]  # candidates, and the content after which all others have to be looked at
@@ -36,7 +37,7 @@ class Searcher:
         """
         check_k(k)
         with self._store.transaction(write=False):
-            dim = self._dim(space)
+            dim = self._space(space).dim
             if vector.shape != (dim,) or not np.isfinite(vector).all():
                 raise LibraryError(f"a vector of {vector.shape} numbers; the space {space} takes ({dim},)")
             wanted = k + (without is not None)
@@ -45,22 +46,31 @@ class Searcher:
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k)
 
-    def showing(self, terms: Vector, k: int) -> list[Match]:
-        """The k photos that show all terms best: (terms, dim) unit rows of the words space.
+    def showing(self, question: Question, k: int, least: float = 0.0) -> list[Match]:
+        """The k photos that answer a question in the words space best, each with a probability of at least `least`.
 
-        The score of a term is the mean of its cosines to the whole photo and to the part of it that fits best; the
-        score of a photo is the mean over the terms. So a small thing in a corner counts, and so does the whole. Where
-        the graph names the candidates (the thousand photos nearest to a term as wholes), a photo of which only a part
-        fits can be missed.
+        The score of a term is the mean of its cosines to the whole photo and to the part of it that fits best, so a
+        small thing in a corner counts, and so does the whole; the question makes one score of those of its terms.
+        Where the graph names the candidates (the thousand photos nearest to a term as wholes), a photo of which only
+        a part fits can be missed. Where the model knows no probabilities, none is too small.
         """
         check_k(k)
         with self._store.transaction(write=False):
-            dim = self._dim("words")
-            if terms.ndim != 2 or terms.shape[1] != dim or not np.isfinite(terms).all():
-                raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {dim})")
-            near = self._candidates(terms, k, "words", dim, config.MIN_SHOWING)
-            ids, scores = self._best(near, lambda found: _shown_in(self._views(found), terms), k)
-            return self._matches(ids, scores, k)
+            space, terms = self._space("words"), question.vectors
+            if terms.ndim != 2 or terms.shape[1] != space.dim or not np.isfinite(terms).all():
+                raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {space.dim})")
+            near = self._candidates(question.wanted, k, "words", space.dim, config.MIN_SHOWING)
+
+            def scored(found: Found | None) -> Iterator[tuple[Ids, Scores]]:
+                for ids, cosines in _shown_in(self._views(found), terms):
+                    yield ids, question.scores(cosines, space)
+
+            ids, scores = self._best(near, scored, k)
+            known: dict[int, float] = {}
+            for some, cosines in _shown_in([self._store.views(ids)], terms):
+                known |= _by_id(some, question.probabilities(cosines, space))
+            likely = np.array([known.get(i, 1.0) >= least for i in ids.tolist()], bool)
+            return self._matches(ids[likely], scores[likely], k, known)
 
     def _candidates(self, vectors: Vector, k: int, space: str, dim: int, least: int) -> Found | None:
         """Photos near to one of the vectors and those that the graph has not heard of; None: look at all."""
@@ -94,17 +104,17 @@ class Searcher:
             self._graphs[record] = graphs.load(self._store, record, dim)
         return self._graphs[record]
 
-    def _dim(self, space: str) -> int:
+    def _space(self, name: str) -> Space:
         model = self._store.model()
-        dims = {known.name: known.dim for known in model.spaces} if model else {}
-        if space not in dims:
-            raise LibraryError(f'the library has no space "{space}"; it has: {", ".join(dims) or "none"}')
-        return dims[space]
+        spaces = {known.name: known for known in model.spaces} if model else {}
+        if name not in spaces:
+            raise LibraryError(f'the library has no space "{name}"; it has: {", ".join(spaces) or "none"}')
+        return spaces[name]
 
-    def _matches(self, ids: Ids, scores: Scores, k: int) -> list[Match]:
-        paths = self._store.paths_of(ids)
+    def _matches(self, ids: Ids, scores: Scores, k: int, known: Mapping[int, float] | None = None) -> list[Match]:
+        paths, known = self._store.paths_of(ids), known or {}
         score_of = dict(zip(ids.tolist(), scores.tolist(), strict=True))
-        matches = [Match(path, score_of[i]) for i, some in paths.items() for path in some]
+        matches = [Match(path, score_of[i], known.get(i)) for i, some in paths.items() for path in some]
         return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
 
 
@@ -113,16 +123,25 @@ def check_k(k: int) -> None:
         raise LibraryError(f"k must be at least 1, not {k}; leave it out for the usual number")
 
 
+def check_probability(p: float) -> None:
+    if not 0 <= p <= 1:
+        raise LibraryError(f"a probability is from 0 to 1, not {p}; leave it out for the usual one")
+
+
 def _cosine_to(chunks: Iterator[tuple[Ids, Vector]], vector: Vector) -> Iterator[tuple[Ids, Scores]]:
     return ((ids, cosines(rows, vector)) for ids, rows in chunks if len(ids))
 
 
-def _shown_in(chunks: Iterator[Views], terms: Vector) -> Iterator[tuple[Ids, Scores]]:
+def _shown_in(chunks: Iterable[Views], terms: Vector) -> Iterator[tuple[Ids, Scores]]:
+    """Of each chunk the ids and the scores of each term: (n,), (terms, n)."""
     for ids, whole, parts in chunks:
         if len(ids):
             flat = parts.reshape(-1, whole.shape[1])
-            scores = [pooled(cosines(whole, t), cosines(flat, t).reshape(parts.shape[:2])) for t in terms]
-            yield ids, np.mean(scores, axis=0, dtype=np.float32)
+            yield ids, np.stack([pooled(cosines(whole, t), cosines(flat, t).reshape(parts.shape[:2])) for t in terms])
+
+
+def _by_id(ids: Ids, values: NDArray[np.float64] | None) -> dict[int, float]:
+    return {} if values is None else dict(zip(ids.tolist(), values.tolist(), strict=True))
 
 
 def _top(scored: Iterator[tuple[Ids, Scores]], k: int) -> tuple[Ids, Scores]:

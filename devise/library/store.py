@@ -160,6 +160,13 @@ class Store:
         rows = self._db.rows(sql, (_stored(path),))
         return Photo(path, *rows[0]) if rows else None
 
+    def paths_ending(self, name: str) -> list[str]:
+        """The photos whose path is something, a slash and `name`, sorted."""
+        end = _stored("/" + name.lstrip("/"))
+        rows = self._db.rows("SELECT path FROM photos WHERE substr(path, -length(?1)) = ?1 ORDER BY path", (end,))
+        with understanding(self.folder):
+            return [_text(path) for (path,) in rows]
+
     # Skipped photos
 
     def skipped(self) -> Iterator[Refused]:

@@ -77,6 +77,8 @@ class Checkpoint:
                     num_parts=self.backbone.config.kept_parts,
                     scale=words.scale,
                     bias=words.bias,
+                    photo_scale=words.photo_scale,
+                    photo_bias=words.photo_bias,
                 ),
             )
         return ModelInfo(name=self.name, fingerprint=self.fingerprint, spaces=tuple(spaces))

@@ -28,6 +28,7 @@ class HeadConfig:
         scaled to length 1 and then each to variance 1; "plain" for the features as they are.
     scale, bias: words: sigmoid(scale * score + bias) is the probability that a label is true, fitted on validation
         photos (Platt, 1999); a scale of 0 says that nobody fitted it.
+    photo_scale, photo_bias: words: the same of the score of a photo for another photo, that they share a label.
     """
 
     kind: str
@@ -40,6 +41,13 @@ class HeadConfig:
     input: str = "plain"
     scale: float = 0.0
     bias: float = 0.0
+    photo_scale: float = 0.0
+    photo_bias: float = 0.0
+
+    def with_probabilities(self, fitted: Mapping[str, float]) -> HeadConfig:
+        """The same with other scales and biases, by their names; those that are not named are unknown."""
+        names = ("scale", "bias", "photo_scale", "photo_bias")
+        return replace(self, **{name: fitted.get(name, 0.0) for name in names})  # type: ignore[arg-type]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devise import config
 from devise.errors import FolderError
-from devise.photos.formats import READ, UNREADABLE, suffix
+from devise.photos.formats import UNREADABLE, suffix
 from devise.photos.ignore import IGNORE_FILE, Rules
 
 
@@ -55,7 +56,7 @@ def find(folders: Sequence[str | Path], *, exclude: Sequence[str] = ()) -> Itera
 
 def is_photo(path: str | Path) -> bool:
     """Whether the name is that of a photo, readable or not (HEIC, raw)."""
-    return suffix(str(path)) in READ or suffix(str(path)) in UNREADABLE
+    return suffix(str(path)) in config.PHOTO_SUFFIXES or suffix(str(path)) in UNREADABLE
 
 
 @dataclass

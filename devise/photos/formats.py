@@ -25,17 +25,11 @@ PILLOW_FORMATS = (
     ),
 )
 
-_READ = """
-    .jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .bmp .dib .tif .tiff .jp2 .j2k .jpf .jpx
-    .ppm .pgm .pbm .pnm .psd .sgi .pcx .qoi
-"""
 _CAMERA_RAW = """
     .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf
     .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f
 """
 _OTHERS = ".jxl .jxr .hdp .wdp .tga .xcf .psb .exr .hdr .bpg"
-
-READ = frozenset(_READ.split())
 
 _EXPORT = "export it as JPEG"
 _HEIC = f"HEIC pictures cannot be read; {_EXPORT}, or set the camera to 'most compatible'"

@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from devise.training.options import TrainOptions
 from devise.training.report import EpochReport, TrainProgress, TrainReport
 from devise.training.sources import Cached, Photos, Source
 from devise.words import WordVectors
+
+PAIRED = 1000  # validation photos that are compared with each other: half a million pairs fit two numbers well
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
 def _next_epoch(learner: Learner, lessons: Lessons, options: TrainOptions, progress: TrainProgress) -> EpochReport:
     """One more epoch, what it gives on the validation photos, and whether it is the best so far."""
     total = _epoch(learner, lessons, options, progress)
-    found, fitted = _validated(learner, lessons, options.batch) if len(lessons.checked) else ({}, (0.0, 0.0))
+    found, fitted = _validated(learner, lessons, options.batch) if len(lessons.checked) else ({}, {})
     # of equal epochs the later one: it has seen more
     is_best = learner.best is None or not found or _rank(found) >= _rank(learner.best.hits)
     learner.epoch += 1
@@ -126,7 +128,7 @@ def _next_epoch(learner: Learner, lessons: Lessons, options: TrainOptions, progr
     if is_best:
         learner.best = report
         configs = learner.checkpoint.configs
-        configs["words"] = replace(configs["words"], scale=round(fitted[0], 4), bias=round(fitted[1], 4))
+        configs["words"] = configs["words"].with_probabilities(fitted)
     return report
 
 
@@ -212,20 +214,33 @@ def _epoch(learner: Learner, lessons: Lessons, options: TrainOptions, progress: 
 
 
 @torch.no_grad()
-def _validated(learner: Learner, lessons: Lessons, batch: int) -> tuple[dict[int, float], tuple[float, float]]:
-    """hit@k on the validation photos, and the scale and bias that make probabilities of their scores."""
+def _validated(learner: Learner, lessons: Lessons, batch: int) -> tuple[dict[int, float], dict[str, float]]:
+    """hit@k on the validation photos, and the scales and biases that make probabilities of scores."""
     for head in learner.checkpoint.heads.values():
         head.eval()
-    scores, seen = [], []
+    views, seen = [], []
     for features, part in lessons.source.batches(lessons.checked, batch, train=False):
-        views = kept(learner.checkpoint.heads["words"](features), learner.checkpoint.backbone.config.kept_parts)
-        scores.append(cosines(views, lessons.targets).cpu())
+        num_parts = learner.checkpoint.backbone.config.kept_parts
+        views.append(kept(learner.checkpoint.heads["words"](features), num_parts))
         seen.append(part)
-    if not scores:
-        return {}, (0.0, 0.0)
-    rows, found = torch.cat(seen), torch.cat(scores)
-    truth, known = lessons.truth[rows], lessons.known[rows] > 0
-    return hits(found.masked_fill(~known, -1).numpy(), truth.numpy()), probability(found[known], truth[known])
+    if not views:
+        return {}, {}
+    rows, every = torch.cat(seen), torch.cat(views)
+    found = cosines(every, lessons.targets).cpu()
+    truth, known = lessons.truth[rows], lessons.known[rows]
+    fitted = dict(zip(("scale", "bias"), probability(found[known > 0], truth[known > 0]), strict=True))
+    fitted |= _of_photos(every[:PAIRED].cpu(), truth[:PAIRED], known[:PAIRED])
+    hit = hits(found.masked_fill(known == 0, -1).numpy(), truth.numpy())
+    return hit, {name: round(value, 4) for name, value in fitted.items()}
+
+
+def _of_photos(views: Tensor, truth: Tensor, known: Tensor) -> dict[str, float]:
+    """Scale and bias of the scores between photos, of which some share a label: all (photos, ...)."""
+    others = ~torch.eye(len(views), dtype=torch.bool)
+    said = (known @ truth.T > 0) & others  # somebody said whether the labels of one are true of the other
+    shared = truth @ truth.T > 0
+    scores = cosines(views, views[:, 0])
+    return dict(zip(("photo_scale", "photo_bias"), probability(scores[said], shared[said]), strict=True))
 
 
 def _rank(found: dict[int, float]) -> tuple[float, ...]:

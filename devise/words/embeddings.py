@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from zlib import crc32
@@ -14,7 +15,7 @@ from devise.errors import VectorsError, WordError
 from devise.vectors import Vector, WordMatch, unit
 from devise.words import catalog, neighbours, queries, spelling
 from devise.words.format import BLOCK, read_vectors, word_key
-from devise.words.queries import Term
+from devise.words.queries import Query, Term
 
 SCAN = 128 * BLOCK  # rows scored at a time: 10 MB of float32 stay in the cache of a desktop processor
 NEAR_TIES = 64  # more than k are scored again, as `rows` gives them: the scan's rounding must not decide
@@ -86,9 +87,12 @@ class WordVectors:
         """The vector of a word or phrase: one entry if known, else the mean of its words. Raises WordError."""
         return queries.phrase(self, text)
 
-    def terms(self, query: str) -> list[Term]:
-        """The terms of a query, longest known phrase first. Raises WordError that names all unknown words."""
-        return queries.terms(self, query)
+    def terms(self, query: Query, photo: Callable[[str], Vector] | None = None) -> list[Term]:
+        """The terms of a query, longest known phrase first. Raises WordError that names all unknown words.
+
+        photo: gives the vector of a photo by its name; without it a photo in a query is an error.
+        """
+        return queries.terms(self, query, photo)
 
     def query(self, text: str) -> Vector:
         """The mean of a query's terms. Raises WordError."""

@@ -1,18 +1,19 @@
-"""What a query means: phrases, quotes, words that say nothing, and errors that name every unknown word."""
+"""What a query means: its phrases, words that say nothing, and errors that name every unknown word."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from devise.errors import WordError, listed
 from devise.vectors import Vector, mean
+from devise.words.grammar import Asked, parse
 
 MAX_PHRASE = 6  # words of an entry: "american staffordshire bull terrier dog" is as long as names of things get
-MAX_QUERY = 10_000  # characters: more is a file pasted by mistake
 
 # Words that point at nothing in a photo: they would only pull an average towards the middle of the space
 _ARTICLES = "a an the this that these those some any"
@@ -22,13 +23,21 @@ STOP_WORDS = frozenset(f"{_ARTICLES} {_PREPOSITIONS} {_OTHERS}".split())
 EDGES = ".,;:!?()[]{}«»“”'`"  # what stands around words in a sentence
 
 
+Query = str | Sequence[str | Path]  # its text, or pieces of it: a Path is a photo, whatever its name
+
+
 @dataclass(frozen=True)
 class Term:
-    """One thing asked for: its text as written, its vector, and the slots of the entries it is made of."""
+    """One thing asked for: its text as written, its vector, and the slots of the entries it is made of.
+
+    weight: how much it counts; negative for what is pushed away. is_photo: the vector is that of a photo.
+    """
 
     text: str
     vector: Vector
-    slots: tuple[int, ...]
+    slots: tuple[int, ...] = ()
+    weight: float = 1.0
+    is_photo: bool = False
 
 
 class Vectors(Protocol):
@@ -52,36 +61,49 @@ def spellings(text: str) -> Iterator[str]:
     return iter(dict.fromkeys((*tried, spaced.replace("-", " ").replace(" ", "_"))))
 
 
-def terms(vectors: Vectors, query: str) -> list[Term]:
+def terms(vectors: Vectors, query: Query, photo: Callable[[str], Vector] | None = None) -> list[Term]:
     """The terms of a query: quoted parts whole, then the longest known phrases, then single words.
 
-    Stop words count only inside a phrase or quotes. Raises WordError with all unknown words, or when nothing is left.
+    Stop words count only inside a phrase or quotes. photo: gives the vector of a photo by its name.
+    Raises WordError with all unknown words, and when nothing is left or all of it is pushed away.
     """
-    if len(query) > MAX_QUERY:
-        raise WordError(f"the query has {len(query):,} characters; ask with at most {MAX_QUERY:,}")
-    found: list[tuple[str, tuple[int, ...]]] = []
+    found: list[Term] = []
     unknown: list[str] = []
-    for part, is_quoted in _parts_of(query):
-        if is_quoted:
-            slots, missing = _whole(vectors, part)
-            unknown += missing
-            found.append((part, slots))
+    for asked in parse(query):
+        if asked.is_photo:
+            found.append(_photo(asked, photo))
             continue
-        for text, slots in _split(vectors, [word.strip(EDGES) or word for word in part.split()]):
-            found.append((text, slots)) if slots else unknown.append(text)
+        for text, slots, missing in _looked_up(vectors, asked):
+            unknown += missing
+            if slots and not missing:
+                found.append(Term(text, _vector(vectors, text, slots), slots, asked.weight))
     if unknown:
         raise _unknown(vectors, unknown)
     if not found:
-        raise _nothing(query)
-    return [Term(text, _vector(vectors, text, slots), slots) for text, slots in found]
+        raise _nothing(written(query))
+    if all(term.weight < 0 for term in found):
+        raise WordError(f'"{written(query)}" only says what to push away; add a word for what to find')
+    return found
 
 
-def _parts_of(query: str) -> Iterator[tuple[str, bool]]:
-    """Runs of words that a phrase may span, and what stands in quotes: (text, is quoted)."""
-    for i, part in enumerate(query.split('"')):
-        for text in [part] if i % 2 else re.split("[,;]", part):
-            if text.strip():
-                yield text.strip(), bool(i % 2)
+def written(query: Query) -> str:
+    """A query as one line of text."""
+    return query.strip() if isinstance(query, str) else " ".join(map(str, query)).strip()
+
+
+def _looked_up(vectors: Vectors, asked: Asked) -> Iterator[tuple[str, tuple[int, ...], list[str]]]:
+    """(text, slots, unknown words) of each word or phrase."""
+    if asked.is_quoted:
+        yield asked.text, *_whole(vectors, asked.text)
+        return
+    for text, slots in _split(vectors, [word.strip(EDGES) or word for word in asked.text.split()]):
+        yield text, slots, [] if slots else [text]
+
+
+def _photo(asked: Asked, photo: Callable[[str], Vector] | None) -> Term:
+    if photo is None:
+        raise WordError(f"{asked.text} is a photo; ask with words here, and with photos in devise search")
+    return Term(asked.text, photo(asked.text), (), asked.weight, is_photo=True)
 
 
 def phrase(vectors: Vectors, text: str) -> Vector:
@@ -96,9 +118,9 @@ def phrase(vectors: Vectors, text: str) -> Vector:
 
 
 def mean_of(terms: Sequence[Term], text: str) -> Vector:
-    """The direction of the sum of the terms' vectors. Raises WordError when they cancel out."""
+    """The direction of the weighted sum of the terms' vectors. Raises WordError when they cancel out."""
     try:
-        return mean([term.vector for term in terms])
+        return mean([term.vector for term in terms], [term.weight for term in terms])
     except ValueError:
         raise WordError(f'the words of "{text}" cancel each other out; leave one out') from None
 

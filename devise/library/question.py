@@ -1,0 +1,86 @@
+"""What a query asks of each photo: how the scores of its terms become one score and one probability.
+
+All terms have to be in the photo. A term with cosine s is there with probability p = sigmoid(scale * s + bias), so a
+photo is what was asked for with the product of the p of what is wanted and the 1 - p of what is pushed away. What is
+pushed away thus costs nothing where it is absent, and does not drag the query anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devise.vectors import Space, Vector
+from devise.words.queries import Term
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Question:
+    """vectors: (terms, dim) unit rows; weights: (terms,), negative ones push away; is_photo: (terms,).
+
+    is_average: the weighted mean of the terms' scores instead, which one term alone can win.
+    """
+
+    vectors: Vector
+    weights: Floats
+    is_photo: NDArray[np.bool_]
+    is_average: bool = False
+
+    @classmethod
+    def of(cls, terms: Sequence[Term], is_average: bool = False) -> Question:
+        return cls(
+            np.stack([term.vector for term in terms]),
+            np.array([term.weight for term in terms]),
+            np.array([term.is_photo for term in terms]),
+            is_average,
+        )
+
+    @property
+    def wanted(self) -> Vector:
+        """The vectors of what is not pushed away."""
+        return self.vectors[self.weights > 0]
+
+    def scores(self, cosines: Vector, space: Space) -> Vector:
+        """(terms, n) -> (n,): with one term its cosine; else the cosine that stands for the mean log probability.
+
+        That mean, sum of w log p and of |w| log(1 - p) over the sum of the positive w, is turned back into the cosine
+        of a word as probable as that: a soft minimum (a quasi-arithmetic mean, Kolmogorov, 1930). Where the model
+        knows no probabilities, the mean.
+        """
+        if len(self.weights) == 1:
+            alone: Vector = cosines[0]
+            return alone
+        if self.is_average or not self._is_known(space):
+            mean: Vector = (self.weights @ cosines / np.abs(self.weights).sum()).astype(np.float32)
+            return mean
+        logs = np.abs(self.weights) @ self._logs(cosines, space) / self.weights[self.weights > 0].sum()
+        scale, bias = self._line(space)
+        # the logit of exp(logs), kept from infinity where a photo is certain
+        logits = logs - np.log(-np.expm1(np.minimum(logs, -1e-12)))
+        soft: Vector = ((logits - bias) / scale).astype(np.float32)
+        return soft
+
+    def probabilities(self, cosines: Vector, space: Space) -> Floats | None:
+        """(terms, n) -> (n,): that all wanted terms are there and no other, were they independent; None if unknown."""
+        return np.exp(self._logs(cosines, space).sum(0)) if self._is_known(space) else None
+
+    def _logs(self, cosines: Vector, space: Space) -> Floats:
+        """(terms, n): the logarithm of each term's probability to be as wished."""
+        scales = np.where(self.is_photo, space.photo_scale, space.scale)[:, None]
+        biases = np.where(self.is_photo, space.photo_bias, space.bias)[:, None]
+        logits = np.sign(self.weights)[:, None] * (scales * cosines + biases)
+        return -np.logaddexp(0.0, -logits)
+
+    def _is_known(self, space: Space) -> bool:
+        return bool((space.photo_scale or not self.is_photo.any()) and (space.scale or self.is_photo.all()))
+
+    def _line(self, space: Space) -> tuple[float, float]:
+        """Scale and bias of the scores that are shown: those of words, where the query has any that is wanted."""
+        if self.is_photo[self.weights > 0].all():
+            return space.photo_scale, space.photo_bias
+        return space.scale, space.bias

@@ -1,0 +1,77 @@
+"""How scores of terms become one: against the formula written out, and what it promises."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devise.library.question import Question
+from devise.vectors import Space
+from devise.words.queries import Term
+
+SPACE = Space(name="words", dim=2, scale=30.0, bias=-9.0, photo_scale=12.0, photo_bias=-6.0)
+UNKNOWN = Space(name="words", dim=2)
+SCORES = st.floats(-1, 1, width=32)
+
+
+def question(*weights: float, photos: tuple[int, ...] = (), average: bool = False) -> Question:
+    vector = np.array([1, 0], np.float32)
+    return Question.of([Term("", vector, (), weight, i in photos) for i, weight in enumerate(weights)], average)
+
+
+def score(asked: Question, *cosines: float, space: Space = SPACE) -> float:
+    return float(asked.scores(np.array(cosines, np.float32)[:, None], space)[0])
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def test_one_term_keeps_its_cosine() -> None:
+    assert score(question(2.0), 0.3) == pytest.approx(0.3)
+
+
+def test_the_formula() -> None:
+    """Weights 2 and 1 for what is wanted, 0.5 for what is not; the last one is a photo."""
+    asked = question(2.0, -0.5, 1.0, photos=(2,))
+    p, q, r = sigmoid(30 * 0.4 - 9), sigmoid(30 * 0.2 - 9), sigmoid(12 * 0.6 - 6)
+    mean = (2 * math.log(p) + 0.5 * math.log(1 - q) + math.log(r)) / 3
+    found = score(asked, 0.4, 0.2, 0.6)
+    assert math.log(sigmoid(30 * found - 9)) == pytest.approx(mean, rel=1e-5)
+    both = asked.probabilities(np.array([[0.4], [0.2], [0.6]], np.float32), SPACE)
+    assert both == pytest.approx([p * (1 - q) * r])
+
+
+def test_both_a_little_beats_one_alone() -> None:
+    both, alone = (0.3, 0.3), (0.7, 0.05)
+    assert score(question(1, 1), *both) > score(question(1, 1), *alone)
+    assert score(question(1, 1, average=True), *both) < score(question(1, 1, average=True), *alone)
+
+
+def test_what_is_absent_costs_nothing_when_it_is_pushed_away() -> None:
+    assert score(question(1, -1), 0.4, -0.1) == pytest.approx(0.4, abs=1e-3)
+    assert score(question(1, -1), 0.4, 0.5) < 0.3
+
+
+def test_without_probabilities_the_weighted_mean_counts() -> None:
+    assert score(question(2, -1), 0.4, 0.1, space=UNKNOWN) == pytest.approx((0.8 - 0.1) / 3)
+    assert question(2, -1).probabilities(np.zeros((2, 1), np.float32), UNKNOWN) is None
+    only_words = Space(name="words", dim=2, scale=30.0, bias=-9.0)
+    assert question(1, 1, photos=(0,)).probabilities(np.zeros((2, 1), np.float32), only_words) is None
+
+
+@given(st.lists(SCORES, min_size=2, max_size=5))
+def test_the_soft_minimum_lies_between_minimum_and_mean(cosines: list[float]) -> None:
+    found = score(question(*[1.0] * len(cosines)), *cosines)
+    assert min(cosines) - 1e-3 <= found <= np.mean(cosines) + 1e-3
+
+
+@given(st.lists(st.tuples(SCORES, st.sampled_from([-2.0, -1.0, 0.5, 3.0])), min_size=1, max_size=5), SCORES)
+def test_more_of_what_is_wanted_never_lowers_a_photo(terms: list[tuple[float, float]], more: float) -> None:
+    cosines, weights = [0.2, *(c for c, _ in terms)], [1.0, *(w for _, w in terms)]
+    low, high = sorted([cosines[0], more])
+    asked = question(*weights)
+    assert score(asked, low, *cosines[1:]) <= score(asked, high, *cosines[1:]) + 1e-4
+    assert math.isfinite(score(asked, *cosines))
