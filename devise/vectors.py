@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -79,12 +80,22 @@ class ModelInfo:
         """The space of that name. Raises KeyError."""
         return {space.name: space for space in self.spaces}[name]
 
+    def is_of(self, checkpoint: str) -> bool:
+        """Whether it is the checkpoint of that fingerprint, with its first words head or another one."""
+        heads = (f"words:{space.vectors}" for space in self.spaces)
+        return self.fingerprint in (checkpoint, *(speaking(checkpoint, head) for head in heads))
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelInfo:
         return cls(**{**data, "spaces": tuple(Space(**space) for space in data["spaces"])})
+
+
+def speaking(checkpoint: str, head: str) -> str:
+    """The fingerprint of a checkpoint when another words head than its first is in use."""
+    return sha256(f"{checkpoint} {head}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from devise.model import checkpoint as checkpoints
 from devise.model.backbones import BACKBONES, Backbone, BackboneConfig
 from devise.model.checkpoint import Checkpoint
 from devise.model.encoder import Encoder
+from devise.model.format import find, fingerprint
 from devise.model.heads import HeadConfig
 from devise.model.preprocess import Preprocessing
 from devise.model.weights import load_backbone
@@ -166,7 +167,7 @@ def test_format_1_is_read_where_it_means_the_same(saved: Path, stride: int) -> N
         about = json.loads(file.metadata()["devise"])
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
     about["format"], about["backbone"]["first_stride"] = 1, stride
-    about["fingerprint"] = checkpoints._fingerprint(about, tensors)
+    about["fingerprint"] = fingerprint(about, {name: tensor.numpy() for name, tensor in tensors.items()})
     save_file(tensors, saved, metadata={"devise": json.dumps(about)})
     if stride == 1:
         assert checkpoints.load(saved).fingerprint == about["fingerprint"]
@@ -232,10 +233,10 @@ def test_a_name_is_ours_before_it_is_a_file_here(saved: Path, tmp_path: Path, mo
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     Path("tiny").write_text("something else of that name")
-    assert checkpoints.find("tiny") == saved
-    assert checkpoints.find("./../tiny.safetensors").samefile(saved)
+    assert find("tiny") == saved
+    assert find("./../tiny.safetensors").samefile(saved)
     with pytest.raises(CheckpointError, match="no checkpoint"):
-        checkpoints.find("x" * 300)
+        find("x" * 300)
 
 
 @pytest.mark.parametrize("part", ["heads", "training", "fingerprint"])

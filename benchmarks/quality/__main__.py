@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchmarks.quality.report import parser
 from devise import config
-from devise.model.checkpoint import backbone_fingerprint, find, load
+from devise.model.checkpoint import backbone_fingerprint, load
+from devise.model.format import find
 
 ALL = ("tiny", "zero_shot", "voc", "held_out", "negatives", "tags", "curve", "captions", "products")
 WITHOUT = "captions,scenes,fashion"

@@ -12,15 +12,19 @@ from numpy.typing import NDArray
 PLACES = ("/usr/share/wordnet", "/usr/local/share/wordnet", "/opt/homebrew/share/wordnet/dict")
 
 
-@cache
-def hypernyms(folder: Path | None = None) -> dict[str, tuple[str, ...]]:
-    """Synset such as "n02123045" (WordNet 3.0, as ImageNet names it) -> what it is a kind of. Exits without files."""
+def data_file(folder: Path | None = None) -> Path:
     files = [Path(place) / "data.noun" for place in ([folder] if folder else PLACES)]
     file = next((file for file in files if file.is_file()), None)
     if file is None:
         sys.exit("no WordNet: install the package wordnet-base, or say with --wordnet where data.noun lies")
+    return file
+
+
+@cache
+def hypernyms(folder: Path | None = None) -> dict[str, tuple[str, ...]]:
+    """Synset such as "n02123045" (WordNet 3.0, as ImageNet names it) -> what it is a kind of. Exits without files."""
     found = {}
-    for line in file.read_text("utf-8", errors="replace").splitlines():
+    for line in data_file(folder).read_text("utf-8", errors="replace").splitlines():
         if not line.startswith(" "):  # the licence
             fields = line.split("|")[0].split()
             at = 4 + 2 * int(fields[3], 16)  # after the words: how many pointers, four fields each

@@ -25,6 +25,16 @@ class SpaceName(StrEnum):
     words = "words"
 
 
+Like = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLASS",
+        show_default=False,
+        help="Compare photos by what tells a class of the model apart: a name such as siamese cat, or a word.",
+    ),
+]
+
+
 def search(
     query: Annotated[
         list[str],
@@ -39,6 +49,7 @@ def search(
         float,
         typer.Option(metavar="P", help="Least probability of a photo to be what was asked for; 0 shows the nearest."),
     ] = config.MIN_SCORE,
+    like: Like = None,
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -61,10 +72,17 @@ def search(
     chosen = form(json, csv, paths, null)
     pieces, text = [_photo_or_text(piece) for piece in query], " ".join(query)
     with Library(library) as opened:
-        matches = opened.search(pieces, k, average=not every, min_probability=min_score)
+        _say_classes(opened, like)
+        matches = opened.search(pieces, k, average=not every, min_probability=min_score, like=like)
         if html:  # first: when it fails, stdout stays empty
             _sheet(html, text, matches, opened)
         _show(matches, chosen, f'no photo for "{text}"; add some with: devise index FOLDER')
+
+
+def _say_classes(library: Library, like: str | None) -> None:
+    """Which classes stand in for a word that is none."""
+    if like is not None and not (found := library.like(like)).is_class:
+        show.note(f'"{like}" is no class of the model; the nearest to it: {", ".join(found.names)}')
 
 
 def _photo_or_text(piece: str) -> str | Path:
@@ -81,6 +99,7 @@ def similar(
     space: Annotated[
         SpaceName, typer.Option(help="features: photos that look alike. words: photos that mean the same.")
     ] = SpaceName.features,
+    like: Like = None,
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -91,12 +110,15 @@ def similar(
     """Find photos like a photo. The photo itself and its copies are left out.
 
     devise similar cat.jpg --space words
+
+    devise similar cat-with-bottle.jpg --like "siamese cat"
     """
     from devise.library import Library
 
     chosen = form(json, csv, paths, null)
     with Library(library) as opened:
-        matches = opened.similar(photo, k, space=space.value)
+        _say_classes(opened, like)
+        matches = opened.similar(photo, k, space=space.value, like=like)
         if html:
             _sheet(html, f"like {photo.name}", matches, opened)
         _show(matches, chosen, f"no photo besides {photo}; add some with: devise index FOLDER")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -15,28 +15,18 @@ from filelock import FileLock, Timeout
 from devise import config
 from devise.errors import LibraryError, PhotoError, listed, writing
 from devise.library import graphs, models
+from devise.library.like import Like, like
 from devise.library.models import Model, check_model
 from devise.library.question import Question
-from devise.library.report import Encodes, IndexReport, Progress
+from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress, num_bytes
 from devise.library.search import Searcher, check_k, check_probability
 from devise.library.store import Store, digest_of
 from devise.vectors import Match, ModelInfo, Vector, WordMatch
 from devise.words import Tagger, WordVectors, visible_words
 from devise.words.queries import Query
 
-
-@dataclass(frozen=True, kw_only=True)
-class LibraryInfo:
-    """What `devise info` tells about a library. `num_contents`: photos that differ, copies counted once."""
-
-    path: str
-    exists: bool
-    num_photos: int = 0
-    num_contents: int = 0
-    num_skipped: int = 0
-    num_bytes: int = 0
-    model: ModelInfo | None = None
-    roots: tuple[str, ...] = ()
+if TYPE_CHECKING:
+    from devise.model.classes import Classes
 
 
 class Library:
@@ -60,6 +50,7 @@ class Library:
         self._searcher: Searcher | None = None
         self._open_encoder: Encodes | None = None
         self._words: WordVectors | None = None
+        self._classes: Classes | None = None
         self._taggers: dict[bool, Tagger] = {}
 
     def __enter__(self) -> Library:
@@ -109,31 +100,63 @@ class Library:
         return report
 
     def search(
-        self, query: Query, k: int = config.TOP, *, average: bool = False, min_probability: float = 0.0
+        self,
+        query: Query,
+        k: int = config.TOP,
+        *,
+        average: bool = False,
+        min_probability: float = 0.0,
+        like: str | None = None,
     ) -> list[Match]:
         """The k photos that answer `query` best: docs/queries.md tells what it can be.
 
         All its terms have to be in a photo; average: the mean of the terms' scores counts, so that one may do.
         min_probability: leave out photos that are less likely to be what was asked for, where the model knows
-        probabilities. Raises WordError, PhotoError, LibraryError.
+        probabilities. like: then photos near to the best ones, compared by what tells that class apart.
+        Raises WordError, PhotoError, LibraryError.
         """
         check_k(k)
         check_probability(min_probability)
         self._filled()
         terms = self.words().terms(query, lambda name: self._vector(self._named(name), "words")[1])
-        return self._search().showing(Question.of(terms, average), k, min_probability)
+        number = k if like is None else config.LIKE_FROM
+        found = self._search().showing(Question.of(terms, average), number, min_probability)
+        if like is None or not found:
+            return found
+        mean = self._search().mean_features(match.path for match in found)
+        return self._search().weighted(mean, self.like(like).weights, k)
 
     def nearest(self, vector: Vector, k: int = config.TOP, *, space: str = "words") -> list[Match]:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
         self._filled()
         return self._search().nearest(vector, k, space=space)
 
-    def similar(self, photo: str | Path, k: int = config.TOP, *, space: str = "features") -> list[Match]:
-        """The k photos most like `photo` (in the library or not), never itself or its copies."""
+    def similar(
+        self, photo: str | Path, k: int = config.TOP, *, space: str = "features", like: str | None = None
+    ) -> list[Match]:
+        """The k photos most like `photo` (in the library or not), never itself or its copies.
+
+        like: a class; photos are then compared by what tells it apart (on features).
+        """
         check_k(k)
         self._filled()
+        if like is not None and space != "features":
+            raise LibraryError(f"photos are compared like a class on features, not on {space}; leave one of them out")
         content_id, vector = self._vector(photo, space)
+        if like is not None:
+            return self._search().weighted(vector, self.like(like).weights, k, without=content_id)
         return self._search().nearest(vector, k, space=space, without=content_id)
+
+    def like(self, name: str) -> Like:
+        """A class of the library's model by its name or a synonym, else the classes nearest to a word.
+
+        Raises LibraryError, CheckpointError.
+        """
+        if self._classes is None:
+            self._classes = models.open_classes(self._reader(), self._model)
+        info = self._stored_info()
+        knows_words = info is not None and any(space.name == "words" for space in info.spaces)
+        return like(name, self._classes, self.words() if knows_words else None)
 
     def tag(
         self, photo: str | Path, k: int = config.TAGS, any_word: bool = False, sure: float = config.SURE
@@ -169,7 +192,7 @@ class Library:
             num_photos=store.num_photos(),
             num_contents=store.num_contents(),
             num_skipped=sum(1 for _ in store.skipped()),
-            num_bytes=_num_bytes(self.path),
+            num_bytes=num_bytes(self.path),
             model=store.model(),
             roots=tuple(store.roots()),
         )
@@ -295,14 +318,6 @@ def _of_space(vectors: dict[str, Vector], space: str, encoder: Encodes) -> Vecto
         raise LibraryError(f'the model "{encoder.info.name}" has no space "{space}"; it has: {listed(vectors)}')
     vector: Vector = vectors[space][0]
     return vector
-
-
-def _num_bytes(folder: Path) -> int:
-    total = 0
-    for file in folder.iterdir():
-        with suppress(FileNotFoundError):  # SQLite's own files come and go while another program indexes
-            total += file.stat().st_size
-    return total
 
 
 def _as_indexed(store: Store, path: str) -> int | None:

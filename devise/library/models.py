@@ -18,6 +18,7 @@ from devise.words import WordVectors
 from devise.words.catalog import in_use
 
 if TYPE_CHECKING:
+    from devise.model.classes import Classes
     from devise.model.encoder import Encoder
 
 SAME = 0.995  # cosine of two roundings of one vector
@@ -75,6 +76,22 @@ def open_words(model: ModelInfo, library: Path) -> WordVectors:
             f"import the right ones with: devise vectors import FILE --name {space.vectors}"
         )
     return words
+
+
+def open_classes(store: Store, wish: Model | None) -> Classes:
+    """The classes of the model that made the library's features. Raises LibraryError, CheckpointError."""
+    from devise.model.classes import read_classes
+
+    made_by = store.model()
+    assert made_by is not None  # asked of a library with photos
+    name = wish if isinstance(wish, str | Path) else os.environ.get("DEVISE_MODEL") or made_by.name
+    classes = read_classes(name)
+    if not made_by.is_of(classes.fingerprint):
+        raise LibraryError(
+            f'the library {store.folder} was built with the model "{made_by.name}", and {name} has changed since or is '
+            "another one; give the path of the right file with DEVISE_MODEL, or index anew"
+        )
+    return classes
 
 
 def check_model(store: Store, model: ModelInfo) -> None:

@@ -1,8 +1,10 @@
-"""What an indexing run tells: progress while it works, a report when it has ended."""
+"""What a library tells: progress while it is indexed, a report when that has ended, and what is in it."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -58,3 +60,25 @@ class IndexReport:
     removed: int
     skipped: tuple[Skipped, ...]
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryInfo:
+    """What `devise info` tells about a library. `num_contents`: photos that differ, copies counted once."""
+
+    path: str
+    exists: bool
+    num_photos: int = 0
+    num_contents: int = 0
+    num_skipped: int = 0
+    num_bytes: int = 0
+    model: ModelInfo | None = None
+    roots: tuple[str, ...] = ()
+
+
+def num_bytes(folder: Path) -> int:
+    total = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):  # SQLite's own files come and go while another program indexes
+            total += file.stat().st_size
+    return total

@@ -13,7 +13,7 @@ from devise.graph import Graph
 from devise.library import graphs
 from devise.library.question import Question
 from devise.library.store import GraphFile, Ids, Store, Views
-from devise.vectors import Match, Space, Vector, pooled
+from devise.vectors import Match, Space, Vector, mean, pooled, unit
 
 Scores = NDArray[np.float32]
 Found = tuple[Ids, int]  # candidates, and the content after which all others have to be looked at
@@ -45,6 +45,34 @@ class Searcher:
             ids, scores = self._best(near, lambda found: _cosine_to(self._rows(space, found), vector), wanted)
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k)
+
+    def weighted(self, vector: Vector, weights: Vector, k: int, *, without: int | None = None) -> list[Match]:
+        """The k photos of the highest cos(w * q, w * x) on features: q a unit vector, w (dim,) the weights of a class.
+
+        As <w * q, w * x> = <w * w * q, x>, the graph of the features gives the candidates for the query w * w * q,
+        and those are scored exactly.
+        """
+        check_k(k)
+        with self._store.transaction(write=False):
+            dim, asked = self._space("features").dim, weights * vector
+            if weights.shape != (dim,) or vector.shape != (dim,) or not np.any(asked):
+                raise LibraryError(f"weights of {weights.shape} numbers; the space features takes ({dim},)")
+            wanted, direction = k + (without is not None), unit(asked)
+            near = self._candidates(unit(weights * asked)[None], wanted, "features", dim, config.MIN_WEIGHTED)
+
+            def scored(found: Found | None) -> Iterator[tuple[Ids, Scores]]:
+                for ids, rows in self._rows("features", found):
+                    if len(ids):
+                        yield ids, cosines(rows * weights, direction, rows_are_unit=False)
+
+            ids, scores = self._best(near, scored, wanted)
+            keep = ids != (-1 if without is None else without)
+            return self._matches(ids[keep], scores[keep], k)
+
+    def mean_features(self, paths: Iterable[str]) -> Vector:
+        """The direction of the mean of the features of photos of the library."""
+        photos = [photo for path in paths if (photo := self._store.photo(path))]
+        return mean(self._store.vectors("features", [photo.content_id for photo in photos])[1])
 
     def showing(self, question: Question, k: int, least: float = 0.0) -> list[Match]:
         """The k photos that answer a question in the words space best, each with a probability of at least `least`.
@@ -155,10 +183,12 @@ def _top(scored: Iterator[tuple[Ids, Scores]], k: int) -> tuple[Ids, Scores]:
     return ids, scores
 
 
-def cosines(rows: Vector, vector: Vector) -> Scores:
+def cosines(rows: Vector, vector: Vector, *, rows_are_unit: bool = True) -> Scores:
     """(n, dim), (dim,) -> (n,), each row by itself.
 
     Not a matrix product: there a row's last digit depends on its neighbours, and equal photos would not be equal.
     """
     scores: Scores = np.einsum("ij,j->i", rows, vector)
+    if not rows_are_unit:
+        scores = scores / np.maximum(np.sqrt(np.einsum("ij,ij->i", rows, rows)), 1e-12)
     return np.clip(scores, -1.0, 1.0)

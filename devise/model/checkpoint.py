@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from devise import config
 from devise.errors import CheckpointError
 from devise.files import replacing
 from devise.model.backbones import Backbone, BackboneConfig
+from devise.model.format import AGAIN, FORMAT, Arrays, find, fingerprint, first_line, read
 from devise.model.heads import ClassesHead, HeadConfig, WordsHead, build
-from devise.vectors import ModelInfo, Space
+from devise.vectors import ModelInfo, Space, speaking
 
-FORMAT = 2  # 1 padded convolutions of stride 2 on both sides; without such, the two are the same
-SUFFIX = ".safetensors"
 HALF_MAX = 6e4  # float16 ends at 65,504
 
 
@@ -60,7 +58,7 @@ class Checkpoint:
             raise KeyError(vectors)
         if name != "words":
             self.configs["words"], self.heads["words"] = self.configs[name], self.heads[name]
-            self.fingerprint = hashlib.sha256(f"{self.fingerprint} {name}".encode()).hexdigest()
+            self.fingerprint = speaking(self.fingerprint, name)
 
     @property
     def info(self) -> ModelInfo:
@@ -87,21 +85,6 @@ class Checkpoint:
         return {"backbone": self.backbone, **self.heads}
 
 
-def find(name: str | Path) -> Path:
-    """The file of a checkpoint given by name or path. Raises CheckpointError naming those that exist."""
-    path, folders = Path(name), [config.own_folder("checkpoints"), config.shipped("checkpoints")]
-    named = [folder / f"{name}{SUFFIX}" for folder in folders]
-    direct = [path, path.with_name(path.name + SUFFIX)] if path.name else []
-    # a bare name is a checkpoint of ours, even where the working folder has a file of that name
-    candidates = [*direct, *named] if path.suffix == SUFFIX or len(path.parts) > 1 else [*named, *direct]
-    for candidate in candidates:
-        if os.path.isfile(candidate):  # False, not an OSError, for a name that is too long or forbidden
-            return candidate
-    known = sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob(f"*{SUFFIX}")})
-    there = f"there are: {', '.join(known)}" if known else "train one with: devise train FOLDER --out NAME"
-    raise CheckpointError(f"no checkpoint {name}; {there}")
-
-
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write the file whole or not at all, and set the checkpoint's fingerprint.
 
@@ -120,7 +103,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "heads": {name: head.to_json() for name, head in checkpoint.configs.items()},
         "training": checkpoint.training,
     }
-    checkpoint.fingerprint = about["fingerprint"] = _fingerprint(about, tensors)
+    checkpoint.fingerprint = about["fingerprint"] = fingerprint(about, _arrays(tensors))
     with replacing(path) as temporary:
         try:
             save_file(tensors, temporary, metadata={"devise": json.dumps(about)})
@@ -134,19 +117,18 @@ def load(name: str | Path) -> Checkpoint:
     Raises CheckpointError when the file is missing, foreign, from a newer devise, or damaged.
     """
     path = find(name)
-    about, tensors = _read(path)
+    about, arrays = read(path)
     try:
         checkpoint = Checkpoint(name=path.stem, backbone=Backbone(BackboneConfig.from_json(about["backbone"])))
         for key, head in about["heads"].items():
             checkpoint.add_head(HeadConfig.from_json(head), key)
         for part, module in checkpoint.modules().items():
-            state = {k.removeprefix(f"{part}."): v.float() if v.is_floating_point() else v
-                     for k, v in tensors.items() if k.startswith(f"{part}.")}  # fmt: skip
+            state = {k.removeprefix(f"{part}."): _wide(v) for k, v in arrays.items() if k.startswith(f"{part}.")}
             module.load_state_dict(state)
             module.eval()
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
-            f"{path}: weights and config do not fit each other ({_first_line(error)}); {AGAIN}"
+            f"{path}: weights and config do not fit each other ({first_line(error)}); {AGAIN}"
         ) from error
     checkpoint.training = about["training"]
     checkpoint.fingerprint, checkpoint.path = about["fingerprint"], path
@@ -156,52 +138,7 @@ def load(name: str | Path) -> Checkpoint:
 def backbone_fingerprint(checkpoint: Checkpoint) -> str:
     """sha256 of what decides the features of a photo: backbone config and weights, whatever the heads."""
     tensors = {name: _compact(tensor) for name, tensor in checkpoint.backbone.state_dict().items()}
-    return _fingerprint({"backbone": checkpoint.backbone.config.to_json(), "heads": {}}, tensors)
-
-
-AGAIN = "copy the file again or train anew"
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
-        about = json.loads(metadata.get("devise", "null"))
-    except OSError as error:
-        raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path} is no checkpoint or is cut off ({_first_line(error)}); {AGAIN}") from error
-    if not isinstance(about, dict) or "backbone" not in about:
-        raise CheckpointError(
-            f"{path} is a safetensors file without devise's config; give a checkpoint of devise train"
-        )
-    _check_format(path, about)
-    missing = [part for part in ("heads", "training", "fingerprint") if part not in about]
-    if missing:
-        raise CheckpointError(f"{path} is damaged: its config lacks {', '.join(missing)}; {AGAIN}")
-    if _fingerprint(about, tensors) != about.get("fingerprint"):
-        raise CheckpointError(f"{path} is damaged: its weights do not match its fingerprint; {AGAIN}")
-    return about, tensors
-
-
-def _check_format(path: Path, about: Mapping[str, Any]) -> None:
-    made, backbone = about.get("format"), about["backbone"]
-    if made == 1:
-        if not isinstance(backbone, dict) or backbone.get("first_stride") != 1:
-            raise CheckpointError(
-                f"{path} has checkpoint format 1, which this devise reads for VGG only; train it anew"
-            )
-    elif made != FORMAT:
-        raise CheckpointError(f"{path} has checkpoint format {made}, this devise reads up to {FORMAT}; update devise")
-
-
-def _fingerprint(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps([about["backbone"], about["heads"]], sort_keys=True).encode())
-    for key in sorted(tensors):
-        digest.update(key.encode())
-        digest.update(tensors[key].contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return fingerprint({"backbone": checkpoint.backbone.config.to_json(), "heads": {}}, _arrays(tensors))
 
 
 def _compact(tensor: Tensor) -> Tensor:
@@ -210,6 +147,10 @@ def _compact(tensor: Tensor) -> Tensor:
     return tensor.half() if half else tensor.clone()
 
 
-def _first_line(error: Exception) -> str:
-    lines: Iterable[str] = str(error).strip().splitlines()
-    return next(iter(lines), type(error).__name__)[:120]
+def _wide(array: NDArray[Any]) -> Tensor:
+    tensor = torch.tensor(array)
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> Arrays:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}

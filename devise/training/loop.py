@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from devise import config
 from devise.errors import TrainingError
 from devise.files import replacing
-from devise.model.checkpoint import SUFFIX, Checkpoint, load, save
+from devise.model.checkpoint import Checkpoint, load, save
+from devise.model.format import SUFFIX
 from devise.model.heads import HeadConfig
 from devise.model.losses import LOSSES, cosines, masked_cross_entropy
 from devise.model.parts import kept

@@ -1,0 +1,78 @@
+"""What `--like` means: a class that the model tells apart, by name, by another name, or by the words nearest to it.
+
+Class-weighted reranking (Ameisen, "Building an image search service from scratch", 2018): with w the class's weights,
+photos are compared by cos(w * q, w * x) on their features, so that what tells the class from others counts most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from devise.errors import LibraryError, WordError
+from devise.vectors import Vector
+from devise.words import WordVectors
+
+if TYPE_CHECKING:
+    from devise.model.classes import Classes
+
+NEAREST = 3  # classes that stand in for a word that is none
+ALIKE = 0.85  # of the cosine of the nearest class: those that are less like the word are left out
+
+
+@dataclass(frozen=True)
+class Like:
+    """What photos should be like. names: of the classes; weights: (features,), the mean of theirs.
+
+    is_class: whether the model tells apart what was asked for, or the classes are only the nearest to that word.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    weights: Vector
+    is_class: bool
+
+
+def like(text: str, classes: Classes, vectors: WordVectors | None) -> Like:
+    """Raises LibraryError with the nearest names for what is neither a class nor a word."""
+    numbers = classes.numbers(text)
+    if numbers:
+        return _of(text, classes, numbers, is_class=True)
+    if not text.strip():
+        raise LibraryError(f'no class is named; give one that "{classes.model}" knows, such as {classes.names[0]}')
+    try:
+        vector = vectors.vector(text) if vectors else None
+    except WordError:
+        vector = None
+    if vectors is None or vector is None:
+        raise LibraryError(f'"{text}" is no class of "{classes.model}" and no word; {_nearest_spelt(text, classes)}')
+    known = [i for i, name in enumerate(classes.names) if _has_vector(vectors, name)]
+    if not known:
+        raise LibraryError(f'"{text}" is no class of "{classes.model}"; {_nearest_spelt(text, classes)}')
+    scores = np.stack([vectors.vector(classes.names[i]) for i in known]) @ vector
+    best = np.argsort(-scores, kind="stable")[:NEAREST]
+    numbers = [known[i] for i in best if scores[i] >= ALIKE * scores[best[0]]]
+    return _of(text, classes, numbers, is_class=False)
+
+
+def _of(text: str, classes: Classes, numbers: list[int], *, is_class: bool) -> Like:
+    weights = classes.weights[numbers].mean(0)
+    if not (np.isfinite(weights).all() and np.any(weights)):
+        raise LibraryError(
+            f'the class "{classes.names[numbers[0]]}" of "{classes.model}" has no weights; train it anew'
+        )
+    return Like(text, tuple(classes.names[i] for i in numbers), weights, is_class)
+
+
+def _nearest_spelt(text: str, classes: Classes) -> str:
+    from difflib import get_close_matches
+
+    folded = {name.lower(): name for name in classes.names}
+    near = [folded[name] for name in get_close_matches(text.lower(), folded, n=5, cutoff=0.5)]
+    return f"the nearest names are: {', '.join(near)}" if near else f"it knows classes such as {classes.names[0]}"
+
+
+def _has_vector(vectors: WordVectors, name: str) -> bool:
+    return name in vectors or all(word in vectors for word in name.split())

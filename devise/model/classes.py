@@ -1,0 +1,57 @@
+"""The classes that a checkpoint tells apart: their names and their weights over the features, read without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devise.errors import CheckpointError
+from devise.model.format import find, read
+
+
+@dataclass(frozen=True)
+class Classes:
+    """names: (classes,); weights: (classes, features) float32, row i being what the softmax layer looks for in class i.
+
+    model, fingerprint: the checkpoint that they are from.
+    """
+
+    names: tuple[str, ...]
+    weights: NDArray[np.float32]
+    model: str
+    fingerprint: str
+
+    def numbers(self, name: str) -> list[int]:
+        """The classes of that name or synonym, whatever its case; none for a name that no class has."""
+        wanted = _plain(name)
+        exact = [i for i, known in enumerate(self.names) if _plain(known) == wanted]
+        return exact or [i for i, known in enumerate(self.names) if wanted in synonyms().get(known, ())]
+
+
+def read_classes(name: str | Path) -> Classes:
+    """Of a checkpoint, by name or path. Raises CheckpointError, also for one without classes."""
+    path = find(name)
+    about, arrays = read(path)
+    weights, head = arrays.get("classes.layer.weight"), about["heads"].get("classes")
+    if weights is None or head is None:
+        raise CheckpointError(f"{path} has no classes; train it with devise train, or use another model")
+    if weights.ndim != 2 or len(weights) != len(head["labels"]):
+        raise CheckpointError(f"{path}: {len(head['labels'])} classes and weights of {weights.shape}; train it anew")
+    return Classes(tuple(head["labels"]), weights.astype(np.float32), path.stem, about["fingerprint"])
+
+
+@cache
+def synonyms() -> dict[str, frozenset[str]]:
+    """Of the ImageNet classes, by the first of their names (synonyms.tsv, made by recipes.class_synonyms)."""
+    text = resources.files("devise.model").joinpath("synonyms.tsv").read_text("utf-8")
+    rows = (line.split("\t") for line in text.splitlines())
+    return {label: frozenset(_plain(name) for name in others) for label, *others in rows}
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())

@@ -1,0 +1,86 @@
+"""The file of a checkpoint: found by name, read and verified, without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from devise import config
+from devise.errors import CheckpointError
+
+FORMAT = 2  # 1 padded convolutions of stride 2 on both sides; without such, the two are the same
+SUFFIX = ".safetensors"
+AGAIN = "copy the file again or train anew"
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def find(name: str | Path) -> Path:
+    """The file of a checkpoint given by name or path. Raises CheckpointError naming those that exist."""
+    path, folders = Path(name), [config.own_folder("checkpoints"), config.shipped("checkpoints")]
+    named = [folder / f"{name}{SUFFIX}" for folder in folders]
+    direct = [path, path.with_name(path.name + SUFFIX)] if path.name else []
+    # a bare name is a checkpoint of ours, even where the working folder has a file of that name
+    candidates = [*direct, *named] if path.suffix == SUFFIX or len(path.parts) > 1 else [*named, *direct]
+    for candidate in candidates:
+        if os.path.isfile(candidate):  # False, not an OSError, for a name that is too long or forbidden
+            return candidate
+    known = sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob(f"*{SUFFIX}")})
+    there = f"there are: {', '.join(known)}" if known else "train one with: devise train FOLDER --out NAME"
+    raise CheckpointError(f"no checkpoint {name}; {there}")
+
+
+def read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """The config and the weights of a checkpoint. Raises CheckpointError."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
+        about = json.loads(metadata.get("devise", "null"))
+    except OSError as error:
+        raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
+    except (SafetensorError, ValueError, TypeError) as error:  # TypeError: numbers that numpy does not have
+        raise CheckpointError(f"{path} is no checkpoint or is cut off ({first_line(error)}); {AGAIN}") from error
+    if not isinstance(about, dict) or "backbone" not in about:
+        raise CheckpointError(
+            f"{path} is a safetensors file without devise's config; give a checkpoint of devise train"
+        )
+    _check_format(path, about)
+    missing = [part for part in ("heads", "training", "fingerprint") if part not in about]
+    if missing:
+        raise CheckpointError(f"{path} is damaged: its config lacks {', '.join(missing)}; {AGAIN}")
+    if fingerprint(about, arrays) != about.get("fingerprint"):
+        raise CheckpointError(f"{path} is damaged: its weights do not match its fingerprint; {AGAIN}")
+    return about, arrays
+
+
+def _check_format(path: Path, about: Mapping[str, Any]) -> None:
+    made, backbone = about.get("format"), about["backbone"]
+    if made == 1:
+        if not isinstance(backbone, dict) or backbone.get("first_stride") != 1:
+            raise CheckpointError(
+                f"{path} has checkpoint format 1, which this devise reads for VGG only; train it anew"
+            )
+    elif made != FORMAT:
+        raise CheckpointError(f"{path} has checkpoint format {made}, this devise reads up to {FORMAT}; update devise")
+
+
+def fingerprint(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(json.dumps([about["backbone"], about["heads"]], sort_keys=True).encode())
+    for key in sorted(arrays):
+        digest.update(key.encode())
+        digest.update(np.ascontiguousarray(arrays[key]).tobytes())
+    return digest.hexdigest()
+
+
+def first_line(error: Exception) -> str:
+    lines: Iterable[str] = str(error).strip().splitlines()
+    return next(iter(lines), type(error).__name__)[:120]

@@ -1,0 +1,176 @@
+"""Class-weighted reranking: against the formula by brute force, and what a class may be called."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from fakes import FakeEncoder
+from PIL import Image
+
+from devise import config
+from devise.errors import CheckpointError, DeviseError, LibraryError
+from devise.library import Library
+from devise.library.like import like
+from devise.model import checkpoint as checkpoints
+from devise.model.backbones import Backbone, BackboneConfig
+from devise.model.checkpoint import Checkpoint
+from devise.model.classes import Classes, read_classes, synonyms
+from devise.model.heads import HeadConfig
+from devise.model.preprocess import Preprocessing
+from devise.vectors import ModelInfo, Space, speaking, unit
+from devise.words.embeddings import WordVectors
+from devise.words.format import write_vectors
+
+NUM = 90
+NAMES = ("tabby", "Siamese cat", "cougar", "beer bottle", "pop bottle")
+
+
+def classes(dim: int = 48, fingerprint: str = "f" * 64) -> Classes:
+    weights = np.random.default_rng(4).normal(size=(len(NAMES), dim)).astype(np.float32)
+    return Classes(NAMES, weights, "fake", fingerprint)
+
+
+@pytest.fixture
+def vectors(tmp_path) -> WordVectors:
+    """kitten is near to the cats, stone to nothing."""
+    words = ["tabby", "siamese", "cat", "cougar", "beer", "pop", "bottle", "kitten", "stone"]
+    rows = np.eye(9, dtype=np.float32)
+    rows[7, :3] = 1
+    rows[7, 7] = 0.2
+    write_vectors(tmp_path / "w.safetensors", words, unit(rows), source="these tests")
+    return WordVectors.open(tmp_path / "w.safetensors")
+
+
+@pytest.fixture(params=[False, True], ids=["scan", "graph"])
+def library(request, tmp_path, monkeypatch):
+    random = np.random.default_rng(3)
+    (tmp_path / "photos").mkdir()
+    for i in range(NUM):
+        picture = Image.fromarray(random.integers(0, 255, (4, 4, 3), dtype=np.uint8))
+        picture.save(tmp_path / "photos" / f"{i:03}.png")
+    if request.param:
+        monkeypatch.setattr(config, "EXACT_BELOW", 50)
+        monkeypatch.setattr(config, "MIN_WEIGHTED", 40)
+        monkeypatch.setattr(config, "CANDIDATES", 4)
+    with Library(tmp_path / "library") as opened:
+        opened.index([tmp_path / "photos"], model=FakeEncoder())
+        opened._classes = classes()
+        yield opened
+
+
+def test_photos_are_ranked_by_the_weighted_cosine(library, monkeypatch):
+    monkeypatch.setattr(Library, "words", lambda self: None)
+    store = library._reader()
+    ids = store.ids()
+    rows, paths = store.vectors("features", ids)[1].astype(np.float64), store.paths_of(ids)
+    w = classes().weights[1].astype(np.float64)
+    found = 0
+    for asked in range(0, NUM, 9):
+        q = w * rows[asked]
+        scores = (rows * w) @ q / np.linalg.norm(rows * w, axis=1) / np.linalg.norm(q)
+        order = [i for i in np.argsort(-scores) if i != asked][:5]
+        matches = library.similar(paths[ids[asked]][0], 5, like="siamese_CAT")
+        by_path = {match.path: match.score for match in matches}
+        expected = {paths[ids[i]][0]: scores[i] for i in order}
+        found += len(by_path.keys() & expected.keys())
+        for path in by_path.keys() & expected.keys():
+            assert by_path[path] == pytest.approx(expected[path], abs=1e-3)  # features are stored as halves
+    assert found >= (50 if len(list(library.path.glob("*.graph"))) == 0 else 40)
+
+
+def test_like_is_on_features_only(library):
+    with pytest.raises(LibraryError, match="on features, not on words"):
+        library.similar(library.paths()[0], space="words", like="tabby")
+
+
+def test_a_word_search_is_ranked_like_a_class(library, monkeypatch, vectors):
+    monkeypatch.setattr(Library, "words", lambda self: self._fake)
+    monkeypatch.setattr(config, "LIKE_FROM", 1)
+    random = np.random.default_rng(0)
+
+    class Words:
+        def terms(self, query, photo=None):
+            from devise.words.queries import Term
+
+            return [Term(query, unit(np.abs(random.normal(size=4))))]
+
+    library._fake = Words()
+    best = library.search("red", 4, like="tabby")
+    assert len(best) == 4
+    assert best[0].score == pytest.approx(1, abs=1e-3)  # the best photo of the search itself
+
+
+@pytest.mark.parametrize("name", ["tabby", "TABBY", "tabby cat", "tabby_cat"])
+def test_names_and_synonyms(name, vectors):
+    found = like(name, classes(), vectors)
+    assert (found.names, found.is_class) == (("tabby",), True)
+
+
+def test_puma_is_cougar(vectors):
+    assert like("mountain lion", classes(), vectors).names == ("cougar",)
+    assert "puma" in synonyms()["cougar"]
+
+
+def test_a_word_that_is_no_class_stands_for_the_nearest(vectors):
+    found = like("kitten", classes(), vectors)
+    assert not found.is_class
+    assert set(found.names) == {"tabby", "Siamese cat"} or found.names == ("Siamese cat",)
+    numbers = [NAMES.index(name) for name in found.names]
+    np.testing.assert_allclose(found.weights, classes().weights[numbers].mean(0))
+
+
+def test_what_is_neither_class_nor_word(vectors):
+    with pytest.raises(LibraryError, match=r"siamse catt.*no class.*Siamese cat"):
+        like("siamse catt", classes(), vectors)
+    with pytest.raises(LibraryError, match="no class is named"):
+        like(" ", classes(), vectors)
+
+
+def test_a_class_without_weights(vectors):
+    dead = Classes(NAMES, np.zeros((5, 48), np.float32), "fake", "f")
+    with pytest.raises(LibraryError, match="no weights"):
+        like("tabby", dead, vectors)
+
+
+def checkpoint(path, *, heads=("classes",)):
+    torch.manual_seed(0)
+    backbone = BackboneConfig(
+        name="tiny", layers=(4, "M"), batch_norm=True, first_stride=2, top="conv", num_features=6,
+        preprocessing=Preprocessing(size=32, resize="squash"),
+    )  # fmt: skip
+    made = Checkpoint(name="tiny", backbone=Backbone(backbone))
+    for kind in heads:
+        labels = ("cat", "dog", "cow")
+        made.add_head(HeadConfig(kind=kind, num_features=6, num_out=3, labels=labels, vectors="toy"))
+    checkpoints.save(made, path)
+    return made
+
+
+def test_classes_are_read_as_they_were_saved(tmp_path):
+    made = checkpoint(tmp_path / "tiny.safetensors")
+    found = read_classes(tmp_path / "tiny.safetensors")
+    assert found.names == ("cat", "dog", "cow")
+    assert found.fingerprint == made.fingerprint
+    np.testing.assert_allclose(found.weights, made.heads["classes"].weights.detach().numpy(), atol=1e-3)
+
+
+def test_a_checkpoint_without_classes(tmp_path):
+    checkpoint(tmp_path / "tiny.safetensors", heads=("words",))
+    with pytest.raises(CheckpointError, match="no classes"):
+        read_classes(tmp_path / "tiny.safetensors")
+
+
+def test_another_checkpoint_than_the_library_was_built_with(library, tmp_path, monkeypatch):
+    checkpoint(tmp_path / "tiny.safetensors")
+    library._classes = None
+    monkeypatch.setenv("DEVISE_MODEL", str(tmp_path / "tiny.safetensors"))
+    with pytest.raises(DeviseError, match="another one"):
+        library.similar(library.paths()[0], like="cat")
+
+
+def test_a_library_that_speaks_other_vectors_is_of_the_same_checkpoint():
+    space = Space(name="words", dim=4, vectors="glove")
+    info = ModelInfo(name="a", fingerprint=speaking("abc", "words:glove"), spaces=(space,))
+    assert info.is_of("abc")
+    assert not info.is_of("abd")
