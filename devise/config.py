@@ -60,6 +60,10 @@ MAX_FILE_MEGABYTES = 500  # read whole to be hashed and decoded from one copy; l
 BATCH = 32  # photos a pass of the network: as fast as 4 or 64 on two cores, and a transaction now and then
 LOOK_AHEAD = 3 * BATCH  # decoded photos waiting: enough to hide one slow file; 19 MB at 256 x 256
 
+# Parts of a photo
+PARTS_RANK = 8  # vectors that its parts are mixtures of: 2,945 bytes; with 4, pairs of words lose a point
+BEST_PARTS = 1 / 16  # share of the parts whose mean is the score of a part: 4 of 64
+
 # Search
 TOP = 9  # results shown: three rows of three on a contact sheet
 MIN_SCORE = 0.0  # least probability of a photo that is found

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from devise import config
+
 Vector = NDArray[np.float32]  # (dim,) or (n, dim), rows of length 1
 
 
@@ -38,15 +40,26 @@ def mean(rows: ArrayLike, weights: ArrayLike | None = None) -> Vector:
 
 
 def pooled(whole: Vector, parts: Vector) -> Vector:
-    """The score of a photo: (n,), (n, parts) -> (n,), the mean of the whole photo's and its best part's."""
-    return (whole + parts.max(1)) / 2 if parts.shape[1] else whole
+    """The score of a photo: (n,), (n, parts) -> (n,), the mean of the whole photo's and of its best parts' mean."""
+    count = parts.shape[1]
+    if not count:
+        return whole
+    best = num_best(count)
+    highest = np.partition(parts, count - best, axis=1)[:, count - best :]
+    scores: Vector = (whole + np.sort(highest, axis=1).mean(1)) / 2  # in one order, so that equal photos stay equal
+    return scores
+
+
+def num_best(parts: int) -> int:
+    """How many of so many parts have to show a thing."""
+    return max(1, round(parts * config.BEST_PARTS))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
     """Where one head's vectors live. `vectors` and `fingerprint` name the word vectors of a words space.
 
-    num_parts: vectors of parts that a photo has in it beside the one of the whole photo.
+    num_parts: parts that a photo has in it beside the whole photo.
     scale, bias: sigmoid(scale * score + bias) is the probability that a word is true of a photo; scale 0: unknown.
     photo_scale, photo_bias: the same for the score of a photo that is asked with: that both show the same.
     """
@@ -101,7 +114,7 @@ def speaking(checkpoint: str, head: str) -> str:
 @dataclass(frozen=True)
 class WordMatch:
     word: str
-    score: float  # cosine, of a photo with parts the mean of its whole's and its best part's
+    score: float  # cosine, of a photo with parts the mean of its whole's and its best parts'
     probability: float | None = None  # that it is true of the photo; None where nobody measured
 
     @property
@@ -111,7 +124,18 @@ class WordMatch:
 
 
 @dataclass(frozen=True)
+class TermScore:
+    """What one term of a query gives a photo."""
+
+    text: str
+    weight: float  # negative for what is pushed away
+    score: float
+    probability: float | None = None  # that the photo shows it
+
+
+@dataclass(frozen=True)
 class Match:
     path: str
-    score: float  # cosine; of a search, of the whole photo and its best part, and over its terms a soft minimum
+    score: float  # cosine; of a search, of the whole photo and its best parts, and over its terms a soft minimum
     probability: float | None = None  # of a search: that the photo is what was asked for; None where nobody measured
+    terms: tuple[TermScore, ...] = ()  # of a search

@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument(
         "--plans",
-        default="128:6:2:1:3000:3e-3,128:6:2:5:2000:2e-3,128:4:4:15:3000:2e-4",
+        default="128:6:2:1:3000:3e-3,128:6:2:5:2000:2e-3,128:4:4:15:3000:2e-4,128:6:2:15:1500:3e-4,192:3:1:15:2300:3e-4",
         help="size:photos:mosaics:blocks:steps:rate, one after the other, photos and mosaics of each process",
     )
     parser.add_argument("--weights", type=Path, help="a state to begin with, of another run: nothing is solved for")

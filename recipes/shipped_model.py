@@ -222,8 +222,9 @@ def main() -> None:
     unpack(options.data, options.photos)
     full = full_size(options.data, options.cache)
     options.work.mkdir(parents=True, exist_ok=True)
-    backbone = distilled(options.student)
-    save(backbone, options.work / "backbone.safetensors")
+    file = options.work / "backbone.safetensors"
+    save(distilled(options.student), file, in_bytes=True)
+    backbone = load(file)  # heads learn from what it is after rounding
     visible = set((Path(__file__).parents[1] / "devise/words/visible.txt").read_text().splitlines())
     groups = {"voc": voc(options.data), "captions": captions(options.data, visible), "fashion": fashion(options.data),
               "caltech101": folders(options.data, "caltech101"), "scenes": folders(options.data, "scenes"),
@@ -236,6 +237,7 @@ def main() -> None:
     rows = [row for row in rows if not row.path.startswith(unseen)]  # nor what the teacher calls them
     shipped = trained(rows, WordVectors.open("minilm"), options.out.stem, options)
     shipped.heads["classes"], shipped.configs["classes"] = backbone.heads["classes"], backbone.configs["classes"]
+    shipped.backbone = backbone.backbone
     if not left_out:
         add_glove(shipped, rows, options)
     shipped.name = options.out.stem
@@ -244,7 +246,7 @@ def main() -> None:
         "recipe": "recipes.distill, recipes.shipped_model",
         "groups": sorted(set(groups) - left_out),
     }
-    save(shipped, options.out)
+    save(shipped, options.out, in_bytes=True)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 

@@ -18,8 +18,9 @@ from devise.library.models import open_encoder
 from devise.model import checkpoint as checkpoints
 from devise.model.backbones import BACKBONES, Backbone, BackboneConfig
 from devise.model.checkpoint import Checkpoint
+from devise.model.classes import read_classes
 from devise.model.encoder import Encoder
-from devise.model.format import find, fingerprint
+from devise.model.format import find, fingerprint, read
 from devise.model.heads import HeadConfig
 from devise.model.preprocess import Preprocessing
 from devise.model.weights import load_backbone
@@ -152,12 +153,44 @@ def test_foreign_and_newer_files(tmp_path: Path) -> None:
         checkpoints.load(tmp_path / "foreign.safetensors")
     about = json.dumps({"format": 1, "backbone": "slim"})
     save_file({"x": torch.zeros(2)}, tmp_path / "odd.safetensors", metadata={"devise": about})
-    with pytest.raises(CheckpointError, match="format 1"):
+    with pytest.raises(CheckpointError, match="its backbone is str"):
         checkpoints.load(tmp_path / "odd.safetensors")
     about = json.dumps({"format": 99, "backbone": {}})
     save_file({"x": torch.zeros(2)}, tmp_path / "newer.safetensors", metadata={"devise": about})
     with pytest.raises(CheckpointError, match="format 99"):
         checkpoints.load(tmp_path / "newer.safetensors")
+
+
+def test_weights_in_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    made = tiny()
+    checkpoints.save(made, path, in_bytes=True)
+    found = checkpoints.load(path)
+    for part, module in made.modules().items():
+        for name, tensor in module.state_dict().items():
+            row = tensor.abs().flatten(1).amax(1) if tensor.dim() > 1 else torch.ones(())
+            error = (found.modules()[part].state_dict()[name] - tensor).abs()
+            assert (error.flatten(1).amax(1) if tensor.dim() > 1 else error).le(row / 200 + 1e-6).all(), name
+    checkpoints.save(found, path, in_bytes=True)
+    assert checkpoints.backbone_fingerprint(checkpoints.load(path)) == checkpoints.backbone_fingerprint(found)
+    np.testing.assert_allclose(read_classes(path).weights, found.heads["classes"].weights.detach().numpy())
+
+
+@pytest.mark.parametrize("broken", ["lost", "short"])
+def test_bytes_without_their_steps(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "small.safetensors"
+    checkpoints.save(tiny(), path, in_bytes=True)
+    about, arrays = read(path)
+    name = "classes.layer.weight:steps"
+    steps = arrays.pop(name)
+    if broken == "short":
+        arrays[name] = steps[:1]
+    about["fingerprint"] = fingerprint(about, arrays)
+    save_file({key: torch.tensor(value) for key, value in arrays.items()}, path, metadata={"devise": json.dumps(about)})
+    with pytest.raises(CheckpointError, match="fit"):
+        checkpoints.load(path)
+    with pytest.raises(CheckpointError, match="fit"):
+        read_classes(path)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -201,11 +234,19 @@ def test_the_encoder_gives_unit_rows_in_every_space(saved: Path) -> None:
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
 
 
-def test_folding_batch_norm_changes_no_number(saved: Path) -> None:
+@pytest.mark.parametrize("kind", ["plain", "power"])
+def test_folding_batch_norm_changes_no_number(saved: Path, kind: str) -> None:
+    made = tiny()
+    head = made.add_head(replace(made.configs["words"], input=kind))
+    for name, buffer in head.named_buffers():
+        if buffer.is_floating_point():
+            buffer.uniform_(0.5, 1.5) if name.endswith("var") else buffer.uniform_(-0.1, 0.1)
+    checkpoints.save(made, saved)
     pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
     plain = Encoder(checkpoints.load(saved)).encode(pixels)
     fused = Encoder.open(saved).encode(pixels)
-    np.testing.assert_allclose(fused["features"], plain["features"], atol=1e-5)
+    for space in ("features", "words"):
+        np.testing.assert_allclose(fused[space], plain[space], atol=1e-5)
 
 
 def test_a_picture_that_excites_nothing_has_a_vector(saved: Path) -> None:

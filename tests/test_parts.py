@@ -1,4 +1,4 @@
-"""Parts of photos: windows of the map, like ones merged, stored with the photo, and what they add to a score."""
+"""Parts of photos: positions of the map, packed and stored with the photo, and what they add to a score."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PIL import Image
 from devise import config
 from devise.errors import LibraryError
 from devise.library import Library
+from devise.library.parts import pack, unpack
 from devise.library.question import Question
 from devise.library.store import Store
 from devise.model.backbones import BACKBONES, Backbone
 from devise.model.losses import cosines
-from devise.model.parts import distinct, kept
 from devise.vectors import ModelInfo, Space, pooled, unit
 from devise.words.queries import Term
 
@@ -81,7 +81,7 @@ def test_score_is_the_mean_over_terms_of_whole_and_best_part(library, photos):
     whole = unit([0.25, 0, 0.75, 0.1])
     expected = np.mean([(whole @ RED + 1) / 2, (whole @ BLUE + 1) / 2])
     assert best.path == str(photos / "red-corner.png")
-    assert best.score == pytest.approx(expected, abs=2e-3)  # parts are stored as halves
+    assert best.score == pytest.approx(expected, abs=0.01)  # parts are stored as bytes
 
 
 def test_terms_of_another_shape(library):
@@ -104,34 +104,77 @@ def test_a_library_without_parts_becomes_one_that_can_hold_them(photos, tmp_path
         assert [match.path for match in library._search().showing(asking(RED), 5)] == [match.path for match in before]
 
 
-@pytest.mark.parametrize("blob", [b"", b"\0" * 32, b"\xff" * 32, b"x" * 7], ids=["none", "zeros", "nan", "odd"])
+def packed(**changes):
+    blob = bytearray(pack(unit(np.random.default_rng(0).normal(size=(4, 4)))))
+    for at, value in changes.items():
+        blob[int(at[1:])] = value
+    return bytes(blob)
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [b"", b"\0" * 49, b"\xff" * 49, b"x" * 7, packed(_0=3), packed(_4=0x7F, _3=0xFF), packed(_4=0x70)],
+    ids=["none", "zeros", "ones", "odd", "rank", "nan", "large"],
+)
 def test_damaged_parts_are_told(photos, tmp_path, blob):
     with Library(tmp_path / "library") as library:
         library.index([photos], model=Quartered())
     store = Store(tmp_path / "library", write=True)
-    store._db.execute("UPDATE parts SET vector = ? WHERE content_id = 3", (blob,))
+    store._db.execute("UPDATE parts SET packed = ? WHERE content_id = 3", (blob,))
     store.close()
     with Library(tmp_path / "library") as library, pytest.raises(LibraryError, match="vector of parts"):
         library._search().showing(asking(RED), 3)
 
 
-def test_views_are_the_whole_and_windows_of_the_map():
+def test_few_parts_are_kept_as_they_are():
+    rows = unit(np.random.default_rng(1).normal(size=(5, 30)))
+    parts = unpack([pack(rows), pack(rows[::-1])], 30)
+    np.testing.assert_allclose(parts.vectors(), [rows, rows[::-1]], atol=0.02)
+    np.testing.assert_allclose(parts.cosines(rows[2]), np.stack([rows @ rows[2], rows[::-1] @ rows[2]]), atol=0.02)
+
+
+def test_of_many_parts_what_most_of_them_show_is_kept():
+    """64 parts that are mixtures of six things, with a little of everything else."""
+    random = np.random.default_rng(2)
+    things = unit(random.normal(size=(6, 300)))
+    rows = unit(random.dirichlet([0.2] * 6, size=64) @ things + 0.01 * random.normal(size=(64, 300)))
+    blob = pack(rows)
+    assert len(blob) == 1 + config.PARTS_RANK * (300 + 64 + 4)
+    found = unpack([blob], 300)
+    for thing in things:
+        np.testing.assert_allclose(found.cosines(thing)[0], rows @ thing, atol=0.06)
+        assert pooled(np.zeros(1), found.cosines(thing)) == pytest.approx(
+            pooled(np.zeros(1), (rows @ thing)[None]), abs=0.02
+        )
+
+
+def test_photos_without_parts():
+    parts = unpack([None, None], 7)
+    assert parts.cosines(np.ones(7, np.float32)).shape == (2, 0)
+    assert parts.vectors().shape == (2, 0, 7)
+
+
+def test_equal_parts_pack():
+    rows = unit(np.ones((64, 12)))
+    np.testing.assert_allclose(unpack([pack(rows)], 12).vectors()[0], rows, atol=0.01)
+
+
+def test_views_are_the_whole_and_the_positions_of_the_map():
     backbone = Backbone(BACKBONES["slim"]).eval()
-    pixels = torch.rand(2, 3, 256, 192, generator=torch.Generator().manual_seed(0))
+    pixels = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         maps, views = backbone.maps(pixels), backbone.views(pixels)
-    assert views.shape == (2, 17, 1280)
+    assert views.shape == (2, 65, 1280)
     torch.testing.assert_close(views[:, 0], maps.mean((2, 3)))
-    torch.testing.assert_close(views[:, 1], maps[:, :, :3, :2].mean((2, 3)))
-    torch.testing.assert_close(views[:, 16], maps[:, :, 5:, 4:].mean((2, 3)))
+    torch.testing.assert_close(views[:, 1:], maps.flatten(2).transpose(1, 2))
     torch.testing.assert_close(views[:, 0], backbone(pixels))
 
 
-@pytest.mark.parametrize("size", [32, 64])
-def test_a_map_smaller_than_the_grid_still_has_parts(size):
+@pytest.mark.parametrize("size", [32, 64, 320])
+def test_maps_of_other_sizes_have_as_many_parts(size):
     with torch.inference_mode():
         views = Backbone(BACKBONES["slim"]).eval().views(torch.rand(1, 3, size, size))
-    assert views.shape == (1, 17, 1280)
+    assert views.shape == (1, 65, 1280)
     assert views.isfinite().all()
 
 
@@ -140,39 +183,12 @@ def test_a_backbone_without_parts_has_one_view():
         assert Backbone(BACKBONES["vgg11_bn"]).eval().views(torch.zeros(1, 3, 224, 224)).shape == (1, 1, 4096)
 
 
-def test_like_parts_are_merged():
-    random = np.random.default_rng(0)
-    directions = unit(random.normal(size=(3, 20)))
-    groups = np.repeat([0, 1, 2], [9, 6, 1])
-    rows = torch.from_numpy(unit(directions[groups] + 0.01 * random.normal(size=(16, 20))))
-    whole = torch.from_numpy(directions[0])
-    found = distinct(rows[None], whole[None], 3)[0].numpy()
-    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
-    assert (found @ directions.T).max(0).min() > 0.995  # also the one that only one window shows
-
-
-@pytest.mark.parametrize("k", [1, 4, 16, 40])
-def test_equal_parts_and_more_groups_than_parts(k):
-    rows = torch.from_numpy(unit(np.ones((2, 16, 5))))
-    found = distinct(rows, rows[:, 0], k)
-    assert found.shape == (2, min(k, 16), 5)
-    torch.testing.assert_close(found, rows[:, : min(k, 16)])
-
-
-def test_training_asks_for_the_score_that_is_served():
-    """cosines of what is kept = the score of the whole and the best part that a library keeps."""
-    rows = F.normalize(torch.randn(3, 17, 8, generator=torch.Generator().manual_seed(0)), dim=2)
+@pytest.mark.parametrize("count", [1, 4, 8, 16, 64])
+def test_training_asks_for_the_score_that_is_served(count):
+    """cosines of the views = the score of the whole and the best parts that search and tags take."""
+    rows = F.normalize(torch.randn(3, 1 + count, 8, generator=torch.Generator().manual_seed(0)), dim=2)
     target = F.normalize(torch.ones(1, 8), dim=1)
-    served = [
-        pooled(photo[:1] @ target[0].numpy(), (photo[None, 1:] @ target[0].numpy())) for photo in kept(rows, 4).numpy()
-    ]
-    np.testing.assert_allclose(cosines(kept(rows, 4), target)[:, 0], np.concatenate(served), rtol=1e-5)
-    assert kept(rows, 0).shape == (3, 1, 8)
-
-
-def test_one_photo_alone_gives_the_same_parts():
-    rows = torch.from_numpy(unit(np.random.default_rng(1).normal(size=(5, 16, 30))))
-    whole = torch.from_numpy(unit(rows.mean(1).numpy()))
-    together = distinct(rows, whole, 4)
-    for i in range(5):
-        torch.testing.assert_close(distinct(rows[i : i + 1], whole[i : i + 1], 4)[0], together[i])
+    found = (rows @ target[0]).numpy()
+    np.testing.assert_allclose(cosines(rows, target)[:, 0], pooled(found[:, 0], found[:, 1:]), rtol=1e-5)
+    best = np.sort(found[:, 1:])[:, -max(1, round(count / 16)) :].mean(1)
+    np.testing.assert_allclose(cosines(rows, target)[:, 0], (found[:, 0] + best) / 2, rtol=1e-5)

@@ -11,7 +11,8 @@ from devise import config
 from devise.model.checkpoint import backbone_fingerprint, load
 from devise.model.format import find
 
-ALL = ("tiny", "zero_shot", "voc", "held_out", "negatives", "tags", "curve", "captions", "products")
+ALL = ("tiny", "zero_shot", "voc", "held_out", "negatives", "thresholds", "reranking", "tags", "parts", "heat",
+       "curve", "captions", "products")  # fmt: skip
 WITHOUT = "captions,scenes,fashion"
 
 

@@ -20,7 +20,7 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from devise.errors import WordError
-from devise.model.heads import WordsHead
+from devise.model.heads import HeadConfig, WordsHead
 from devise.training.evaluate import hits
 from devise.vectors import mean
 from devise.words import WordVectors
@@ -44,7 +44,7 @@ def recalls(scores: NDArray[np.float32], right: NDArray[np.int64]) -> list[str]:
     return [f"{100 * found[k]:.1f}" for k in AT]
 
 
-def captions(written: list[tuple[str, int]], views: torch.Tensor, head: WordsHead,
+def captions(written: list[tuple[str, int]], views: torch.Tensor, head: WordsHead, config: HeadConfig,
              vectors: WordVectors) -> list[list[str]]:  # fmt: skip
     """written: captions, each with the number of its photo."""
     asked = [(words, photo) for caption, photo in written if (words := words_of(caption, vectors))]
@@ -55,10 +55,13 @@ def captions(written: list[tuple[str, int]], views: torch.Tensor, head: WordsHea
     averaged = np.stack([mean(every[of_one]) for of_one in columns])
     each = heads.scores(head, views, every)
     by_word = np.stack([each[:, of_one].mean(1) for of_one in columns])
+    logs = -np.logaddexp(0, -(config.scale * each + config.bias))
+    product = np.stack([logs[:, of_one].sum(1) for of_one in columns])
     return [
         ["words averaged, whole photo", *recalls(heads.scores(head, views[:, :1], averaged).T, right)],
         ["words averaged, whole photo and parts", *recalls(heads.scores(head, views, averaged).T, right)],
         ["scores of the words averaged", *recalls(by_word, right)],
+        ["product of the words' probabilities", *recalls(product, right)],
         ["chance", *(f"{100 * k / len(views):.1f}" for k in AT)],
     ]
 
@@ -67,7 +70,8 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--unseen", required=True, help="a checkpoint whose words head has not seen these labels")
     chosen = options.parse_args()
-    head, vectors = sets.opened(chosen.unseen).heads["words"], WordVectors.open("minilm")
+    checkpoint, vectors = sets.opened(chosen.unseen), WordVectors.open("minilm")
+    head = checkpoint.heads["words"]
     assert isinstance(head, WordsHead)
     folder = data.unpacked(chosen.data, "flickr8k")
     with (folder / "captions.csv").open(newline="") as file:
@@ -76,7 +80,7 @@ def main() -> None:
     views = torch.from_numpy(sets.all_features([str(folder / path) for path in number], chosen.unseen))
     written = [(caption, number[path]) for path, caption in rows]
     show("captions", f"{len(written):,} captions of {len(number):,} photos", ["query", *(f"recall@{k}" for k in AT)],
-         captions(written, views, head, vectors), write=chosen.write)  # fmt: skip
+         captions(written, views, head, checkpoint.configs["words"], vectors), write=chosen.write)  # fmt: skip
     place = data.unpacked(chosen.data, "scenes")
     photos = sorted(place.glob("*/*.jpg"))
     scenes = torch.from_numpy(sets.all_features([str(path) for path in photos], chosen.unseen))

@@ -11,15 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from devise.model.backbones import BACKBONES
 from devise.model.heads import HeadConfig, WordsHead
 from devise.model.losses import LOSSES, cosines
-from devise.model.parts import kept
 from devise.training import TrainOptions
 from devise.training.sources import some_parts
 from devise.vectors import Vector
-
-KEPT = BACKBONES["slim"].kept_parts
 
 
 @dataclass(frozen=True)
@@ -76,8 +72,7 @@ def softmax(lessons: Lessons, *, seed: int, epochs: int, batch: int = 128) -> Ca
 def scores(head: WordsHead, views: Tensor, targets: Vector) -> NDArray[np.float32]:
     """(n, views, num_features), (labels, dim) -> (n, labels), pooled over the views."""
     rows = torch.from_numpy(targets)
-    parts = KEPT if views.shape[1] > 1 else 0
-    found = [cosines(kept(head(part.float()), parts), rows) for part in views.split(64)]
+    found = [cosines(head(part.float()), rows) for part in views.split(64)]
     return torch.cat(found).numpy()
 
 

@@ -95,8 +95,14 @@ def drawn_map(words: list[str], rows: Vector, photos: list[str], theirs: Vector,
             Image.fromarray(load(path, size=THUMBNAIL, resize="squash")),
             (int(x) - THUMBNAIL // 2, int(y) - THUMBNAIL // 2),
         )
+    taken: list[tuple[float, float, float, float]] = []
     for (x, y), word in zip(at_words, words, strict=True):
-        draw.text((x, y), word, fill="#b4502b", font=font, anchor="mm")
+        box = draw.textbbox((x, y), word, font=font, anchor="mm")
+        if all(box[2] < a[0] or a[2] < box[0] or box[3] < a[1] or a[3] < box[1] for a in taken):
+            taken.append(box)
+            draw.text((x, y), word, fill="#b4502b", font=font, anchor="mm")
+        else:  # no room for a name
+            draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill="#e0a58c")
     return picture
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import data
 
 FOLDERS = ("--data", "--model", "--unseen", "--wordnet")  # options that name files: only their last part is shown
-PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("evaluation.md", "queries.md")]
+PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("evaluation.md", "queries.md", "architecture.md")]
 
 
 def parser(doc: str) -> argparse.ArgumentParser:

@@ -49,7 +49,7 @@ def tiny(folder: Path | None) -> Tiny:
 def whole_features(paths: list[str], model: str | None, size: int | None = None) -> NDArray[np.float16]:
     """(n, num_features) of whole photos, squashed to `size` where another than the model's own is asked for."""
     checkpoint = opened(model, size)
-    checkpoint.backbone.config = replace(checkpoint.backbone.config, parts=0, kept_parts=0)
+    checkpoint.backbone.config = replace(checkpoint.backbone.config, parts=0)
     return _features(paths, checkpoint)[:, 0]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from devise.model.backbones import BACKBONES, windows
+from devise.model.backbones import BACKBONES, cells
 from devise.photos import load
 from recipes.teacher import Teacher
 
@@ -24,5 +24,5 @@ def teacher_features(paths: list[str], folder: Path) -> NDArray[np.float16]:
     for start in range(0, len(paths), BATCH):
         pixels = np.stack([load(path, size=side, resize="squash") for path in paths[start : start + BATCH]])
         maps = teacher(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)[1]
-        rows.append(torch.cat([maps.mean((2, 3))[:, None], windows(maps, config.parts)], 1).half().numpy())
+        rows.append(torch.cat([maps.mean((2, 3))[:, None], cells(maps, config.parts)], 1).half().numpy())
     return np.concatenate(rows)

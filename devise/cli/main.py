@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import devise
 from devise.cli import show
+from devise.cli.explain import explain
 from devise.cli.index import index
 from devise.cli.info import info
 from devise.cli.search import search, similar
@@ -87,7 +88,7 @@ def root(
     """Find photos by words and words for photos, on your own machine."""
 
 
-for command in (index, search, similar, tag, words, train, info):
+for command in (index, search, similar, explain, tag, words, train, info):
     app.command()(command)
 app.add_typer(vectors, name="vectors")
 

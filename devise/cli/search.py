@@ -50,6 +50,9 @@ def search(
         typer.Option(metavar="P", help="Least probability of a photo to be what was asked for; 0 shows the nearest."),
     ] = config.MIN_SCORE,
     like: Like = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Show what each term gives a photo, and on a contact sheet where it is.")
+    ] = False,
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -70,13 +73,14 @@ def search(
     from devise.library import Library
 
     chosen = form(json, csv, paths, null)
-    pieces, text = [_photo_or_text(piece) for piece in query], " ".join(query)
+    pieces, text = [photo_or_text(piece) for piece in query], " ".join(query)
     with Library(library) as opened:
         _say_classes(opened, like)
         matches = opened.search(pieces, k, average=not every, min_probability=min_score, like=like)
         if html:  # first: when it fails, stdout stays empty
-            _sheet(html, text, matches, opened)
-        _show(matches, chosen, f'no photo for "{text}"; add some with: devise index FOLDER')
+            _sheet(html, text, matches, opened, pieces if why else None)
+        nothing = f'no photo is {min_score:.0%} likely to be "{text}"; --min-score 0 shows the nearest ones'
+        _show(matches, chosen, nothing, why)
 
 
 def _say_classes(library: Library, like: str | None) -> None:
@@ -85,7 +89,7 @@ def _say_classes(library: Library, like: str | None) -> None:
         show.note(f'"{like}" is no class of the model; the nearest to it: {", ".join(found.names)}')
 
 
-def _photo_or_text(piece: str) -> str | Path:
+def photo_or_text(piece: str) -> str | Path:
     """An argument that names a photo is one, whatever spaces and signs its name has."""
     path = Path(piece)
     return path if path.suffix.lower() in config.PHOTO_SUFFIXES and path.is_file() else piece
@@ -124,17 +128,24 @@ def similar(
         _show(matches, chosen, f"no photo besides {photo}; add some with: devise index FOLDER")
 
 
-def _show(matches: Sequence[Match], chosen: Form, nothing: str) -> None:
-    """Probabilities in JSON and on the terminal, if there are any: CSV and lines keep their columns."""
+def _show(matches: Sequence[Match], chosen: Form, nothing: str, why: bool = False) -> None:
+    """Probabilities and terms in JSON and on the terminal, if there are any: CSV and lines keep their columns."""
+    asked = [term.text for term in matches[0].terms] if why and matches else []
     known = any(match.probability is not None for match in matches)
     found = show.Answer(
         columns=("path", "score"),
         rows=[(match.path, match.score) for match in matches],
-        document=[_document(match) for match in matches],
+        document=[_document(match, why) for match in matches],
         paths=[match.path for match in matches],
-        table_columns=("", "photo", "score", *(["probability"] if known else [])),
+        table_columns=("", "photo", "score", *(["probability"] if known else []), *asked),
         table=[
-            (rank, show.name(match.path), match.score, *([_percent(match)] if known else []))
+            (
+                rank,
+                show.name(match.path),
+                match.score,
+                *([_percent(match.probability)] if known else []),
+                *(_percent(term.probability) or f"{term.score:.3f}" for term in match.terms if asked),
+            )
             for rank, match in enumerate(matches, 1)
         ],
         nothing=nothing,
@@ -142,17 +153,31 @@ def _show(matches: Sequence[Match], chosen: Form, nothing: str) -> None:
     show.answer(found, chosen)
 
 
-def _document(match: Match) -> dict[str, str | float]:
-    about: dict[str, str | float] = {"path": match.path, "score": match.score}
-    return about if match.probability is None else {**about, "probability": match.probability}
+def _document(match: Match, why: bool) -> dict[str, object]:
+    about: dict[str, object] = {"path": match.path, "score": match.score}
+    if match.probability is not None:
+        about["probability"] = match.probability
+    if why:
+        about["terms"] = [
+            {"term": term.text, "weight": term.weight, "score": term.score, "probability": term.probability}
+            for term in match.terms
+        ]
+    return about
 
 
-def _percent(match: Match) -> str:
-    return f"{match.probability:.0%}" if match.probability is not None else ""
+def _percent(probability: float | None) -> str:
+    return f"{probability:.0%}" if probability is not None else ""
 
 
-def _sheet(file: Path, heading: str, matches: Sequence[Match], library: Library) -> None:
-    from devise.cli.sheet import Card, tags_or_none, write
+def _sheet(
+    file: Path, heading: str, matches: Sequence[Match], library: Library, why: Sequence[str | Path] | None = None
+) -> None:
+    """why: the query that the photos are lit up by."""
+    from devise.cli.sheet import Card, heat_or_none, tags_or_none, write
 
-    write(file, heading, [Card(match.path, match.score, tags_or_none(library, match.path)) for match in matches])
+    cards = [
+        Card(match.path, match.score, tags_or_none(library, match.path), heat_or_none(library, match.path, why))
+        for match in matches
+    ]
+    write(file, heading, cards)
     show.note(f"contact sheet: {file}")

@@ -16,6 +16,9 @@ from devise.errors import DeviseError, PhotoError
 from devise.files import replacing
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from devise.library import Library
     from devise.vectors import WordMatch
 
@@ -98,6 +101,7 @@ class Card:
     path: str
     score: float | None
     tags: Sequence[WordMatch] = ()
+    heat: NDArray[np.float32] | None = None  # where it shows what was asked for
 
 
 def write(file: Path, heading: str, cards: Sequence[Card]) -> None:
@@ -125,6 +129,18 @@ def tags_or_none(library: Library, path: str) -> tuple[WordMatch, ...]:
         return ()
 
 
+def heat_or_none(library: Library, path: str, query: Sequence[str | Path] | None) -> NDArray[np.float32] | None:
+    """Where a photo shows what was asked for, if that is to be shown and can be told."""
+    from devise.library.explain import hottest
+
+    if query is None:
+        return None
+    try:
+        return hottest(library.explain(path, query))
+    except DeviseError:
+        return None
+
+
 def _card(card: Card) -> str:
     return "".join(_lines(card))
 
@@ -142,15 +158,16 @@ def _lines(card: Card) -> Iterator[str]:
 
 
 def _photo(card: Card) -> str:
-    from devise.photos import thumbnail_jpeg
+    from devise.photos import overlay_jpeg, thumbnail_jpeg
 
     words = ", ".join(tag.word for tag in card.tags)
     shown = Path(card.path).name + (f": {words}" if words else "")
     try:
-        data = base64.b64encode(thumbnail_jpeg(card.path, THUMBNAIL)).decode()
+        heat = card.heat
+        jpeg = thumbnail_jpeg(card.path, THUMBNAIL) if heat is None else overlay_jpeg(card.path, heat, THUMBNAIL)
     except PhotoError as error:
         return f'<div class="missing">{_text(error.reason)}</div>'
-    return f'<img alt="{_text(shown)}" src="data:image/jpeg;base64,{data}">'
+    return f'<img alt="{_text(shown)}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
 
 
 def _text(text: str) -> str:

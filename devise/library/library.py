@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 
 from devise import config
 from devise.errors import LibraryError, PhotoError, listed, writing
-from devise.library import graphs, models
+from devise.library import explain, graphs, models
+from devise.library.explain import Shown
 from devise.library.like import Like, like
 from devise.library.models import Model, check_model
 from devise.library.question import Question
@@ -126,6 +127,22 @@ class Library:
         mean = self._search().mean_features(match.path for match in found)
         return self._search().weighted(mean, self.like(like).weights, k)
 
+    def explain(self, photo: str | Path, query: Query) -> list[Shown]:
+        """What each term of a query gives a photo (in the library or not), and which part of it shows the term.
+
+        Raises WordError, PhotoError, LibraryError.
+        """
+        terms = self.words().terms(query, lambda name: self._vector(self._named(name), "words")[1])
+        question, space = Question.of(terms), self._info().space("words")
+        views = self._views(photo)
+        if len(views) > 1:
+            return explain.by_parts(views, question, space)
+        from devise.photos import load
+
+        encoder = self._encoder(self._reader() if Store.exists(self.path) else None)
+        pixels = load(photo, size=encoder.size, resize=encoder.resize)
+        return explain.by_occlusion(pixels, lambda covered: encoder.encode(covered)["words"], question, space)
+
     def nearest(self, vector: Vector, k: int = config.TOP, *, space: str = "words") -> list[Match]:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
         self._filled()
@@ -172,7 +189,7 @@ class Library:
     def words(self) -> WordVectors:
         """The word vectors that the library's model was trained on. Raises LibraryError when they are not at hand."""
         if self._words is None:
-            self._words = models.open_words(self._stored_info() or self._encoder(None).info, self.path)
+            self._words = models.open_words(self._info(), self.path)
         return self._words
 
     def paths(self) -> list[str]:
@@ -239,14 +256,17 @@ class Library:
     def _stored_info(self) -> ModelInfo | None:
         return self._reader().model() if Store.exists(self.path) else None
 
+    def _info(self) -> ModelInfo:
+        return self._stored_info() or self._encoder(None).info
+
     def _tagger(self, any_word: bool) -> Tagger:
         if any_word not in self._taggers:
             labels = self._reader().labels() if self._stored_info() else self._encoder(None).labels
             vocabulary = list(labels)
             if len(labels) < config.MIN_TAG_LABELS:
                 vocabulary += visible_words(self.words())
-            space = (self._stored_info() or self._encoder(None).info).space("words")
-            self._taggers[any_word] = Tagger(self.words(), None if any_word else vocabulary, space)
+            words = None if any_word else vocabulary
+            self._taggers[any_word] = Tagger(self.words(), words, self._info().space("words"))
         return self._taggers[any_word]
 
     def _encoder(self, store: Store | None) -> Encodes:
@@ -261,7 +281,7 @@ class Library:
         path = os.path.abspath(photo)
         content_id, data = self._content(path)
         if content_id is None:
-            return None, _of_space(self._encoded(data, path), space, self._encoder(None))
+            return None, models.of_space(self._encoded(data, path), space, self._encoder(None))
         vector = self._reader().vector(space, content_id)
         if vector is None:
             raise LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
@@ -286,10 +306,10 @@ class Library:
         if content_id is not None:
             _, whole, parts = self._reader().views([content_id])
             if len(whole):
-                return np.concatenate([whole, parts[0]])
+                return np.concatenate([whole, parts.vectors()[0]])
             raise LibraryError(f'the library {self.path} has no space "words"; ask in another')
         vectors = self._encoded(data, path)
-        whole = _of_space(vectors, "words", self._encoder(None))[None]
+        whole = models.of_space(vectors, "words", self._encoder(None))[None]
         return np.concatenate([whole, vectors["parts"][0]]) if "parts" in vectors else whole
 
     def _content(self, path: str) -> tuple[int | None, bytes]:
@@ -311,13 +331,6 @@ class Library:
         if store:
             check_model(store, encoder.info)
         return encoder.encode(load(data, size=encoder.size, resize=encoder.resize, path=path)[None])
-
-
-def _of_space(vectors: dict[str, Vector], space: str, encoder: Encodes) -> Vector:
-    if space not in vectors:
-        raise LibraryError(f'the model "{encoder.info.name}" has no space "{space}"; it has: {listed(vectors)}')
-    vector: Vector = vectors[space][0]
-    return vector
 
 
 def _as_indexed(store: Store, path: str) -> int | None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from devise.errors import CheckpointError, LibraryError
+from devise.errors import CheckpointError, LibraryError, listed
 from devise.library.report import Encodes
 from devise.library.store import Store
-from devise.vectors import ModelInfo
+from devise.vectors import ModelInfo, Vector
 from devise.words import WordVectors
 from devise.words.catalog import in_use
 
@@ -104,3 +104,11 @@ def check_model(store: Store, model: ModelInfo) -> None:
         f'not with "{model.name}" ({model.fingerprint[:8]}); '
         f"use --model {made_by.name} (or the path of its file), or index into another library with --library PATH"
     )
+
+
+def of_space(vectors: dict[str, Vector], space: str, encoder: Encodes) -> Vector:
+    """The one vector of that space. Raises LibraryError."""
+    if space not in vectors:
+        raise LibraryError(f'the model "{encoder.info.name}" has no space "{space}"; it has: {listed(vectors)}')
+    vector: Vector = vectors[space][0]
+    return vector

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.vectors import Space, Vector
+from devise.vectors import Space, TermScore, Vector
 from devise.words.queries import Term
 
 Floats = NDArray[np.float64]
@@ -26,6 +26,7 @@ class Question:
     is_average: the weighted mean of the terms' scores instead, which one term alone can win.
     """
 
+    texts: tuple[str, ...]
     vectors: Vector
     weights: Floats
     is_photo: NDArray[np.bool_]
@@ -34,6 +35,7 @@ class Question:
     @classmethod
     def of(cls, terms: Sequence[Term], is_average: bool = False) -> Question:
         return cls(
+            tuple(term.text for term in terms),
             np.stack([term.vector for term in terms]),
             np.array([term.weight for term in terms]),
             np.array([term.is_photo for term in terms]),
@@ -69,12 +71,33 @@ class Question:
         """(terms, n) -> (n,): that all wanted terms are there and no other, were they independent; None if unknown."""
         return np.exp(self._logs(cosines, space).sum(0)) if self._is_known(space) else None
 
-    def _logs(self, cosines: Vector, space: Space) -> Floats:
-        """(terms, n): the logarithm of each term's probability to be as wished."""
+    def shown(self, cosines: Vector, space: Space) -> Floats | None:
+        """(terms, n): the probability that a term is in what has that cosine; None if unknown."""
+        return 0.5 * (1 + np.tanh(self._logits(cosines, space) / 2)) if self._is_known(space) else None
+
+    def terms(self, cosines: Vector, space: Space) -> list[tuple[TermScore, ...]]:
+        """(terms, n) -> n times what each term gives; probabilities are of what the photo shows, wanted or not."""
+        known = np.where(self.is_photo, space.photo_scale, space.scale) > 0
+        logits = self._logits(cosines, space)
+        shown = 0.5 * (1 + np.tanh(logits / 2))
+        return [
+            tuple(
+                TermScore(text, float(weight), float(cosines[i, j]), float(shown[i, j]) if known[i] else None)
+                for i, (text, weight) in enumerate(zip(self.texts, self.weights, strict=True))
+            )
+            for j in range(cosines.shape[1])
+        ]
+
+    def _logits(self, cosines: Vector, space: Space) -> Floats:
+        """(terms, n): of the probability that a term is in the photo."""
         scales = np.where(self.is_photo, space.photo_scale, space.scale)[:, None]
         biases = np.where(self.is_photo, space.photo_bias, space.bias)[:, None]
-        logits = np.sign(self.weights)[:, None] * (scales * cosines + biases)
-        return -np.logaddexp(0.0, -logits)
+        logits: Floats = scales * cosines.astype(np.float64) + biases
+        return logits
+
+    def _logs(self, cosines: Vector, space: Space) -> Floats:
+        """(terms, n): the logarithm of each term's probability to be as wished."""
+        return -np.logaddexp(0.0, -np.sign(self.weights)[:, None] * self._logits(cosines, space))
 
     def _is_known(self, space: Space) -> bool:
         return bool((space.photo_scale or not self.is_photo.any()) and (space.scale or self.is_photo.all()))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 APPLICATION_ID: Final = 0x64767365  # "dvse" in the file's header: tells our databases from others
 
-# Every space we store: the numpy type of its rows. Half precision costs features and parts nothing.
-SPACES: Final[Mapping[str, str]] = {"words": "<f4", "features": "<f2", "parts": "<f2"}
+# Every space we store: the numpy type of its rows. Half precision costs features nothing.
+SPACES: Final[Mapping[str, str]] = {"words": "<f4", "features": "<f2"}
 
 # Ids only grow (AUTOINCREMENT): a graph that has not heard of a deletion can never answer with another photo.
 TABLES: Final = """
@@ -33,7 +33,7 @@ CREATE TABLE features (
     content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, vector BLOB NOT NULL
 );
 CREATE TABLE parts (
-    content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, vector BLOB NOT NULL
+    content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, packed BLOB NOT NULL
 );
 CREATE TABLE graphs (
     space TEXT PRIMARY KEY, file TEXT NOT NULL, crc32 INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -46,5 +46,11 @@ MIGRATIONS: Final[Mapping[int, str]] = {
     1: """
 CREATE TABLE parts (
     content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, vector BLOB NOT NULL
-)"""
+)""",
+    # No model that ships makes such parts any more: the photos are found as wholes until they are encoded anew.
+    2: """
+DROP TABLE parts;
+CREATE TABLE parts (
+    content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, packed BLOB NOT NULL
+)""",
 }

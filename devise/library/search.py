@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,18 @@ from devise.graph import Graph
 from devise.library import graphs
 from devise.library.question import Question
 from devise.library.store import GraphFile, Ids, Store, Views
-from devise.vectors import Match, Space, Vector, mean, pooled, unit
+from devise.vectors import Match, Space, TermScore, Vector, mean, pooled, unit
 
 Scores = NDArray[np.float32]
 Found = tuple[Ids, int]  # candidates, and the content after which all others have to be looked at
 Scored = Callable[[Found | None], Iterator[tuple[Ids, Scores]]]
+
+
+class _Why(NamedTuple):
+    """The rest of a match, as Match has it."""
+
+    probability: float | None
+    terms: tuple[TermScore, ...]
 
 
 class Searcher:
@@ -77,7 +85,7 @@ class Searcher:
     def showing(self, question: Question, k: int, least: float = 0.0) -> list[Match]:
         """The k photos that answer a question in the words space best, each with a probability of at least `least`.
 
-        The score of a term is the mean of its cosines to the whole photo and to the part of it that fits best, so a
+        The score of a term is the mean of its cosines to the whole photo and to the parts of it that fit best, so a
         small thing in a corner counts, and so does the whole; the question makes one score of those of its terms.
         Where the graph names the candidates (the thousand photos nearest to a term as wholes), a photo of which only
         a part fits can be missed. Where the model knows no probabilities, none is too small.
@@ -94,11 +102,19 @@ class Searcher:
                     yield ids, question.scores(cosines, space)
 
             ids, scores = self._best(near, scored, k)
-            known: dict[int, float] = {}
-            for some, cosines in _shown_in([self._store.views(ids)], terms):
-                known |= _by_id(some, question.probabilities(cosines, space))
-            likely = np.array([known.get(i, 1.0) >= least for i in ids.tolist()], bool)
-            return self._matches(ids[likely], scores[likely], k, known)
+            why = self._why(ids, question, space)
+            likely = np.array([_at_least(why[i].probability, least) for i in ids.tolist()], bool)
+            return self._matches(ids[likely], scores[likely], k, why)
+
+    def _why(self, ids: Ids, question: Question, space: Space) -> dict[int, _Why]:
+        """What each term gives the photos of those contents, and the probability of all together."""
+        found: dict[int, _Why] = {}
+        for some, cosines in _shown_in([self._store.views(ids)], question.vectors):
+            likely = question.probabilities(cosines, space)
+            each = [None] * len(some) if likely is None else likely.tolist()
+            whys = map(_Why, each, question.terms(cosines, space))
+            found |= dict(zip(some.tolist(), whys, strict=True))
+        return found
 
     def _candidates(self, vectors: Vector, k: int, space: str, dim: int, least: int) -> Found | None:
         """Photos near to one of the vectors and those that the graph has not heard of; None: look at all."""
@@ -139,10 +155,10 @@ class Searcher:
             raise LibraryError(f'the library has no space "{name}"; it has: {", ".join(spaces) or "none"}')
         return spaces[name]
 
-    def _matches(self, ids: Ids, scores: Scores, k: int, known: Mapping[int, float] | None = None) -> list[Match]:
-        paths, known = self._store.paths_of(ids), known or {}
+    def _matches(self, ids: Ids, scores: Scores, k: int, why: Mapping[int, _Why] | None = None) -> list[Match]:
+        paths = self._store.paths_of(ids)
         score_of = dict(zip(ids.tolist(), scores.tolist(), strict=True))
-        matches = [Match(path, score_of[i], known.get(i)) for i, some in paths.items() for path in some]
+        matches = [Match(path, score_of[i], *(why[i] if why else ())) for i, some in paths.items() for path in some]
         return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
 
 
@@ -164,12 +180,11 @@ def _shown_in(chunks: Iterable[Views], terms: Vector) -> Iterator[tuple[Ids, Sco
     """Of each chunk the ids and the scores of each term: (n,), (terms, n)."""
     for ids, whole, parts in chunks:
         if len(ids):
-            flat = parts.reshape(-1, whole.shape[1])
-            yield ids, np.stack([pooled(cosines(whole, t), cosines(flat, t).reshape(parts.shape[:2])) for t in terms])
+            yield ids, np.stack([pooled(cosines(whole, term), parts.cosines(term)) for term in terms])
 
 
-def _by_id(ids: Ids, values: NDArray[np.float64] | None) -> dict[int, float]:
-    return {} if values is None else dict(zip(ids.tolist(), values.tolist(), strict=True))
+def _at_least(probability: float | None, least: float) -> bool:
+    return probability is None or probability >= least
 
 
 def _top(scored: Iterator[tuple[Ids, Scores]], k: int) -> tuple[Ids, Scores]:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from devise.errors import LibraryError
 from devise.library.database import FILE, Database, understanding
+from devise.library.parts import Parts, pack, unpack
 from devise.library.schema import SPACES
 from devise.vectors import ModelInfo, Vector, unit
 
 Ids = NDArray[np.int64]
 DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
-Views = tuple[Ids, Vector, Vector]  # ids (n,), whole photos (n, dim), their parts (n, parts, dim)
-_VIEWS = "SELECT words.content_id, words.vector, parts.vector FROM words LEFT JOIN parts USING (content_id)"
+Views = tuple[Ids, Vector, Parts]  # ids (n,), whole photos (n, dim), their parts
+_VIEWS = "SELECT words.content_id, words.vector, parts.packed FROM words LEFT JOIN parts USING (content_id)"
 HALF_SLACK = 4e-3  # of a squared length: rounding 300 numbers to halves changes it by less than 1e-3
 SLACK = 1e-3  # of a squared length: float32 rounds to 1e-6, and what flipped bits do is mostly larger
 CHUNK = 4_096  # rows read at once while scanning: 5 MB of words vectors
@@ -199,7 +200,9 @@ class Store:
         """Store a content with its vector in each space; its new id is larger than any before."""
         content_id = self._db.execute("INSERT INTO contents (hash) VALUES (?)", (digest,))
         for space, vector in vectors.items():
-            if space in SPACES:
+            if space == "parts":
+                self._db.execute("INSERT INTO parts (content_id, packed) VALUES (?, ?)", (content_id, pack(vector)))
+            elif space in SPACES:
                 row = (content_id, np.asarray(vector, dtype=SPACES[space]).tobytes())
                 self._db.execute(f"INSERT INTO {space} VALUES (?, ?)", row)
         return content_id
@@ -248,16 +251,8 @@ class Store:
 
     def _views(self, rows: list[Any]) -> Views:
         ids, whole = self._matrix("words", rows)
-        stored = np.dtype(SPACES["parts"])
         with damage(self.folder, "a vector of parts"):
-            flat = np.frombuffer(b"".join(row[2] or b"" for row in rows), dtype=stored)
-            if len({len(row[2] or b"") for row in rows}) > 1:
-                raise ValueError("photos with different numbers of parts")
-            parts = flat.reshape(len(rows), -1, whole.shape[1]) if rows else np.empty((0, 0, 0), stored)
-            lengths = np.einsum("nkd,nkd->nk", parts, parts, dtype=np.float32)
-            if not np.allclose(lengths, 1, atol=HALF_SLACK):
-                raise ValueError("a row of another length than 1, or not finite")
-        return ids, whole, parts.astype(np.float32)
+            return ids, whole, unpack([row[2] for row in rows], whole.shape[1])
 
     def _matrix(self, space: str, rows: list[Any]) -> tuple[Ids, Vector]:
         if not rows:

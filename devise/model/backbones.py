@@ -36,8 +36,7 @@ class BackboneConfig:
         convolution, "P24" for a linear 1x1 convolution to 24 channels.
     top: "fc" for VGG's two layers of 4096 on a 7x7 map (features = the second, after ReLU);
          "conv" for one 1x1 convolution of the last map (features = its average over positions).
-    parts: side of the grid of overlapping windows of the last map that are looked at beside the whole photo (0: none).
-    kept_parts: how many vectors of parts a photo keeps, like ones merged.
+    parts: side of the grid of cells of the last map that are looked at beside the whole photo (0: none).
     """
 
     name: str
@@ -48,14 +47,13 @@ class BackboneConfig:
     num_features: int
     preprocessing: Preprocessing
     parts: int = 0
-    kept_parts: int = 0
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> BackboneConfig:
-        fields = dict(data)
+        fields = {name: value for name, value in data.items() if name != "kept_parts"}  # of formats 1 and 2
         fields["layers"] = tuple(fields["layers"])  # type: ignore[arg-type]
         fields["preprocessing"] = Preprocessing.from_json(fields["preprocessing"])  # type: ignore[arg-type]
         return cls(**fields)  # type: ignore[arg-type]
@@ -74,7 +72,7 @@ BACKBONES: dict[str, BackboneConfig] = {
     "vgg11_bn": _torchvision("vgg11_bn", VGG11, True),
     "slim": BackboneConfig(
         name="slim", layers=SLIM, batch_norm=True, first_stride=2, top="conv",
-        num_features=1280, preprocessing=Preprocessing(size=256, resize="squash"), parts=4, kept_parts=4,
+        num_features=1280, preprocessing=Preprocessing(size=256, resize="squash"), parts=8,
     ),
 }  # fmt: skip
 
@@ -123,23 +121,12 @@ class Backbone(nn.Module):
             whole: Tensor = self(pixels)
             return whole[:, None]
         maps = self.maps(pixels)
-        return torch.cat([maps.mean((2, 3))[:, None], windows(maps, self.config.parts)], 1)
+        return torch.cat([maps.mean((2, 3))[:, None], cells(maps, self.config.parts)], 1)
 
 
-def windows(maps: Tensor, side: int) -> Tensor:
-    """Averages over side x side windows, each about 2 / (side + 1) of the map: (n, c, h, w) -> (n, side * side, c)."""
-    cells = []
-    spans = [_spans(length, side) for length in maps.shape[-2:]]
-    for top, bottom in spans[0]:
-        cells += [maps[:, :, top:bottom, left:right].mean((2, 3)) for left, right in spans[1]]
-    return torch.stack(cells, 1)
-
-
-def _spans(length: int, count: int) -> list[tuple[int, int]]:
-    """`count` evenly spaced stretches of a side, the neighbours overlapping by half where it is long enough."""
-    width = max(1, round(2 * length / (count + 1)))
-    starts = [round(i * (length - width) / max(1, count - 1)) for i in range(count)]
-    return [(start, start + width) for start in starts]
+def cells(maps: Tensor, side: int) -> Tensor:
+    """Averages over side x side cells of a map, at 256 pixels its positions: (n, c, h, w) -> (n, side * side, c)."""
+    return F.adaptive_avg_pool2d(maps, side).flatten(2).transpose(1, 2)
 
 
 class _Strided(nn.Conv2d):

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from devise.errors import CheckpointError
 from devise.files import replacing
+from devise.model import format
 from devise.model.backbones import Backbone, BackboneConfig
-from devise.model.format import AGAIN, FORMAT, Arrays, find, fingerprint, first_line, read
+from devise.model.format import AGAIN, FORMAT, Arrays, find, fingerprint, first_line, read, widened
 from devise.model.heads import ClassesHead, HeadConfig, WordsHead, build
 from devise.vectors import ModelInfo, Space, speaking
 
@@ -72,7 +72,7 @@ class Checkpoint:
                     dim=words.num_out,
                     vectors=words.vectors,
                     fingerprint=words.fingerprint,
-                    num_parts=self.backbone.config.kept_parts,
+                    num_parts=self.backbone.config.parts**2,
                     scale=words.scale,
                     bias=words.bias,
                     photo_scale=words.photo_scale,
@@ -85,10 +85,10 @@ class Checkpoint:
         return {"backbone": self.backbone, **self.heads}
 
 
-def save(checkpoint: Checkpoint, path: Path) -> None:
+def save(checkpoint: Checkpoint, path: Path, *, in_bytes: bool = False) -> None:
     """Write the file whole or not at all, and set the checkpoint's fingerprint.
 
-    Matrices and kernels are stored as float16, which halves the file.
+    Matrices and kernels are stored as float16, which halves the file; in_bytes: as bytes, with a step for each row.
     Raises WriteError.
     """
     tensors = {
@@ -96,6 +96,9 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         for part, module in checkpoint.modules().items()
         for name, tensor in module.state_dict().items()
     }
+    if in_bytes:
+        tensors |= {name: part for whole, tensor in tensors.items() if tensor.dtype == torch.float16
+                    for name, part in _bytes(whole, tensor).items()}  # fmt: skip
     about: dict[str, Any] = {
         "format": FORMAT,
         "name": checkpoint.name,
@@ -117,13 +120,14 @@ def load(name: str | Path) -> Checkpoint:
     Raises CheckpointError when the file is missing, foreign, from a newer devise, or damaged.
     """
     path = find(name)
-    about, arrays = read(path)
+    about, stored = read(path)
     try:
+        arrays = widened(stored)
         checkpoint = Checkpoint(name=path.stem, backbone=Backbone(BackboneConfig.from_json(about["backbone"])))
         for key, head in about["heads"].items():
             checkpoint.add_head(HeadConfig.from_json(head), key)
         for part, module in checkpoint.modules().items():
-            state = {k.removeprefix(f"{part}."): _wide(v) for k, v in arrays.items() if k.startswith(f"{part}.")}
+            state = {k.removeprefix(f"{part}."): torch.tensor(v) for k, v in arrays.items() if k.startswith(f"{part}.")}
             module.load_state_dict(state)
             module.eval()
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -147,9 +151,9 @@ def _compact(tensor: Tensor) -> Tensor:
     return tensor.half() if half else tensor.clone()
 
 
-def _wide(array: NDArray[Any]) -> Tensor:
-    tensor = torch.tensor(array)
-    return tensor.float() if tensor.is_floating_point() else tensor
+def _bytes(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    numbers, steps = format.in_bytes(tensor.float().numpy())
+    return {name: torch.from_numpy(numbers), name + format.STEPS: torch.from_numpy(steps)}
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> Arrays:

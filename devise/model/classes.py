@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.errors import CheckpointError
-from devise.model.format import find, read
+from devise.model.format import AGAIN, find, read, widened
+
+WEIGHT = "classes.layer.weight"
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,16 @@ def read_classes(name: str | Path) -> Classes:
     """Of a checkpoint, by name or path. Raises CheckpointError, also for one without classes."""
     path = find(name)
     about, arrays = read(path)
-    weights, head = arrays.get("classes.layer.weight"), about["heads"].get("classes")
+    head, layer = about["heads"].get("classes"), {name: a for name, a in arrays.items() if name.startswith(WEIGHT)}
+    try:
+        weights = widened(layer).get(WEIGHT)
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: the weights of its classes do not fit ({error}); {AGAIN}") from error
     if weights is None or head is None:
         raise CheckpointError(f"{path} has no classes; train it with devise train, or use another model")
     if weights.ndim != 2 or len(weights) != len(head["labels"]):
         raise CheckpointError(f"{path}: {len(head['labels'])} classes and weights of {weights.shape}; train it anew")
-    return Classes(tuple(head["labels"]), weights.astype(np.float32), path.stem, about["fingerprint"])
+    return Classes(tuple(head["labels"]), weights, path.stem, about["fingerprint"])
 
 
 @cache

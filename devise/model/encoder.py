@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from devise import config
 from devise.model import checkpoint as checkpoints
 from devise.model.checkpoint import Checkpoint
-from devise.model.parts import kept
+from devise.model.heads import WordsHead
 from devise.vectors import Vector, unit
 
 SILENT = 1e-6  # added to features: a picture that excites none gets the neutral direction, others do not notice
@@ -45,7 +45,6 @@ class Encoder:
         self._words = checkpoint.heads["words"] if words else None
         anchors: Tensor | None = getattr(self._words, "anchors", None)
         self.anchors = anchors.cpu().numpy() if anchors is not None else None
-        self.num_parts = checkpoint.backbone.config.kept_parts
 
     @classmethod
     def open(cls, name: str | Path | None = None, vectors: str | None = None) -> Encoder:
@@ -60,13 +59,15 @@ class Encoder:
         backbone = encoder.checkpoint.backbone
         for layers in (backbone.features, backbone.top) if backbone.config.top == "conv" else (backbone.features,):
             _fuse(layers)
+        if isinstance(encoder._words, WordsHead):
+            encoder._words.fold()
         return encoder
 
     @torch.inference_mode()
     def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Vector]:
         """(n, size, size, 3) RGB -> {"words": (n, 300), "features": (n, num_features)}, rows of length 1.
 
-        A model that looks at parts also gives "parts": (n, kept_parts, 300), in the words space.
+        A model that looks at parts also gives "parts": (n, parts, 300), in the words space.
         Raises ValueError when pixels have another shape.
         """
         if pixels.shape[1:] != (self.size, self.size, 3):
@@ -74,9 +75,9 @@ class Encoder:
         views = self.checkpoint.backbone.views(self.normalized(pixels))  # (n, 1 + parts, num_features)
         found = {}
         if self._words is not None:
-            rows = kept(self._words(views), self.num_parts)
+            rows = self._words(views)
             found["words"] = rows[:, 0]
-            if self.num_parts:
+            if rows.shape[1] > 1:
                 found["parts"] = rows[:, 1:]
         found["features"] = views[:, 0] + SILENT  # none below 0
         return {name: unit(rows.float().cpu().numpy()) for name, rows in found.items()}

@@ -16,9 +16,11 @@ from safetensors import SafetensorError, safe_open
 from devise import config
 from devise.errors import CheckpointError
 
-FORMAT = 2  # 1 padded convolutions of stride 2 on both sides; without such, the two are the same
+FORMAT = 3  # 1 padded convolutions of stride 2 on both sides, 1 and 2 had other parts; without such, all are the same
 SUFFIX = ".safetensors"
 AGAIN = "copy the file again or train anew"
+
+STEPS = ":steps"  # ends the name of what belongs to a matrix of bytes
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -62,12 +64,36 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
     return about, arrays
 
 
+def in_bytes(array: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """A matrix or kernel as numbers from -127 to 127 and the size of a step in each of its rows."""
+    rows = array.reshape(len(array), -1)
+    steps = np.maximum(np.abs(rows).max(1), 1e-12).astype(np.float32) / np.float32(127)
+    return np.round(rows / steps[:, None]).astype(np.int8).reshape(array.shape), steps
+
+
+def widened(arrays: Arrays) -> Arrays:
+    """Float16 and bytes as float32. Raises KeyError, ValueError for bytes without steps that fit."""
+    found = {}
+    for name, array in arrays.items():
+        if name.endswith(STEPS):
+            continue
+        if array.dtype == np.int8:
+            steps = arrays[name + STEPS]
+            if steps.shape != array.shape[:1] or steps.dtype != np.float32:
+                raise ValueError(f"{name} has steps of {steps.shape}")
+            array = array.astype(np.float32) * steps.reshape(-1, *[1] * (array.ndim - 1))
+        found[name] = array.astype(np.float32) if array.dtype == np.float16 else array
+    return found
+
+
 def _check_format(path: Path, about: Mapping[str, Any]) -> None:
     made, backbone = about.get("format"), about["backbone"]
-    if made == 1:
-        if not isinstance(backbone, dict) or backbone.get("first_stride") != 1:
+    if not isinstance(backbone, dict):
+        raise CheckpointError(f"{path} is damaged: its backbone is {type(backbone).__name__}; {AGAIN}")
+    if made in (1, 2):
+        if backbone.get("first_stride") != 1 or backbone.get("kept_parts"):
             raise CheckpointError(
-                f"{path} has checkpoint format 1, which this devise reads for VGG only; train it anew"
+                f"{path} has checkpoint format {made}, which this devise reads for VGG only; train it anew"
             )
     elif made != FORMAT:
         raise CheckpointError(f"{path} has checkpoint format {made}, this devise reads up to {FORMAT}; update devise")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 HIDDEN = 2000  # units between features and word vector, as in the reference (Ameisen, 2018)
 DROPOUT = 0.7  # of the hidden units while training; the reference's 0.5 learns a thousand photos by heart
@@ -64,7 +65,7 @@ class WordsHead(nn.Module):
         super().__init__()
         self.power = config.input == "power"
         if self.power:
-            self.spread = nn.BatchNorm1d(config.num_features, affine=False)
+            self.spread: nn.Module = nn.BatchNorm1d(config.num_features, affine=False)
         self.layers = nn.Sequential(
             nn.Linear(config.num_features, HIDDEN),
             nn.BatchNorm1d(HIDDEN),
@@ -75,6 +76,20 @@ class WordsHead(nn.Module):
         )
         if config.anchored:
             self.register_buffer("anchors", torch.zeros(len(config.labels), config.num_out))
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Fold the batch norms into the two layers, for good: the same numbers with less work, and no more learning."""
+        first, second = _folded(self.layers[0], self.layers[1]), _folded(self.layers[4], self.layers[5])
+        if self.power:
+            spread = self.spread
+            assert isinstance(spread, nn.BatchNorm1d)
+            assert spread.running_mean is not None
+            assert spread.running_var is not None
+            first.weight.div_((spread.running_var + spread.eps).sqrt())
+            first.bias.sub_(first.weight @ spread.running_mean)
+            self.spread = nn.Identity()
+        self.layers = nn.Sequential(first, nn.ReLU(inplace=True), second)
 
     def forward(self, features: Tensor) -> Tensor:
         """(..., num_features) -> (..., num_out), rows of length 1."""
@@ -108,3 +123,9 @@ HEADS: dict[str, type[WordsHead] | type[ClassesHead]] = {"words": WordsHead, "cl
 def build(config: HeadConfig) -> WordsHead | ClassesHead:
     """The head of that kind, untrained. Raises KeyError for a kind that does not exist."""
     return HEADS[config.kind](config)
+
+
+def _folded(layer: nn.Module, norm: nn.Module) -> nn.Linear:
+    assert isinstance(layer, nn.Linear)
+    assert isinstance(norm, nn.BatchNorm1d)
+    return fuse_linear_bn_eval(layer, norm)

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from devise.vectors import num_best
+
 MARGIN = 0.1  # Frome et al., "DeViSE", 2013, equation 1
 UNKNOWN = -1e4  # the logit of a label that takes no part: no mass in any float type, and no NaN when multiplied by 0
 SCALE = 30.0  # first scale of the cosines before a sigmoid or softmax: like words (dog, cat) are told apart sooner than
@@ -22,9 +24,10 @@ BIAS = -12.0  # first bias: nothing is likely
 
 
 def pooled(scores: Tensor) -> Tensor:
-    """Of a photo: (n, views, ...) -> (n, ...), the mean of the whole photo's score and its best part's."""
+    """Of a photo: (n, views, ...) -> (n, ...), the mean of the whole photo's score and of its best parts' mean."""
     whole, parts = scores[:, 0], scores[:, 1:]
-    return (whole + parts.amax(1)) / 2 if parts.shape[1] else whole
+    count = parts.shape[1]
+    return (whole + parts.topk(num_best(count), dim=1).values.mean(1)) / 2 if count else whole
 
 
 def cosines(x: Tensor, targets: Tensor) -> Tensor:

@@ -23,7 +23,6 @@ from devise.model.checkpoint import Checkpoint, load, save
 from devise.model.format import SUFFIX
 from devise.model.heads import HeadConfig
 from devise.model.losses import LOSSES, cosines, masked_cross_entropy
-from devise.model.parts import kept
 from devise.model.weights import load_backbone
 from devise.training import data
 from devise.training.data import Example
@@ -34,7 +33,7 @@ from devise.training.report import EpochReport, TrainProgress, TrainReport
 from devise.training.sources import Cached, Photos, Source
 from devise.words import WordVectors
 
-PAIRED = 1000  # validation photos that are compared with each other: half a million pairs fit two numbers well
+PAIRED = 512  # validation photos that are compared with each other: a quarter of a million pairs fit two numbers
 
 
 @dataclass(frozen=True)
@@ -219,18 +218,20 @@ def _validated(learner: Learner, lessons: Lessons, batch: int) -> tuple[dict[int
     """hit@k on the validation photos, and the scales and biases that make probabilities of scores."""
     for head in learner.checkpoint.heads.values():
         head.eval()
-    views, seen = [], []
+    scores, seen = [], []
+    views: list[Tensor] = []
     for features, part in lessons.source.batches(lessons.checked, batch, train=False):
-        num_parts = learner.checkpoint.backbone.config.kept_parts
-        views.append(kept(learner.checkpoint.heads["words"](features), num_parts))
+        vectors = learner.checkpoint.heads["words"](features)
+        scores.append(cosines(vectors, lessons.targets).cpu())
+        views += [vectors.cpu()] if batch * len(views) < PAIRED else []
         seen.append(part)
-    if not views:
+    if not scores:
         return {}, {}
-    rows, every = torch.cat(seen), torch.cat(views)
-    found = cosines(every, lessons.targets).cpu()
+    rows, found = torch.cat(seen), torch.cat(scores)
     truth, known = lessons.truth[rows], lessons.known[rows]
     fitted = dict(zip(("scale", "bias"), probability(found[known > 0], truth[known > 0]), strict=True))
-    fitted |= _of_photos(every[:PAIRED].cpu(), truth[:PAIRED], known[:PAIRED])
+    some = torch.cat(views)[:PAIRED]
+    fitted |= _of_photos(some, truth[: len(some)], known[: len(some)])
     hit = hits(found.masked_fill(known == 0, -1).numpy(), truth.numpy())
     return hit, {name: round(value, 4) for name, value in fitted.items()}
 

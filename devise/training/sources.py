@@ -16,7 +16,7 @@ from devise.model.checkpoint import Checkpoint
 from devise.model.encoder import Encoder
 from devise.training.features import decoded
 
-PARTS_A_STEP = 5  # of 16
+PARTS_A_STEP = 8  # of 64
 
 
 class Source(Protocol):

@@ -1,0 +1,68 @@
+"""`devise explain`: why a photo answers a query, and where in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from devise.cli import show
+from devise.cli.options import Csv, Json, LibraryPath, form
+from devise.cli.search import photo_or_text
+from devise.files import replacing
+
+if TYPE_CHECKING:
+    from devise.library.explain import Shown
+
+SIDE = 1024  # of the picture, in pixels
+ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
+
+
+def explain(
+    photo: Annotated[Path, typer.Argument(help="A photo in the library or anywhere else.", readable=False)],
+    query: Annotated[list[str], typer.Argument(help="What it was found with.", show_default=False)],
+    png: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", show_default=False, readable=False, help="Also write the photo, lit where it is."),
+    ] = None,
+    library: LibraryPath = None,
+    json: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Show what each term of a query gives a photo, and where in the photo it is.
+
+    devise explain tom.jpg sofa cat --png why.png
+    """
+    from devise.library import Library
+    from devise.library.explain import hottest
+
+    chosen = form(json, csv)
+    with Library(library) as opened:
+        shown = opened.explain(photo, [photo_or_text(piece) for piece in query])
+    if png:
+        from devise.photos import overlay
+
+        picture = overlay(str(photo), hottest(shown), SIDE)
+        with replacing(png) as temporary:
+            picture.save(temporary, "PNG")
+        show.note(f"picture: {png}")
+    rows = [(one.term.text, one.term.score, one.term.probability, _place(one)) for one in shown]
+    found = show.Answer(
+        columns=("term", "score", "probability", "where"),
+        rows=[tuple("" if cell is None else cell for cell in row) for row in rows],
+        document=[
+            {"term": one.term.text, "weight": one.term.weight, "score": one.term.score,
+             "probability": one.term.probability, "heat": one.heat.round(4).tolist()} for one in shown
+        ],
+    )  # fmt: skip
+    show.answer(found, chosen)
+
+
+def _place(shown: Shown) -> str:
+    """Where the middle of the warm parts is, in words such as "top left"."""
+    heat = shown.heat
+    warm = [(i, j) for i in range(heat.shape[0]) for j in range(heat.shape[1]) if heat[i, j] >= heat.max() / 2]
+    row, column = (sum(at[axis] + 0.5 for at in warm) / len(warm) / heat.shape[axis] for axis in (0, 1))
+    at = ROWS[min(2, int(3 * row))], COLUMNS[min(2, int(3 * column))]
+    return "middle" if at == ("middle", "centre") else " ".join(at)

@@ -1,0 +1,79 @@
+"""The parts of a photo in few bytes: their vectors are mostly mixtures of a few, so those and the mixtures are kept.
+
+The 64 parts of a photo, of 300 numbers each, are a matrix; its singular value decomposition, cut off at rank 8 and
+rounded to bytes, is 2,945 bytes instead of 38,400 (half precision), and pairs of words find as well
+(docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devise import config
+from devise.vectors import Vector
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Of n photos: basis (n, rank, dim) and mix (n, parts, rank), whose product is the parts' vectors."""
+
+    basis: Floats
+    mix: Floats
+
+    @classmethod
+    def none(cls, count: int, dim: int) -> Parts:
+        return cls(np.empty((count, 0, dim), np.float32), np.empty((count, 0, 0), np.float32))
+
+    def cosines(self, vector: Vector) -> Floats:
+        """(dim,) -> (n, parts), each photo by itself: no row's last digit depends on its neighbours."""
+        near = np.einsum("nrd,d->nr", self.basis, vector)
+        scores: Floats = np.clip(np.einsum("npr,nr->np", self.mix, near), -1.0, 1.0)
+        return scores
+
+    def vectors(self) -> Vector:
+        """(n, parts, dim), of length 1 but for what was cut off."""
+        rows: Vector = np.einsum("npr,nrd->npd", self.mix, self.basis)
+        return rows
+
+
+def pack(vectors: Vector) -> bytes:
+    """The parts of one photo, (parts, dim) unit rows: rank (a byte), scales, basis, mix."""
+    rank = min(config.PARTS_RANK, *vectors.shape)
+    rows = vectors.astype(np.float64)
+    mix = np.linalg.eigh(rows @ rows.T)[1][:, -rank:]  # left singular vectors; faster than the whole decomposition
+    basis = mix.T @ rows
+    sides = np.abs(basis).max(1), np.abs(mix).max(0)
+    steps = [np.maximum(side, 1e-12) / 127 for side in sides]  # a component that nothing needs has no size
+    whole = [np.round(basis / steps[0][:, None]), np.round(mix / steps[1])]
+    return b"".join([bytes([rank]), (steps[0] * steps[1]).astype("<f4").tobytes(),
+                     *(numbers.astype(np.int8).tobytes() for numbers in whole)])  # fmt: skip
+
+
+def unpack(blobs: Sequence[bytes | None], dim: int) -> Parts:
+    """What `pack` made, of photos of one library; None: photos without parts. Raises ValueError for anything else."""
+    sizes = {len(blob or b"") for blob in blobs}
+    if sizes <= {0}:
+        if b"" in blobs:
+            raise ValueError("parts without a rank")
+        return Parts.none(len(blobs), dim)
+    if len(sizes) > 1 or len({blob[0] for blob in blobs if blob}) > 1:
+        raise ValueError("photos with different numbers of parts")
+    (size,), rank = sizes, int((blobs[0] or b"\0")[0])
+    num_parts, rest = divmod(size - 1 - rank * (4 + dim), rank or 1)
+    if not rank or rest or num_parts < 1:
+        raise ValueError(f"{size} bytes are no parts of rank {rank}")
+    numbers = np.frombuffer(b"".join(blob or b"" for blob in blobs), np.uint8).reshape(len(blobs), size)
+    steps, basis, mix = np.split(numbers[:, 1:], [4 * rank, (4 + dim) * rank], axis=1)
+    scale = np.ascontiguousarray(steps).view("<f4")  # (n, rank)
+    if not (np.isfinite(scale).all() and (scale >= 0).all() and (scale * 127 * 127 <= 2 * num_parts**0.5).all()):
+        raise ValueError("scales that no unit rows have")
+    shapes = (len(blobs), rank, dim), (len(blobs), num_parts, rank)
+    rows, mixed = (np.ascontiguousarray(part).view(np.int8).reshape(shape).astype(np.float32)
+                   for part, shape in zip((basis, mix), shapes, strict=True))  # fmt: skip
+    return Parts(rows * scale[:, :, None].astype(np.float32), mixed)

@@ -1,0 +1,104 @@
+"""Queries as people type them: signs, photos, thresholds, and what is said about those that cannot be asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import FakeEncoder
+from test_cli import devise, encoder, fails, indexed, tiny  # noqa: F401 (fixtures)
+from typer.testing import Result
+
+from devise.vectors import Space
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def knowing(encoder: FakeEncoder, devise: Run, album: Path) -> Path:  # noqa: F811
+    """A library whose model knows probabilities: 0.5 at a cosine of 0.8."""
+    words = replace(encoder.info.space("words"), scale=30.0, bias=-24.0, photo_scale=30.0, photo_bias=-24.0)
+    encoder.info = replace(encoder.info, spaces=(words, Space(name="features", dim=48)))
+    assert devise("index", album).exit_code == 0
+    return album
+
+
+def names(result: Result) -> list[str]:
+    assert result.exit_code == 0, result.output
+    return [Path(line).stem for line in result.stdout.splitlines()]
+
+
+def test_what_is_pushed_away(devise: Run, knowing: Path) -> None:  # noqa: F811
+    assert names(devise("search", "red", "-k", "2", "--paths")) == ["red", "yellow"]
+    without = names(devise("search", "--paths", "--", "red", "-yellow"))
+    assert without[0] == "red"
+    assert without.index("yellow") > 1
+
+
+def test_photos_are_terms(devise: Run, knowing: Path) -> None:  # noqa: F811
+    photo = knowing / "red.png"
+    assert names(devise("search", photo, "-k", "2", "--paths")) == ["red", "yellow"]
+    assert names(devise("search", "red.png", "-k", "1", "--paths")) == ["red"]
+    assert names(devise("search", f"{photo} + yellow", "-k", "1", "--paths")) in (["red"], ["yellow"])
+
+
+def test_a_photo_with_spaces_and_signs_in_its_name(devise: Run, knowing: Path) -> None:  # noqa: F811
+    odd = knowing / '-2:a "b", c.png'
+    (knowing / "red.png").rename(odd)
+    assert devise("index").exit_code == 0
+    assert names(devise("search", "-k", "1", "--paths", "--", odd)) == [odd.stem]
+
+
+def test_probabilities_and_the_least_of_them(devise: Run, knowing: Path) -> None:  # noqa: F811
+    found = json.loads(devise("search", "red", "--json").stdout)
+    assert [set(match) for match in found] == [{"path", "score", "probability"}] * 6
+    likely = [match["path"] for match in found if match["probability"] >= 0.5]
+    assert 0 < len(likely) < 6
+    assert devise("search", "red", "--min-score", "0.5", "--paths").stdout.splitlines() == likely
+    nothing = devise("search", "--min-score", "0.99", "--json", "--", "red", "-red")
+    assert (nothing.exit_code, nothing.stdout) == (0, "[]\n")
+
+
+def test_all_or_the_average(devise: Run, knowing: Path) -> None:  # noqa: F811
+    every, average = (devise("search", "red", "blue", mode, "--json").stdout for mode in ("--all", "--average"))
+    assert devise("search", "red", "blue", "--json").stdout == every
+    assert every != average
+
+
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        (['"red'], ["quote is not closed"]),
+        (["0:red"], ["a weight is from"]),
+        (["inf:red"], ["a weight is from"]),
+        (["-red"], ["only says what to push away"]),
+        (["gone.jpg"], ["gone.jpg", "no such photo"]),
+        (["red", "-"], ["nothing follows"]),
+        (["red", "-qqq"], ["no word vector", "qqq"]),
+    ],
+)
+def test_what_cannot_be_asked(devise: Run, knowing: Path, query: list[str], parts: list[str]) -> None:  # noqa: F811
+    fails(devise("search", "--", *query), *parts)
+
+
+def test_a_name_that_several_photos_have(devise: Run, knowing: Path) -> None:  # noqa: F811
+    (knowing / "below" / "red.png").write_bytes((knowing / "blue.png").read_bytes() if (knowing / "blue.png").exists()
+                                                else (knowing / "red.png").read_bytes())  # fmt: skip
+    assert devise("index").exit_code == 0
+    fails(devise("search", "red.png"), "2 photos", "give one path")
+
+
+def test_a_min_score_that_is_no_probability(devise: Run, knowing: Path) -> None:  # noqa: F811
+    fails(devise("search", "red", "--min-score", "2"), "from 0 to 1")
+
+
+def test_like_needs_a_model_with_classes(devise: Run, knowing: Path) -> None:  # noqa: F811
+    fails(devise("similar", knowing / "red.png", "--like", "cat"), "no checkpoint fake")
+
+
+def test_words_can_be_weighed_too(devise: Run, indexed: Path) -> None:  # noqa: F811
+    assert devise("words", "--", "red", "-green").exit_code == 0
+    fails(devise("words", "red", "a.jpg"), "a.jpg is a photo")
