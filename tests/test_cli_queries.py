@@ -12,6 +12,7 @@ from fakes import FakeEncoder
 from test_cli import devise, encoder, fails, indexed, tiny  # noqa: F401 (fixtures)
 from typer.testing import Result
 
+from devise.cli import show
 from devise.vectors import Space
 
 Run = Callable[..., Result]
@@ -60,6 +61,26 @@ def test_probabilities_and_the_least_of_them(devise: Run, knowing: Path) -> None
     assert devise("search", "red", "--min-score", "0.5", "--paths").stdout.splitlines() == likely
     nothing = devise("search", "--min-score", "0.99", "--json", "--", "red", "-red")
     assert (nothing.exit_code, nothing.stdout) == (0, "[]\n")
+
+
+def test_the_threshold_counts_before_the_number(devise: Run, knowing: Path) -> None:  # noqa: F811
+    """Weights order photos otherwise than their probability: the likely ones must not be lost among the first k."""
+    query = ["--average", "--json", "--min-score", "0.01", "--", "3:red", "blue"]
+    every = json.loads(devise("search", "-k", "6", *query).stdout)
+    assert json.loads(devise("search", "-k", "1", *query).stdout) == every[:1]
+
+
+def test_terms_that_look_like_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    show._table(show.Answer(columns=("[/cat]", "a\x1b[31m"), rows=[("x", 1.0)], document=None))
+    printed = capsys.readouterr().out
+    assert "[/cat]" in printed
+    assert "\x1b[31m" not in printed
+
+
+def test_like_in_an_empty_library(devise: Run, encoder: FakeEncoder, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "empty").mkdir()
+    devise("index", tmp_path / "empty", "--allow-empty")
+    fails(devise("search", "red", "--like", "cat"), "run: devise index")
 
 
 def test_all_or_the_average(devise: Run, knowing: Path) -> None:  # noqa: F811

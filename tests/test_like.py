@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from fakes import FakeEncoder
 from PIL import Image
+from safetensors.numpy import save_file
 
 from devise import config
 from devise.errors import CheckpointError, DeviseError, LibraryError
@@ -16,6 +19,7 @@ from devise.model import checkpoint as checkpoints
 from devise.model.backbones import Backbone, BackboneConfig
 from devise.model.checkpoint import Checkpoint
 from devise.model.classes import Classes, read_classes, synonyms
+from devise.model.format import fingerprint, read
 from devise.model.heads import HeadConfig
 from devise.model.preprocess import Preprocessing
 from devise.vectors import ModelInfo, Space, speaking, unit
@@ -117,7 +121,7 @@ def test_a_word_that_is_no_class_stands_for_the_nearest(vectors):
     assert not found.is_class
     assert set(found.names) == {"tabby", "Siamese cat"} or found.names == ("Siamese cat",)
     numbers = [NAMES.index(name) for name in found.names]
-    np.testing.assert_allclose(found.weights, classes().weights[numbers].mean(0))
+    np.testing.assert_allclose(found.weights, unit(unit(classes().weights[numbers]).mean(0)), rtol=1e-5)
 
 
 def test_what_is_neither_class_nor_word(vectors):
@@ -153,6 +157,42 @@ def test_classes_are_read_as_they_were_saved(tmp_path):
     assert found.names == ("cat", "dog", "cow")
     assert found.fingerprint == made.fingerprint
     np.testing.assert_allclose(found.weights, made.heads["classes"].weights.detach().numpy(), atol=1e-3)
+
+
+def test_a_word_that_is_like_no_class(vectors):
+    with pytest.raises(LibraryError, match="nor a word near to one"):
+        like("stone", classes(), vectors)
+
+
+def test_a_name_of_several_classes(vectors):
+    two = Classes(("Cardigan", "cardigan"), np.eye(2, 48, dtype=np.float32), "fake", "f")
+    assert like("cardigan", two, vectors).names == ("cardigan",)
+    both = like("CARDIGAN", two, vectors)
+    assert both.names == ("Cardigan", "cardigan")
+    assert "several classes" in both.note
+    assert not like("Cardigan", two, vectors).note
+
+
+@pytest.mark.parametrize("size", [1e25, 1e-30])
+def test_weights_of_any_size(vectors, size):
+    wish = like("tabby", Classes(NAMES, classes().weights * np.float32(size), "fake", "f"), vectors)
+    np.testing.assert_allclose(wish.weights, unit(classes().weights[0]), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [[], {"classes": {}}, {"classes": 5}, {"classes": {"labels": None}}, {"classes": {"labels": [1, 2, 3]}},
+     {"classes": {"labels": ["a"]}}],
+)  # fmt: skip
+def test_hostile_classes(tmp_path, heads):
+    path = tmp_path / "tiny.safetensors"
+    checkpoint(path)
+    about, arrays = read(path)
+    about["heads"] = heads
+    about["fingerprint"] = fingerprint(about, arrays)
+    save_file(arrays, path, metadata={"devise": json.dumps(about)})
+    with pytest.raises(CheckpointError, match="tiny"):
+        read_classes(path)
 
 
 def test_a_checkpoint_without_classes(tmp_path):

@@ -219,8 +219,11 @@ def test_features_are_computed_once(options: TrainOptions, classes: Path, tmp_pa
     assert good.all()
     assert (again == 7).all()
     Path(paths[0]).touch()
-    anew, _, _ = features_of(paths, model, cache=tmp_path / "cache")
-    np.testing.assert_array_equal(anew, first)
+    anew, _, _ = features_of(paths[::-1], model, cache=tmp_path / "cache")
+    same_folder = np.array([Path(path).parent == Path(paths[0]).parent for path in paths])
+    np.testing.assert_array_equal(anew[::-1][same_folder], first[same_folder])
+    assert (anew[::-1][~same_folder] == 7).all()  # other folders stay cached
+    assert not same_folder.all()
 
 
 def test_splits_keep_every_label_on_both_sides() -> None:

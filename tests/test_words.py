@@ -112,6 +112,19 @@ def test_terms(vectors: WordVectors, query: str, terms: list[str]) -> None:
     assert [term.text for term in vectors.terms(query)] == terms
 
 
+@pytest.mark.parametrize("query", ["sofa -a", "sofa - the beach", "2:the beach"])
+def test_a_sign_before_what_says_nothing(vectors: WordVectors, query: str) -> None:
+    with pytest.raises(WordError, match="which says nothing"):
+        vectors.terms(query)
+
+
+def test_weights_and_signs(vectors: WordVectors) -> None:
+    terms = vectors.terms('2:sofa -"golden retriever" beach')
+    assert [(term.text, term.weight) for term in terms] == [("sofa", 2), ("golden retriever", -1), ("beach", 1)]
+    with pytest.raises(WordError, match="only says what to push away"):
+        vectors.terms("-sofa -beach")
+
+
 def test_a_query_is_the_mean_of_its_terms(vectors: WordVectors) -> None:
     expected = unit(vectors.vector("golden retriever") + vectors.vector("beach"))
     np.testing.assert_allclose(vectors.query("golden retriever beach"), expected, atol=1e-6)

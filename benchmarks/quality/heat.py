@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks import data
 from benchmarks.quality.report import parser, show
-from devise.library.explain import GREY, GRID, by_occlusion, by_parts
+from devise.library.explain import GRID, by_occlusion, by_parts
 from devise.library.question import Question
 from devise.model.encoder import Encoder
 from devise.photos import load
@@ -26,6 +26,7 @@ from devise.words import WordVectors
 from devise.words.queries import Term
 from recipes.photos import is_held_out
 
+GREY = 127
 DELETED = GRID * GRID // 8
 Heat = NDArray[np.float32]
 
@@ -53,15 +54,13 @@ def main() -> None:
     space, random = encoder.info.space("words"), np.random.default_rng(0)
     names = [name for name in sorted(voc.labels) if is_held_out(name)]
 
-    def whole(pixels: NDArray[np.uint8]) -> Vector:
-        return np.concatenate([encoder.encode(part)["words"] for part in np.array_split(pixels, 5)])
-
     middle = -np.add.outer(*[(np.arange(GRID) - (GRID - 1) / 2) ** 2] * 2).astype(np.float32)
     drops: dict[str, list[float]] = {}
     seconds: dict[str, float] = {}
     asked = 0
     for name in random.permutation(names)[: chosen.photos]:
-        pixels = load(str(voc.folder / name), size=encoder.size, resize=encoder.resize)
+        path = str(voc.folder / name)
+        pixels = load(path, size=encoder.size, resize=encoder.resize)
         views = views_of(encoder, pixels)
         for label in voc.labels[name]:
             question = Question.of([Term(label, vectors.vector(label))])
@@ -71,7 +70,7 @@ def main() -> None:
             asked += 1
             ways: dict[str, Callable[[], Heat]] = {
                 "parts": lambda q=question, v=views: by_parts(v, q, space)[0].heat,
-                "occlusion": lambda q=question, p=pixels: by_occlusion(p, whole, q, space)[0].heat,
+                "occlusion": lambda q=question, p=path: by_occlusion(p, encoder, q, space)[0].heat,
                 "the middle": lambda: middle,
                 "at random": lambda: random.random((GRID, GRID)).astype(np.float32),
             }

@@ -53,7 +53,7 @@ def explain(
         rows=[tuple("" if cell is None else cell for cell in row) for row in rows],
         document=[
             {"term": one.term.text, "weight": one.term.weight, "score": one.term.score,
-             "probability": one.term.probability, "heat": one.heat.round(4).tolist()} for one in shown
+             "probability": one.term.probability, "heat": one.heat.astype(float).round(4).tolist()} for one in shown
         ],
     )  # fmt: skip
     show.answer(found, chosen)

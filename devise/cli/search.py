@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -84,15 +85,16 @@ def search(
 
 
 def _say_classes(library: Library, like: str | None) -> None:
-    """Which classes stand in for a word that is none."""
-    if like is not None and not (found := library.like(like)).is_class:
-        show.note(f'"{like}" is no class of the model; the nearest to it: {", ".join(found.names)}')
+    """Which classes are meant, where that is not plain."""
+    if like is not None and (note := library.like(like).note):
+        show.note(note)
 
 
 def photo_or_text(piece: str) -> str | Path:
     """An argument that names a photo is one, whatever spaces and signs its name has."""
     path = Path(piece)
-    return path if path.suffix.lower() in config.PHOTO_SUFFIXES and path.is_file() else piece
+    is_photo = path.suffix.lower() in config.PHOTO_SUFFIXES
+    return path if is_photo and os.path.isfile(piece) else piece  # noqa: PTH113 (a long text is no name, not an error)
 
 
 def similar(

@@ -105,7 +105,7 @@ def _table(found: Answer) -> None:
     rows = found.rows if found.table is None else found.table
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column, cell in zip(found.table_columns or found.columns, rows[0], strict=True):
-        table.add_column(column, justify="left" if isinstance(cell, str) else "right", overflow="fold")
+        table.add_column(Text(printable(column)), justify="left" if isinstance(cell, str) else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(cell)) for cell in row))
     Console().print(table)

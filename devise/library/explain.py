@@ -1,25 +1,27 @@
 """Why a photo was found: what each term of a query gives it, and which part of the photo shows the term.
 
-Where the model looks at parts, each part's own cosine with the term says where it is (the words head on every position
-of the last map, as in class activation mapping; Zhou et al., 2016). Else parts of the photo are covered one after the
-other, and where the score falls most, the term is (occlusion; Zeiler and Fergus, 2014).
+Where the model looks at a square of parts, each part's own cosine with the term says where it is (the words head on
+every position of the last map, as in class activation mapping; Zhou et al., 2016). Else parts of the photo are covered
+one after the other, and where the score falls most, the term is (occlusion; Zeiler and Fergus, 2014).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from devise import config
 from devise.library.question import Question
+from devise.library.report import Encodes
 from devise.vectors import Space, TermScore, Vector, pooled
 
 GRID = 8  # cells a side that are covered, where the model looks at no parts
 COVERED = 2  # cells a side of what covers: a cell alone hides too little
-GREY = 127
 
 
 @dataclass(frozen=True)
@@ -39,23 +41,18 @@ def by_parts(views: Vector, question: Question, space: Space) -> list[Shown]:
     return _shown(_pooled(views, question), question, space, heats.reshape(-1, side, side))
 
 
-def by_occlusion(
-    pixels: NDArray[np.uint8], vectors_of: Callable[[NDArray[np.uint8]], Vector], question: Question, space: Space
-) -> list[Shown]:
-    """pixels: (size, size, 3); vectors_of: (n, size, size, 3) -> (n, dim). Heat is how far a cover lowers the score."""
-    covered = np.stack([pixels, *(_covered(pixels, i, j) for i in range(GRID) for j in range(GRID))])
-    near = vectors_of(covered) @ question.vectors.T  # (1 + cells, terms)
-    falls = np.maximum(near[:1] - near[1:], 0).T  # (terms, cells)
+def by_occlusion(photo: str, encoder: Encodes, question: Question, space: Space) -> list[Shown]:
+    """Heat is how far a grey square over the (upright, whole) photo lowers the score. Raises PhotoError."""
+    from devise.photos import covered
+
+    near: list[Vector] = []
+    covers = covered(photo, GRID, COVERED, size=encoder.size, resize=encoder.resize)  # the photo, then each cover
+    while batch := list(islice(covers, config.BATCH)):
+        near.append(encoder.encode(np.stack(batch))["words"] @ question.vectors.T)
+    scores = np.concatenate(near)  # (1 + cells, terms)
+    falls = np.maximum(scores[:1] - scores[1:], 0).T  # (terms, cells)
     heats = falls / np.maximum(falls.max(1, keepdims=True), 1e-6)
-    return _shown(near[0], question, space, heats.reshape(-1, GRID, GRID))
-
-
-def _covered(pixels: NDArray[np.uint8], row: int, column: int) -> NDArray[np.uint8]:
-    cell, found = pixels.shape[0] / GRID, pixels.copy()
-    top, left = (round((at - (COVERED - 1) / 2) * cell) for at in (row, column))
-    bottom, right = (at + round(COVERED * cell) for at in (top, left))
-    found[max(0, top) : bottom, max(0, left) : right] = GREY
-    return found
+    return _shown(scores[0], question, space, heats.reshape(-1, GRID, GRID))
 
 
 def _pooled(views: Vector, question: Question) -> Vector:
@@ -74,6 +71,11 @@ def _stretched(near: Vector) -> NDArray[np.floating]:
     low, high = near.min(1, keepdims=True), near.max(1, keepdims=True)
     stretched: Vector = (near - low) / np.maximum(high - low, 1e-6)
     return stretched
+
+
+def is_square(views: Vector) -> bool:
+    """Whether there are parts, in as many rows as columns."""
+    return len(views) > 1 and math.isqrt(len(views) - 1) ** 2 == len(views) - 1
 
 
 def hottest(shown: Sequence[Shown]) -> NDArray[np.float32]:

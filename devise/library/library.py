@@ -135,13 +135,9 @@ class Library:
         terms = self.words().terms(query, lambda name: self._vector(self._named(name), "words")[1])
         question, space = Question.of(terms), self._info().space("words")
         views = self._views(photo)
-        if len(views) > 1:
+        if explain.is_square(views):
             return explain.by_parts(views, question, space)
-        from devise.photos import load
-
-        encoder = self._encoder(self._reader() if Store.exists(self.path) else None)
-        pixels = load(photo, size=encoder.size, resize=encoder.resize)
-        return explain.by_occlusion(pixels, lambda covered: encoder.encode(covered)["words"], question, space)
+        return explain.by_occlusion(str(photo), self._checked_encoder(), question, space)
 
     def nearest(self, vector: Vector, k: int = config.TOP, *, space: str = "words") -> list[Match]:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
@@ -169,6 +165,7 @@ class Library:
 
         Raises LibraryError, CheckpointError.
         """
+        self._filled()
         if self._classes is None:
             self._classes = models.open_classes(self._reader(), self._model)
         info = self._stored_info()
@@ -323,13 +320,18 @@ class Library:
         data = read(path)
         return store.content_of_hash(digest_of(data)) if store else None, data
 
-    def _encoded(self, data: bytes, path: str) -> dict[str, Vector]:
-        from devise.photos import load
-
+    def _checked_encoder(self) -> Encodes:
+        """The encoder that made the library, where there is one. Raises LibraryError for another."""
         store = self._reader() if Store.exists(self.path) else None
         encoder = self._encoder(store)
         if store:
             check_model(store, encoder.info)
+        return encoder
+
+    def _encoded(self, data: bytes, path: str) -> dict[str, Vector]:
+        from devise.photos import load
+
+        encoder = self._checked_encoder()
         return encoder.encode(load(data, size=encoder.size, resize=encoder.resize, path=path)[None])
 
 

@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from devise.errors import LibraryError, WordError
-from devise.vectors import Vector
+from devise.vectors import Vector, unit
 from devise.words import WordVectors
 
 if TYPE_CHECKING:
     from devise.model.classes import Classes
 
 NEAREST = 3  # classes that stand in for a word that is none
+LEAST = 0.1  # cosine of a word and a class: less is no likeness
 ALIKE = 0.85  # of the cosine of the nearest class: those that are less like the word are left out
 
 
 @dataclass(frozen=True)
 class Like:
-    """What photos should be like. names: of the classes; weights: (features,), the mean of theirs.
+    """What photos should be like. names: of the classes; weights: (features,), the direction of the mean of theirs.
 
     is_class: whether the model tells apart what was asked for, or the classes are only the nearest to that word.
     """
@@ -34,36 +35,48 @@ class Like:
     weights: Vector
     is_class: bool
 
+    @property
+    def note(self) -> str:
+        """What has to be said: that the name is no class, or that of several; else nothing."""
+        if self.is_class and len(self.names) == 1:
+            return ""
+        said = "is the name of several classes" if self.is_class else "is no class of the model; the nearest to it"
+        return f'"{self.text}" {said}: {", ".join(self.names)}'
+
 
 def like(text: str, classes: Classes, vectors: WordVectors | None) -> Like:
-    """Raises LibraryError with the nearest names for what is neither a class nor a word."""
+    """Raises LibraryError with the nearest names for what is neither a class nor a word near to one."""
     numbers = classes.numbers(text)
     if numbers:
         return _of(text, classes, numbers, is_class=True)
     if not text.strip():
         raise LibraryError(f'no class is named; give one that "{classes.model}" knows, such as {classes.names[0]}')
-    try:
-        vector = vectors.vector(text) if vectors else None
-    except WordError:
-        vector = None
-    if vectors is None or vector is None:
-        raise LibraryError(f'"{text}" is no class of "{classes.model}" and no word; {_nearest_spelt(text, classes)}')
-    known = [i for i, name in enumerate(classes.names) if _has_vector(vectors, name)]
-    if not known:
-        raise LibraryError(f'"{text}" is no class of "{classes.model}"; {_nearest_spelt(text, classes)}')
-    scores = np.stack([vectors.vector(classes.names[i]) for i in known]) @ vector
-    best = np.argsort(-scores, kind="stable")[:NEAREST]
-    numbers = [known[i] for i in best if scores[i] >= ALIKE * scores[best[0]]]
+    numbers = _nearest(text, classes, vectors) if vectors else []
+    if not numbers:
+        near = _nearest_spelt(text, classes)
+        raise LibraryError(f'"{text}" is no class of "{classes.model}" nor a word near to one; {near}')
     return _of(text, classes, numbers, is_class=False)
 
 
+def _nearest(text: str, classes: Classes, vectors: WordVectors) -> list[int]:
+    """The classes whose names are nearest to a word; none for what is no word, or is like no class."""
+    known = [i for i, name in enumerate(classes.names) if _has_vector(vectors, name)]
+    try:
+        vector = vectors.vector(text)
+        scores = np.stack([vectors.vector(classes.names[i]) for i in known]) @ vector
+    except (WordError, ValueError):
+        return []
+    best = np.argsort(-scores, kind="stable")[:NEAREST]
+    return [known[i] for i in best if scores[i] >= max(ALIKE * scores[best[0]], LEAST)]
+
+
 def _of(text: str, classes: Classes, numbers: list[int], *, is_class: bool) -> Like:
-    weights = classes.weights[numbers].mean(0)
-    if not (np.isfinite(weights).all() and np.any(weights)):
-        raise LibraryError(
-            f'the class "{classes.names[numbers[0]]}" of "{classes.model}" has no weights; train it anew'
-        )
-    return Like(text, tuple(classes.names[i] for i in numbers), weights, is_class)
+    names = tuple(classes.names[i] for i in numbers)
+    try:  # of length 1, so that no later product overflows or vanishes; a length changes no cosine
+        weights = unit(unit(classes.weights[numbers].astype(np.float64)).mean(0))
+    except ValueError:
+        raise LibraryError(f'the class "{names[0]}" of "{classes.model}" has no weights; train it anew') from None
+    return Like(text, names, weights, is_class)
 
 
 def _nearest_spelt(text: str, classes: Classes) -> str:

@@ -84,8 +84,12 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
 
     made_by = store.model()
     assert made_by is not None  # asked of a library with photos
-    name = wish if isinstance(wish, str | Path) else os.environ.get("DEVISE_MODEL") or made_by.name
-    classes = read_classes(name)
+    path = wish if isinstance(wish, str | Path) else getattr(wish, "path", None)
+    name = path or os.environ.get("DEVISE_MODEL") or made_by.name
+    try:
+        classes = read_classes(name)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; DEVISE_MODEL can name another path of it") from error
     if not made_by.is_of(classes.fingerprint):
         raise LibraryError(
             f'the library {store.folder} was built with the model "{made_by.name}", and {name} has changed since or is '

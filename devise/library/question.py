@@ -47,24 +47,24 @@ class Question:
         """The vectors of what is not pushed away."""
         return self.vectors[self.weights > 0]
 
-    def scores(self, cosines: Vector, space: Space) -> Vector:
+    def scores(self, cosines: Vector, space: Space) -> Floats:
         """(terms, n) -> (n,): with one term its cosine; else the cosine that stands for the mean log probability.
 
-        That mean, sum of w log p and of |w| log(1 - p) over the sum of the positive w, is turned back into the cosine
-        of a word as probable as that: a soft minimum (a quasi-arithmetic mean, Kolmogorov, 1930). Where the model
-        knows no probabilities, the mean.
+        That mean, the sum of w log p and of |w| log(1 - p) over the sum of the positive w, is turned back into the
+        cosine of a word as probable as that: a soft minimum (a quasi-arithmetic mean, Kolmogorov, 1930). It may lie
+        below -1 where much weight pushes something away. Where the model knows no probabilities, the mean.
         """
         if len(self.weights) == 1:
-            alone: Vector = cosines[0]
+            alone: Floats = cosines[0].astype(np.float64)
             return alone
         if self.is_average or not self._is_known(space):
-            mean: Vector = (self.weights @ cosines / np.abs(self.weights).sum()).astype(np.float32)
+            mean: Floats = self.weights @ cosines.astype(np.float64) / np.abs(self.weights).sum()
             return mean
         logs = np.abs(self.weights) @ self._logs(cosines, space) / self.weights[self.weights > 0].sum()
         scale, bias = self._line(space)
         # the logit of exp(logs), kept from infinity where a photo is certain
         logits = logs - np.log(-np.expm1(np.minimum(logs, -1e-12)))
-        soft: Vector = ((logits - bias) / scale).astype(np.float32)
+        soft: Floats = (logits - bias) / scale
         return soft
 
     def probabilities(self, cosines: Vector, space: Space) -> Floats | None:

@@ -13,10 +13,10 @@ from devise.errors import LibraryError
 from devise.graph import Graph
 from devise.library import graphs
 from devise.library.question import Question
-from devise.library.store import GraphFile, Ids, Store, Views
+from devise.library.store import CHUNK, GraphFile, Ids, Store, Views
 from devise.vectors import Match, Space, TermScore, Vector, mean, pooled, unit
 
-Scores = NDArray[np.float32]
+Scores = NDArray[np.floating]
 Found = tuple[Ids, int]  # candidates, and the content after which all others have to be looked at
 Scored = Callable[[Found | None], Iterator[tuple[Ids, Scores]]]
 
@@ -62,9 +62,12 @@ class Searcher:
         """
         check_k(k)
         with self._store.transaction(write=False):
-            dim, asked = self._space("features").dim, weights * vector
-            if weights.shape != (dim,) or vector.shape != (dim,) or not np.any(asked):
+            dim = self._space("features").dim
+            if weights.shape != (dim,) or vector.shape != (dim,):
                 raise LibraryError(f"weights of {weights.shape} numbers; the space features takes ({dim},)")
+            asked = weights * vector
+            if not np.any(asked):
+                raise LibraryError("the photo has nothing of what tells the class apart; ask for another class")
             wanted, direction = k + (without is not None), unit(asked)
             near = self._candidates(unit(weights * asked)[None], wanted, "features", dim, config.MIN_WEIGHTED)
 
@@ -79,8 +82,12 @@ class Searcher:
 
     def mean_features(self, paths: Iterable[str]) -> Vector:
         """The direction of the mean of the features of photos of the library."""
+        self._space("features")
         photos = [photo for path in paths if (photo := self._store.photo(path))]
-        return mean(self._store.vectors("features", [photo.content_id for photo in photos])[1])
+        rows = self._store.vectors("features", [photo.content_id for photo in photos])[1]
+        if not len(rows):
+            raise LibraryError("the photos found have just left the library; ask again")
+        return mean(rows)
 
     def showing(self, question: Question, k: int, least: float = 0.0) -> list[Match]:
         """The k photos that answer a question in the words space best, each with a probability of at least `least`.
@@ -99,17 +106,17 @@ class Searcher:
 
             def scored(found: Found | None) -> Iterator[tuple[Ids, Scores]]:
                 for ids, cosines in _shown_in(self._views(found), terms):
-                    yield ids, question.scores(cosines, space)
+                    likely = question.probabilities(cosines, space) if least else None
+                    kept = slice(None) if likely is None else likely >= least
+                    yield ids[kept], question.scores(cosines, space)[kept]
 
             ids, scores = self._best(near, scored, k)
-            why = self._why(ids, question, space)
-            likely = np.array([_at_least(why[i].probability, least) for i in ids.tolist()], bool)
-            return self._matches(ids[likely], scores[likely], k, why)
+            return self._matches(ids, scores, k, self._why(ids, question, space))
 
     def _why(self, ids: Ids, question: Question, space: Space) -> dict[int, _Why]:
         """What each term gives the photos of those contents, and the probability of all together."""
         found: dict[int, _Why] = {}
-        for some, cosines in _shown_in([self._store.views(ids)], question.vectors):
+        for some, cosines in _shown_in(self._views_of(ids), question.vectors):
             likely = question.probabilities(cosines, space)
             each = [None] * len(some) if likely is None else likely.tolist()
             whys = map(_Why, each, question.terms(cosines, space))
@@ -139,8 +146,11 @@ class Searcher:
 
     def _views(self, near: Found | None) -> Iterator[Views]:
         if near is not None:
-            yield self._store.views(near[0])
+            yield from self._views_of(near[0])
         yield from self._store.scan_views(after=near[1] if near else 0)
+
+    def _views_of(self, ids: Ids) -> Iterator[Views]:
+        return (self._store.views(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK))
 
     def _graph(self, record: GraphFile, dim: int) -> Graph | None:
         if record not in self._graphs:
@@ -181,10 +191,6 @@ def _shown_in(chunks: Iterable[Views], terms: Vector) -> Iterator[tuple[Ids, Sco
     for ids, whole, parts in chunks:
         if len(ids):
             yield ids, np.stack([pooled(cosines(whole, term), parts.cosines(term)) for term in terms])
-
-
-def _at_least(probability: float | None, least: float) -> bool:
-    return probability is None or probability >= least
 
 
 def _top(scored: Iterator[tuple[Ids, Scores]], k: int) -> tuple[Ids, Scores]:

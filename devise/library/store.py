@@ -163,8 +163,10 @@ class Store:
 
     def paths_ending(self, name: str) -> list[str]:
         """The photos whose path is something, a slash and `name`, sorted."""
-        end = _stored("/" + name.lstrip("/"))
-        rows = self._db.rows("SELECT path FROM photos WHERE substr(path, -length(?1)) = ?1 ORDER BY path", (end,))
+        end = os.fsencode("/" + name.lstrip("/"))
+        rows = self._db.rows(
+            "SELECT path FROM photos WHERE substr(CAST(path AS BLOB), -length(?1)) = ?1 ORDER BY path", (end,)
+        )
         with understanding(self.folder):
             return [_text(path) for (path,) in rows]
 

@@ -27,6 +27,8 @@ SLIM: Layers = (
     "S", 576, "P160", 960, "P160", 960, "P160", 960, "P320",
 )  # fmt: skip
 
+MAX_PARTS = 32  # a side: a photo of 1,024 parts
+
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
@@ -54,6 +56,9 @@ class BackboneConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> BackboneConfig:
         fields = {name: value for name, value in data.items() if name != "kept_parts"}  # of formats 1 and 2
+        parts = fields.get("parts", 0)
+        if not isinstance(parts, int) or not 0 <= parts <= MAX_PARTS or (parts and fields.get("top") != "conv"):
+            raise ValueError(f"parts {parts!r} of a top {fields.get('top')!r}")
         fields["layers"] = tuple(fields["layers"])  # type: ignore[arg-type]
         fields["preprocessing"] = Preprocessing.from_json(fields["preprocessing"])  # type: ignore[arg-type]
         return cls(**fields)  # type: ignore[arg-type]

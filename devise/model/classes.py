@@ -31,24 +31,25 @@ class Classes:
     def numbers(self, name: str) -> list[int]:
         """The classes of that name or synonym, whatever its case; none for a name that no class has."""
         wanted = _plain(name)
-        exact = [i for i, known in enumerate(self.names) if _plain(known) == wanted]
-        return exact or [i for i, known in enumerate(self.names) if wanted in synonyms().get(known, ())]
+        exact = [i for i, known in enumerate(self.names) if known == name]
+        folded = exact or [i for i, known in enumerate(self.names) if _plain(known) == wanted]
+        return folded or [i for i, known in enumerate(self.names) if wanted in synonyms().get(known, ())]
 
 
 def read_classes(name: str | Path) -> Classes:
     """Of a checkpoint, by name or path. Raises CheckpointError, also for one without classes."""
     path = find(name)
     about, arrays = read(path)
-    head, layer = about["heads"].get("classes"), {name: a for name, a in arrays.items() if name.startswith(WEIGHT)}
+    layer = {name: array for name, array in arrays.items() if name.startswith(WEIGHT)}
     try:
-        weights = widened(layer).get(WEIGHT)
-    except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: the weights of its classes do not fit ({error}); {AGAIN}") from error
-    if weights is None or head is None:
-        raise CheckpointError(f"{path} has no classes; train it with devise train, or use another model")
-    if weights.ndim != 2 or len(weights) != len(head["labels"]):
-        raise CheckpointError(f"{path}: {len(head['labels'])} classes and weights of {weights.shape}; train it anew")
-    return Classes(tuple(head["labels"]), weights, path.stem, about["fingerprint"])
+        weights, names = widened(layer).get(WEIGHT), about["heads"].get("classes", {}).get("labels")
+        if weights is None or names is None:
+            raise CheckpointError(f"{path} has no classes; train it with devise train, or use another model")
+        if weights.shape != (len(names), *weights.shape[1:2]) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"weights of {weights.shape}")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CheckpointError(f"{path}: its classes do not fit their weights ({error}); {AGAIN}") from error
+    return Classes(tuple(names), weights.astype(np.float32), path.stem, str(about["fingerprint"]))
 
 
 @cache

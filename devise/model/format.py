@@ -49,7 +49,12 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
         about = json.loads(metadata.get("devise", "null"))
     except OSError as error:
         raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    except (SafetensorError, ValueError, TypeError) as error:  # TypeError: numbers that numpy does not have
+    except (
+        SafetensorError,
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:  # TypeError: numbers that numpy does not have
         raise CheckpointError(f"{path} is no checkpoint or is cut off ({first_line(error)}); {AGAIN}") from error
     if not isinstance(about, dict) or "backbone" not in about:
         raise CheckpointError(

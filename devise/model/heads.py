@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -55,7 +56,11 @@ class HeadConfig:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> HeadConfig:
-        return replace(cls(**data), labels=tuple(data["labels"]))
+        made = replace(cls(**data), labels=tuple(data["labels"]))
+        lines = made.scale, made.bias, made.photo_scale, made.photo_bias
+        if not all(isinstance(x, int | float) and math.isfinite(x) for x in lines) or min(lines[0], lines[2]) < 0:
+            raise ValueError(f"scales and biases {lines}")
+        return made
 
 
 class WordsHead(nn.Module):

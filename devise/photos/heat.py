@@ -1,19 +1,40 @@
-"""Heat over a photo: where it shows what was asked for."""
+"""Heat over a photo, where it shows what was asked for, and covers over it, to find that out."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from devise.photos.open import JPEG_QUALITY, picture
+from devise.photos.open import JPEG_QUALITY, SHARP, picture, seen
 
 COLD, HOT = np.array([20, 24, 60]), np.array([255, 96, 24])  # a photo in the dark, lit where it matters
+GREY = (127, 127, 127)
 DARKENED = 0.65  # of what is cold
 TINTED = 0.35  # of what is hot
+
+
+def covered(
+    source: str | Path | bytes, grid: int, width: int, *, size: int, resize: str
+) -> Iterator[NDArray[np.uint8]]:
+    """The pixels that a model looks at, as `load` gives them: of the photo, then with a grey square over each cell.
+
+    The upright photo has grid x grid cells, by rows, whatever of it the model looks at; a cover is `width` cells wide.
+    Raises PhotoError.
+    """
+    photo = picture(source, SHARP * size)
+    cell = photo.width / grid, photo.height / grid
+    yield seen(photo, size, resize)
+    for number in range(grid * grid):
+        row, column = divmod(number, grid)
+        left, top = (column - (width - 1) / 2) * cell[0], (row - (width - 1) / 2) * cell[1]
+        hidden = photo.copy()
+        hidden.paste(GREY, (round(left), round(top), round(left + width * cell[0]), round(top + width * cell[1])))
+        yield seen(hidden, size, resize)
 
 
 def overlay(source: str | Path | bytes, heat: NDArray[np.float32], size: int) -> Image.Image:

@@ -82,9 +82,17 @@ def load(
         raise ValueError(f'resize must be "squash" or "crop", not {resize!r}')
     data, path = _bytes_of(source, path)
     with _opened(data, path, SHARP * size, max_megapixels) as (image, orientation):
-        box = _centre(image.size) if resize == "crop" else (0.0, 0.0, *image.size)
-        image = image.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
-        return np.array(_turned(image, orientation), dtype=np.uint8)
+        return np.array(_turned(_resized(image, size, resize), orientation), dtype=np.uint8)
+
+
+def seen(image: Image.Image, size: int, resize: str) -> NDArray[np.uint8]:
+    """The pixels of an RGB picture that `load` gives of its file."""
+    return np.array(_resized(image, size, resize), dtype=np.uint8)
+
+
+def _resized(image: Image.Image, size: int, resize: str) -> Image.Image:
+    box = _centre(image.size) if resize == "crop" else (0.0, 0.0, *image.size)
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
 
 
 def picture(source: str | Path | bytes, size: int, *, path: str | None = None) -> Image.Image:

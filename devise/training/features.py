@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,8 @@ def features_of(
     made_by = checkpoint.backbone.config
     features = np.empty((len(paths), 1 + made_by.parts**2, made_by.num_features), np.float16)
     skipped: Skipped = []
-    for start in range(0, len(paths), CHUNK):
-        part = paths[start : start + CHUNK]
+    for rows in _chunks(paths):
+        part = [paths[row] for row in rows]
         file = folder / f"{_key(part)}.npy"
         found = _cached(file, len(part))
         if found is None:
@@ -50,7 +51,7 @@ def features_of(
             if not troubles:  # trouble may pass; look again next time
                 with replacing(file) as temporary, temporary.open("wb") as opened:
                     np.save(opened, found)
-        features[start : start + CHUNK] = found
+        features[rows] = found
         progress(len(part))
     return features, np.isfinite(features[:, 0, 0]), skipped
 
@@ -67,6 +68,14 @@ def decoded(paths: Sequence[str], encoder: Encoder, threads: int = 0) -> Iterato
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         for start in range(0, len(paths), config.LOOK_AHEAD):  # bounded, so memory is too
             yield from pool.map(one, paths[start : start + config.LOOK_AHEAD])
+
+
+def _chunks(paths: Sequence[str]) -> Iterator[list[int]]:
+    """Numbers of photos that are cached together: of one folder, so that one more label leaves the others cached."""
+    order = sorted(range(len(paths)), key=lambda row: os.path.split(paths[row]))
+    for _, rows in groupby(order, key=lambda row: os.path.dirname(paths[row])):
+        of_folder = list(rows)
+        yield from (of_folder[start : start + CHUNK] for start in range(0, len(of_folder), CHUNK))
 
 
 def _computed(paths: Sequence[str], encoder: Encoder) -> tuple[NDArray[np.float16], Skipped]:

@@ -90,7 +90,8 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
     source, good = _source(options, checkpoint, ordered, progress)
     is_training = np.arange(len(ordered)) < len(training)
     rows = torch.from_numpy(np.flatnonzero(good & is_training))
-    checked = torch.from_numpy(np.flatnonzero(good & ~is_training))
+    mixed = np.random.default_rng(0).permutation(np.flatnonzero(good & ~is_training))  # the first few are of all labels
+    checked = torch.from_numpy(mixed)
     if len(rows) < 2:
         raise TrainingError(
             f"{len(rows)} readable photos to train on; first trouble: {next(iter(source.skipped.values()), 'none')}"

@@ -22,7 +22,7 @@ from devise.errors import WordError
 MAX_QUERY = 10_000  # characters: more is a file pasted by mistake
 WEIGHTS = 0.001, 1000.0  # beyond these the other terms, or this one, do not count
 
-_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan"
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan"
 _ITEM = re.compile(
     rf'(?P<comma>[,;])|(?P<sign>[+-])?(?:(?P<weight>{_NUMBER}):)?(?P<at>@)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s",;]+))?',
     re.IGNORECASE,
@@ -64,7 +64,9 @@ def parse(query: str | Sequence[str | Path]) -> list[Asked]:
         if isinstance(item, str):  # a comma or a sign
             if item in "+-" and sign:
                 raise WordError(f'two signs follow each other in "{" ".join(map(str, pieces))}"; write one')
-            goes_on, sign = False, item if item in "+-" else sign
+            if item not in "+-" and sign:
+                raise WordError(f'nothing stands between "{sign}" and "{item}"; put a word there or leave one out')
+            goes_on, sign = False, item if item in "+-" else ""
         elif goes_on and item.is_plain and found[-1].is_plain:
             found[-1] = replace(found[-1], text=f"{found[-1].text} {item.text}")
         else:
@@ -108,7 +110,7 @@ def _asked(match: re.Match[str]) -> Asked | None:
     quoted, at = match["quoted"], bool(match["at"])
     text = (match["bare"] if quoted is None else quoted) or ""
     if not text.strip():
-        if match["weight"] is None and not at:
+        if match["weight"] is None and not at and (quoted is None or match["sign"] is None):
             return None
         raise WordError(f'nothing follows "{match[0]}"; put a word or a photo behind it')
     if text[0] in "+-" and quoted is None and not at:

@@ -73,10 +73,15 @@ def terms(vectors: Vectors, query: Query, photo: Callable[[str], Vector] | None 
         if asked.is_photo:
             found.append(_photo(asked, photo))
             continue
+        before = len(found) + len(unknown)
         for text, slots, missing in _looked_up(vectors, asked):
             unknown += missing
             if slots and not missing:
                 found.append(Term(text, _vector(vectors, text, slots), slots, asked.weight))
+        if asked.weight != 1 and len(found) + len(unknown) == before:
+            raise WordError(
+                f'a sign or a weight stands before "{asked.text}", which says nothing; put it before a word'
+            )
     if unknown:
         raise _unknown(vectors, unknown)
     if not found:

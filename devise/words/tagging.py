@@ -13,6 +13,7 @@ from devise.errors import WordError, listed
 from devise.vectors import Space, Vector, WordMatch, pooled
 from devise.words.embeddings import WordVectors
 
+FEW = 5  # views whose nearest words are looked for: each takes a scan of all words
 ASKED = 4  # times k of the words are looked at: a word has rarely more than three inflections among the nearest
 
 
@@ -38,7 +39,7 @@ class Tagger:
         """Up to k words, best first, each with a probability of at least `sure`, where probabilities are known.
 
         views: (dim,) a photo's vector, or (1 + parts, dim) with those of its parts. The score is that of the best
-        inflection: its cosine to the whole photo, or the mean of it and its cosine to the part that fits best.
+        inflection: its cosine to the whole photo, or the mean of it and its cosine to the parts that fit best.
         """
         if k < 1:
             raise WordError(f"k must be at least 1, not {k}; leave it out to get 5 tags")
@@ -52,7 +53,7 @@ class Tagger:
 
     def _nearest(self, views: Vector, k: int) -> list[WordMatch]:
         if self._words is None:
-            near = (match.word for view in views for match in self._vectors.nearest(view, ASKED * k))
+            near = (match.word for view in _few(views) for match in self._vectors.nearest(view, ASKED * k))
             words = list(dict.fromkeys(near))
             rows = _rows(self._vectors, words)
         else:
@@ -62,6 +63,17 @@ class Tagger:
         scores = rows @ views.T
         scores = pooled(scores[:, 0], scores[:, 1:])
         return [WordMatch(words[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
+
+
+def _few(views: Vector) -> Vector:
+    """Some that say most of what all say: the whole photo, and each next one that is least like those before."""
+    chosen = [0]
+    nearest = views @ views[0]
+    while len(chosen) < min(FEW, len(views)):
+        chosen.append(int(nearest.argmin()))
+        nearest = np.maximum(nearest, views @ views[chosen[-1]])
+    rows: Vector = views[chosen]
+    return rows
 
 
 @cache
