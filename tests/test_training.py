@@ -19,6 +19,7 @@ from devise.training import TrainOptions, TrainProgress, train
 from devise.training.data import Example, as_label, check_labels, read, split
 from devise.training.evaluate import average_precision, hits
 from devise.training.features import features_of
+from devise.training.loop import _drawn
 from devise.training.report import EpochReport
 from devise.words import WordVectors
 from devise.words.format import write_vectors
@@ -201,6 +202,24 @@ def test_csv_files_that_cannot_be_trained_with(options: TrainOptions, classes: P
     (classes / "bad.csv").write_text(text)
     with pytest.raises(TrainingError, match=error):
         train(replace(options, data=classes / "bad.csv"))
+
+
+def test_weights_say_how_often_a_photo_is_looked_at() -> None:
+    rows, torch_rows = np.arange(10), torch.arange(10)
+    torch.manual_seed(0)
+    assert sorted(_drawn(torch_rows, torch.ones(10)).tolist()) == rows.tolist()
+    weights = torch.tensor([9.0] + [1.0] * 9)
+    counts = np.bincount(torch.cat([_drawn(torch_rows, weights) for _ in range(400)]).numpy(), minlength=10)
+    assert counts.sum() == 4000
+    assert counts[0] / counts[1:].mean() == pytest.approx(9, rel=0.15)
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", "inf", "nan", "heavy"])
+def test_weights_that_are_none(classes: Path, weight: str) -> None:
+    photo = next(classes.rglob("*.png")).relative_to(classes)
+    (classes / "all.csv").write_text(f"path,labels,weight\n{photo},red,{weight}\n")
+    with pytest.raises(TrainingError, match="no number above 0"):
+        read(classes / "all.csv")
 
 
 def test_binary_files_are_no_csv(options: TrainOptions, classes: Path) -> None:

@@ -25,12 +25,14 @@ class Example:
 
     part: "train", "validation", or "" to be drawn.
     group: whose vocabulary the labels are from; of labels that only other groups use nothing is known.
+    weight: how many times as often as one of weight 1 it is looked at in training.
     """
 
     path: str
     labels: tuple[str, ...]
     part: str = ""
     group: str = ""
+    weight: float = 1.0
 
 
 def read(data: Path) -> list[Example]:
@@ -102,7 +104,13 @@ def _example(file: Path, path: str, labels: str, row: Mapping[str, str | None]) 
     names = dict.fromkeys(as_label(label) for label in labels.split(SEPARATOR) if label.strip())
     part = (row.get("split") or "").lower()
     part = {"val": "validation", "valid": "validation"}.get(part, part)
-    return Example(str(file.parent / path), tuple(names), part, row.get("group") or "")
+    try:
+        weight = float(row.get("weight") or 1)
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight < float("inf"):
+        raise TrainingError(f'{file}: the weight "{row["weight"]}" of {path} is no number above 0; leave it out for 1')
+    return Example(str(file.parent / path), tuple(names), part, row.get("group") or "", weight)
 
 
 def check_labels(examples: Iterable[Example], vectors: WordVectors) -> tuple[str, ...]:

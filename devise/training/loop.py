@@ -41,7 +41,8 @@ class Lessons:
     """All that stays the same: rows are numbers of photos in `source` and `truth`.
 
     rows, checked: photos to train on and to validate on; targets: (labels, dim) unit rows;
-    truth, known: (photos, labels), whether a label is true of a photo, and whether anybody said so.
+    truth, known: (photos, labels), whether a label is true of a photo, and whether anybody said so;
+    weights: (photos,), how often each is looked at.
     """
 
     source: Source
@@ -50,6 +51,7 @@ class Lessons:
     targets: Tensor
     truth: Tensor
     known: Tensor
+    weights: Tensor
 
 
 @dataclass
@@ -104,7 +106,8 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
     elif options.resume and path.exists():
         return _finished(path, key, labels, begun)
     targets = torch.from_numpy(np.stack([vectors.vector(label) for label in labels])).to(source.device)
-    lessons = Lessons(source, rows, checked, targets, *_truth(ordered, labels))
+    lessons = Lessons(source, rows, checked, targets, *_truth(ordered, labels),
+                      torch.tensor([example.weight for example in ordered]))  # fmt: skip
     while learner.epoch < options.epochs:
         report = _next_epoch(learner, lessons, options, progress)
         if report.is_best:
@@ -197,7 +200,7 @@ def _epoch(learner: Learner, lessons: Lessons, options: TrainOptions, progress: 
     total, done = 0.0, learner.epoch * len(rows)
     steps, step = max(1, options.epochs * len(rows)), done
     base = [options.learning_rate, options.learning_rate / 10]
-    for features, part in lessons.source.batches(rows[torch.randperm(len(rows))], options.batch, train=True):
+    for features, part in lessons.source.batches(_drawn(rows, lessons.weights[rows]), options.batch, train=True):
         for group, rate in zip(learner.optimizer.param_groups, base, strict=False):
             group["lr"] = rate * (1 + math.cos(math.pi * step / steps)) / 2  # to zero over the run
         truth, known = lessons.truth[part].to(features.device), lessons.known[part].to(features.device)
@@ -212,6 +215,12 @@ def _epoch(learner: Learner, lessons: Lessons, options: TrainOptions, progress: 
     if not np.isfinite(total):
         raise TrainingError("the loss is not a number any more; try a smaller --lr")
     return total / len(rows)
+
+
+def _drawn(rows: Tensor, weights: Tensor) -> Tensor:
+    """An epoch's photos: each once in random order; with weights, as many drawn by them."""
+    is_even = bool((weights == weights[0]).all())
+    return rows[torch.randperm(len(rows)) if is_even else torch.multinomial(weights, len(rows), replacement=True)]
 
 
 @torch.no_grad()
