@@ -1,7 +1,8 @@
-"""Make devise/model/synonyms.tsv: other names of the 1,000 ImageNet classes, from WordNet.
+"""Make devise/model/synonyms.tsv and recipes/kinds.tsv: other names of the 1,000 ImageNet classes, and what they are.
 
     python -m recipes.class_synonyms --wnids FILE [--wordnet FOLDER]
 
+Both from WordNet; what a class is a kind of are those words for visible things that name one of the synsets above it.
 FILE: the 1,000 synsets in ImageNet's order, one a line (`timm` carries it as imagenet_synsets.txt).
 """
 
@@ -12,9 +13,21 @@ from pathlib import Path
 
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
-from benchmarks.quality.wordnet import data_file
+from benchmarks.quality.wordnet import ancestors, data_file
 
-OUT = Path(__file__).parents[1] / "devise/model/synonyms.tsv"
+ROOT = Path(__file__).parents[1]
+OUT, KINDS = ROOT / "devise/model/synonyms.tsv", ROOT / "recipes/kinds.tsv"
+# WordNet's other senses of a word for a visible thing: a railway car is no car. And words that VOC has for what it is.
+OTHER_SENSES = {("freight car", "car"), ("passenger car", "car"), ("electric locomotive", "train")}
+MORE = {"motorcycle": "motorbike", "couch": "sofa"}
+# What says little of a picture, or what is in many pictures where nobody says so.
+VAGUE = {"device", "machine", "arm", "toy", "board", "stick", "wheel", "person", "seat", "cap", "home", "light"}
+ALSO = {
+    "warplane": "airplane",
+    "monitor": "television", "screen": "television", "moped": "motorbike", "motor scooter": "motorbike", "ox": "cow",
+    "pot": "potted plant", "steam locomotive": "train", "electric locomotive": "train", "passenger car": "train",
+    "freight car": "train", "studio couch": "sofa",
+}  # fmt: skip
 
 
 def lemmas(file: Path) -> dict[str, list[str]]:
@@ -39,6 +52,18 @@ def main() -> None:
         if others:
             lines.append("\t".join([label, *others]))
     OUT.write_text("\n".join(lines) + "\n")
+    visible = {*(ROOT / "devise/words/visible.txt").read_text().split("\n"), *MORE.values()}
+    kinds = []
+    for label, wnid in zip(_IMAGENET_CATEGORIES, options.wnids.read_text().split(), strict=True):
+        above = {MORE.get(name, name) for synset in ancestors(wnid, options.wordnet) for name in names[synset]}
+        above |= {ALSO[label]} if label in ALSO else set()
+        if "house cat" not in above:  # lions and tigers are cats in another sense
+            above -= {"cat"}
+        above -= VAGUE
+        found = sorted(name for name in above & visible - {label.lower()} if (label, name) not in OTHER_SENSES)
+        if found:
+            kinds.append("\t".join([label, *found]))
+    KINDS.write_text("\n".join(kinds) + "\n")
     print(f"{OUT}: {len(lines)} classes, {sum(line.count(chr(9)) for line in lines)} names")
 
 

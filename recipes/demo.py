@@ -33,15 +33,17 @@ def main() -> None:
     own = sys.argv[1:]
     album = own[0] if own else str(make(OUT / "album"))
     queries = OWN_QUERIES if own else QUERIES
-    sheet = OUT / "contact-sheet.html"
+    sheet, why = OUT / "contact-sheet.html", OUT / "why.png"
     devise("index", album)
     for query in queries:
         devise("search", query, "-k", "3")
     best = {query: devise("search", query, "-k", "1", "--paths", quiet=True).strip() for query in queries}
     devise("tag", *dict.fromkeys(best.values()))
     devise("similar", best[queries[1]], "-k", "3")
+    devise("explain", best[queries[0]], queries[0], "--png", str(why))
     devise("search", queries[0], "--html", str(sheet))
     print(f"\nThe photos: {album}\nThe contact sheet, for your browser: {sheet.resolve().as_uri()}")
+    print(f"Where {queries[0]} is in the first of them: {why.resolve().as_uri()}")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ import io
 import os
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -47,7 +49,10 @@ VOC_NAMES = {
 }
 # How often a photo of each group is looked at: VOC's photos teach to see several things in one picture, and drown in
 # the others, which are more and have more labels (heads on VOC alone find its pairs with 0.48, on all alike with 0.36).
-WEIGHTS = {"voc": 8.0, "captions": 1.5, "imagenet": 1.0, "caltech101": 1.0, "scenes": 0.7, "fashion": 0.7}
+WEIGHTS = {"voc": 8.0, "captions": 1.5, "imagenet": 1.0, "guessed": 1.0, "caltech101": 1.0, "scenes": 0.7,
+           "fashion": 0.7}  # fmt: skip
+COMMON = 150  # photos of VOC with a label, from which a label is common
+RARE = 4.0  # at most so much more often are photos with rarer labels looked at
 CALTECH_SKIPPED = {"BACKGROUND_Google", "Faces_easy"}
 
 
@@ -109,18 +114,29 @@ def tiny(data: Path) -> Iterator[Row]:
         folder = member.split("/")[1]
         taken[folder] = taken.get(folder, 0) + 1
         if folder in numbers and taken[folder] <= TINY_PER_CLASS:
-            yield Row(f"tiny-imagenet/{member}", (as_label(_IMAGENET_CATEGORIES[numbers[folder]]).lower(),), "imagenet")
+            yield Row(f"tiny-imagenet/{member}", named(_IMAGENET_CATEGORIES[numbers[folder]]), "imagenet")
+
+
+def named(category: str) -> tuple[str, ...]:
+    """A class and what it is a kind of (kinds.tsv, made by recipes.class_synonyms)."""
+    return tuple(dict.fromkeys([as_label(category).lower(), *kinds().get(category, ())]))
+
+
+@cache
+def kinds() -> dict[str, tuple[str, ...]]:
+    rows = (line.split("\t") for line in Path(__file__).with_name("kinds.tsv").read_text().splitlines())
+    return {label: tuple(others) for label, *others in rows}
 
 
 def guessed(data: Path, photos: Photos) -> Iterator[Row]:
-    """What the teacher is sure of on the full-size photos, as labels of the ImageNet group."""
+    """What the teacher is sure of on the full-size photos, in a group of its own: they show more than that."""
     teacher = Teacher(data / "teacher_mobilenet_v2.ts")
     for start in range(0, len(photos.names), 16):
         part = torch.from_numpy(np.ascontiguousarray(photos.pixels[start : start + 16]))
         best = teacher(part.permute(0, 3, 1, 2).float() / 255)[2].softmax(1).max(1)
         for name, p, number in zip(photos.names[start:], best.values.tolist(), best.indices.tolist(), strict=False):
             if p >= SURE:
-                yield Row(name, (as_label(_IMAGENET_CATEGORIES[number]).lower(),), "imagenet")
+                yield Row(name, (as_label(_IMAGENET_CATEGORIES[number]).lower(),), "guessed")
 
 
 def table(archive: Path, name: str) -> Iterator[dict[str, str]]:
@@ -146,13 +162,16 @@ def write_csv(rows: Iterable[Row], file: Path, vectors: WordVectors) -> None:
         for label in row.labels:
             counts[label] = counts.get(label, 0) + 1
     print(f"{len(rows)} rows, {len(counts)} labels; without a word vector: {sorted(unknown)}")
+    of_voc = Counter(label for row in rows if row.group == "voc" for label in row.labels)
     with file.open("w", newline="") as opened:
         writer = csv.writer(opened)
         writer.writerow(["path", "labels", "group", "weight"])
         for row in rows:
             labels = [label for label in row.labels if label not in unknown and counts[label] > 1]
             if labels:
-                writer.writerow([row.path, "|".join(labels), row.group, WEIGHTS[row.group]])
+                rarest = min(of_voc[label] for label in labels) if row.group == "voc" else COMMON
+                weight = WEIGHTS[row.group] * min(RARE, max(0.7, (COMMON / rarest) ** 0.5))
+                writer.writerow([row.path, "|".join(labels), row.group, round(weight, 3)])
 
 
 def distilled(student: Path) -> Checkpoint:

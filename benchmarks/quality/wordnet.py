@@ -41,6 +41,11 @@ def distances(synsets: list[str], folder: Path | None = None) -> NDArray[np.int6
     return np.array([[min((a[x] + b[x] for x in a.keys() & b.keys()), default=far) for b in above] for a in above])
 
 
+def ancestors(synset: str, folder: Path | None = None) -> list[str]:
+    """Everything that a synset is a kind of, and itself."""
+    return list(_ancestors(synset, hypernyms(folder)))
+
+
 def _ancestors(synset: str, up: dict[str, tuple[str, ...]]) -> dict[str, int]:
     """Everything above a synset and how many edges away; itself too."""
     found, front = {synset: 0}, [synset]

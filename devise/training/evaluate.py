@@ -21,14 +21,15 @@ def hits(scores: ArrayLike, truth: ArrayLike, at: Sequence[int] = HIT_AT) -> dic
     return {k: float(found[:, :k].any(1).mean()) for k in at}
 
 
-def probability(scores: ArrayLike, truth: ArrayLike) -> tuple[float, float]:
+def probability(scores: ArrayLike, truth: ArrayLike, weights: ArrayLike = 1.0) -> tuple[float, float]:
     """Scale and bias so that sigmoid(scale * score + bias) is the probability that a score's label is true.
 
-    scores, truth: (n,). Newton's method on the log loss, the targets smoothed (Platt, "Probabilistic outputs for
+    scores, truth, weights: (n,). Newton's method on the log loss, targets smoothed (Platt, "Probabilistic outputs for
     support vector machines", 1999). (0, 0) when all or none are true, or when higher scores are not likelier.
     """
     x, y = np.asarray(scores, np.float64).ravel(), np.asarray(truth).ravel() > 0
-    positive, negative = int(y.sum()), int((~y).sum())
+    weight = np.broadcast_to(np.asarray(weights, np.float64).ravel(), x.shape)
+    positive, negative = float(weight[y].sum()), float(weight[~y].sum())
     if not positive or not negative:
         return 0.0, 0.0
     wanted = np.where(y, (positive + 1) / (positive + 2), 1 / (negative + 2))
@@ -36,8 +37,8 @@ def probability(scores: ArrayLike, truth: ArrayLike) -> tuple[float, float]:
     found = np.array([0.0, np.log((positive + 1) / (negative + 1))])
     for _ in range(100):
         p = 1 / (1 + np.exp(-np.clip(design @ found, -30, 30)))
-        slope = design.T @ (p - wanted)
-        curve = (design * (p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(2)
+        slope = design.T @ (weight * (p - wanted))
+        curve = (design * (weight * p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(2)
         step = np.linalg.solve(curve, slope)
         found -= step * min(1.0, 10 / np.abs(step).max(initial=1e-9))
         if np.abs(step).max() < 1e-6:

@@ -239,11 +239,18 @@ def _validated(learner: Learner, lessons: Lessons, batch: int) -> tuple[dict[int
         return {}, {}
     rows, found = torch.cat(seen), torch.cat(scores)
     truth, known = lessons.truth[rows], lessons.known[rows]
-    fitted = dict(zip(("scale", "bias"), probability(found[known > 0], truth[known > 0]), strict=True))
+    fitted = dict(zip(("scale", "bias"), _probability(lessons, rows, found), strict=True))
     some = torch.cat(views)[:PAIRED]
     fitted |= _of_photos(some, truth[: len(some)], known[: len(some)])
     hit = hits(found.masked_fill(known == 0, -1).numpy(), truth.numpy())
     return hit, {name: round(value, 4) for name, value in fitted.items()}
+
+
+def _probability(lessons: Lessons, rows: Tensor, found: Tensor) -> tuple[float, float]:
+    """Of labels, on photos that count as they do in training: found (rows, labels)."""
+    is_known = lessons.known[rows] > 0
+    weights = lessons.weights[rows, None].expand_as(found)
+    return probability(found[is_known], lessons.truth[rows][is_known], weights[is_known])
 
 
 def _of_photos(views: Tensor, truth: Tensor, known: Tensor) -> dict[str, float]:
