@@ -3,7 +3,7 @@
     DeviseError              its text is shown to the user; the command ends with status 1
     ├── PhotoError           one photo cannot be read: path, reason
     ├── FolderError          a folder is missing, empty, unreadable or no folder
-    ├── WordError            words without a vector, an empty query: words, hints
+    ├── WordError            words without a vector, a query that is none: words, hints
     ├── VectorsError         a word vector file is missing, damaged or foreign
     ├── CheckpointError      a checkpoint is missing, damaged, foreign or does not fit
     ├── LibraryError         a library is missing, empty, damaged, foreign, busy or does not fit
@@ -40,7 +40,7 @@ class FolderError(DeviseError):
 
 
 class WordError(DeviseError):
-    """Words that have no vector, or a query without any; `hints` maps each unknown word to near spellings."""
+    """Words that have no vector, or a query that is none; `hints` maps each unknown word to near spellings."""
 
     def __init__(self, message: str, hints: Mapping[str, Sequence[str]] | None = None) -> None:
         super().__init__(message)

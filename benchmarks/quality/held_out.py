@@ -8,6 +8,9 @@ points with a single photo. benchmarks.quality.voc asks all 1,880 photos, with h
 
 from __future__ import annotations
 
+import argparse
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -21,11 +24,26 @@ from devise.words import WordVectors
 from recipes.photos import is_held_out
 
 
-def held_out(voc: data.Voc, model: str | None) -> tuple[Asked, torch.Tensor]:
-    """What is asked, and the features (photos, views, num_features)."""
-    names = [name for name in sorted(voc.labels) if is_held_out(name)]
-    views = sets.all_features([str(voc.folder / name) for name in names], model)
-    return Asked.of(voc, names), torch.from_numpy(views)
+@dataclass(frozen=True)
+class HeldOut:
+    """What is asked of which model: views (photos, views, num_features), words (classes, dim)."""
+
+    checkpoint: Checkpoint
+    vectors: WordVectors
+    asked: Asked
+    views: torch.Tensor
+    words: Vector
+
+    @classmethod
+    def of(cls, chosen: argparse.Namespace) -> HeldOut:
+        voc, vectors = data.voc(chosen.data), WordVectors.open("minilm")
+        names = [name for name in sorted(voc.labels) if is_held_out(name)]
+        views = torch.from_numpy(sets.all_features([str(voc.folder / name) for name in names], chosen.model))
+        words = sets.targets(voc.classes, vectors)
+        return cls(sets.opened(chosen.model), vectors, Asked.of(voc, names), views, words)
+
+    def answers(self) -> Answers:
+        return answers(self.checkpoint, self.views, self.words, self.asked)
 
 
 def answers(checkpoint: Checkpoint, views: torch.Tensor, words: Vector, asked: Asked) -> Answers:
@@ -41,17 +59,15 @@ def answers(checkpoint: Checkpoint, views: torch.Tensor, words: Vector, asked: A
 
 def main() -> None:
     chosen = parser(__doc__).parse_args()
-    voc, vectors, checkpoint = data.voc(chosen.data), WordVectors.open("minilm"), sets.opened(chosen.model)
-    asked, views = held_out(voc, chosen.model)
-    words = sets.targets(voc.classes, vectors)
-    found = answers(checkpoint, views, words, asked)
+    held = HeldOut.of(chosen)
+    checkpoint, asked, views, words, found = held.checkpoint, held.asked, held.views, held.words, held.answers()
     rows = [
         summary("words, whole photo and parts", found, asked),
         summary("words, whole photo only", answers(checkpoint, views[:, :1], words, asked), asked),
-        summary("ConSE on the classes head", convex_words(views, checkpoint, words, vectors, asked), asked),
+        summary("ConSE on the classes head", convex_words(views, checkpoint, words, held.vectors, asked), asked),
         chance(asked),
     ]
-    title = f"{checkpoint.name}, {len(views)} photos, {len(voc.classes)} classes, {len(asked.pairs)} pairs"
+    title = f"{checkpoint.name}, {len(views)} photos, {len(words)} classes, {len(asked.pairs)} pairs"
     show("held-out", title, COLUMNS, rows, write=chosen.write)
     show("held-out-each", f"{checkpoint.name}, each class, and each pair by product",
          ["query", "photos", "average precision", "P@9", "chance"], each(found, asked), write=chosen.write)  # fmt: skip

@@ -15,14 +15,12 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import data
-from benchmarks.quality import heads, sets
-from benchmarks.quality.held_out import answers, held_out
+from benchmarks.quality import heads
+from benchmarks.quality.held_out import HeldOut
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import MIN_PHOTOS, precision_at
 from devise.training.evaluate import average_precision
 from devise.vectors import unit
-from devise.words import WordVectors
 
 Floats = NDArray[np.float32]
 
@@ -34,10 +32,8 @@ def best_score(a: Floats, b: Floats) -> Floats:
 
 def main() -> None:
     chosen = parser(__doc__).parse_args()
-    voc, vectors, checkpoint = data.voc(chosen.data), WordVectors.open("minilm"), sets.opened(chosen.model)
-    asked, views = held_out(voc, chosen.model)
-    words = sets.targets(voc.classes, vectors)
-    found = answers(checkpoint, views, words, asked)
+    held = HeldOut.of(chosen)
+    checkpoint, asked, views, words, found = held.checkpoint, held.asked, held.views, held.words, held.answers()
     pairs = [(a, b) for a, b in permutations(range(len(words)), 2)
              if min((asked.truth[:, a] & asked.truth[:, b]).sum(),
                     (asked.truth[:, a] & ~asked.truth[:, b]).sum()) >= MIN_PHOTOS]  # fmt: skip

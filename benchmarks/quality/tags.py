@@ -14,12 +14,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import data
-from benchmarks.quality import sets
-from benchmarks.quality.held_out import answers, held_out
+from benchmarks.quality.held_out import HeldOut
 from benchmarks.quality.report import parser, show
 from devise import config
-from devise.words import WordVectors
 
 EDGES = (0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 1)
 
@@ -37,16 +34,15 @@ def bins(probabilities: NDArray[np.float32], truth: NDArray[np.bool_]) -> list[l
 
 def main() -> None:
     chosen = parser(__doc__).parse_args()
-    voc, vectors = data.voc(chosen.data), WordVectors.open("minilm")
-    asked, views = held_out(voc, chosen.model)
-    found = answers(sets.opened(chosen.model), views, sets.targets(voc.classes, vectors), asked).probabilities
+    held = HeldOut.of(chosen)
+    asked, found = held.asked, held.answers().probabilities
     rows, given = bins(found, asked.truth), found >= config.SURE
     right = (given & asked.truth).sum()
     given_right, right_given = f"{right / given.sum():.3f}", f"{right / asked.truth.sum():.3f}"
     rows += [[f"given at {config.SURE}", f"{given.sum():,}", f"{found[given].mean():.3f}", given_right],
              [f"right ones given at {config.SURE}", f"{asked.truth.sum():,}", "-", right_given],
              ["photos without any", f"{(~given.any(1)).sum():,}", "-", "-"]]  # fmt: skip
-    show("tags", f"{len(views)} photos, {len(voc.classes)} class words",
+    show("tags", f"{len(held.views)} photos, {len(held.words)} class words",
          ["probability", "count", "mean probability", "share that is true"], rows, write=chosen.write)  # fmt: skip
 
 

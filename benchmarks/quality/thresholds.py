@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks import data
 from benchmarks.quality import heads, sets
-from benchmarks.quality.held_out import answers, held_out
+from benchmarks.quality.held_out import HeldOut
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import TOP
-from devise.words import WordVectors
 
 AT = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 LEARNT = (
@@ -35,15 +33,14 @@ OTHERS = (
 
 def main() -> None:
     chosen = parser(__doc__).parse_args()
-    voc, vectors, checkpoint = data.voc(chosen.data), WordVectors.open("minilm"), sets.opened(chosen.model)
-    asked, views = held_out(voc, chosen.model)
-    found = answers(checkpoint, views, sets.targets(voc.classes, vectors), asked).probabilities
+    held = HeldOut.of(chosen)
+    checkpoint, asked, views, found = held.checkpoint, held.asked, held.views, held.answers().probabilities
     config = checkpoint.configs["words"]
     learnt = [word for word in LEARNT if word in config.labels]
     unlearnt = [word for word in (*LEARNT, *OTHERS) if word not in config.labels]
     absent = []
     for words in (learnt, unlearnt):
-        scores = heads.scores(checkpoint.heads["words"], views, sets.targets(words, vectors))
+        scores = heads.scores(checkpoint.heads["words"], views, sets.targets(words, held.vectors))
         absent.append(1 / (1 + np.exp(-(config.scale * scores.max(0) + config.bias))))
     rows = []
     for p in AT:

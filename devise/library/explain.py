@@ -38,7 +38,8 @@ def by_parts(views: Vector, question: Question, space: Space) -> list[Shown]:
     side = math.isqrt(len(views) - 1)
     likely = question.shown(near[1:].T, space)  # (terms, parts)
     heats = _stretched(near[1:].T) if likely is None else likely
-    return _shown(_pooled(views, question), question, space, heats.reshape(-1, side, side))
+    scores = np.stack([pooled(of_term[:1], of_term[None, 1:])[0] for of_term in near.T])  # those that a search gives
+    return _shown(scores, question, space, heats.reshape(-1, side, side))
 
 
 def by_occlusion(photo: str, encoder: Encodes, question: Question, space: Space) -> list[Shown]:
@@ -53,12 +54,6 @@ def by_occlusion(photo: str, encoder: Encodes, question: Question, space: Space)
     falls = np.maximum(scores[:1] - scores[1:], 0).T  # (terms, cells)
     heats = falls / np.maximum(falls.max(1, keepdims=True), 1e-6)
     return _shown(scores[0], question, space, heats.reshape(-1, GRID, GRID))
-
-
-def _pooled(views: Vector, question: Question) -> Vector:
-    """(terms,): the scores that a search gives."""
-    near = views @ question.vectors.T
-    return np.stack([pooled(near[:1, i], near[None, 1:, i])[0] for i in range(near.shape[1])])
 
 
 def _shown(scores: Vector, question: Question, space: Space, heats: NDArray[np.floating]) -> list[Shown]:

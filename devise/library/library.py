@@ -24,7 +24,7 @@ from devise.library.search import Searcher, check_k, check_probability
 from devise.library.store import Store, digest_of
 from devise.vectors import Match, ModelInfo, Vector, WordMatch
 from devise.words import Tagger, WordVectors, visible_words
-from devise.words.queries import Query
+from devise.words.queries import Query, Term
 
 if TYPE_CHECKING:
     from devise.model.classes import Classes
@@ -119,7 +119,7 @@ class Library:
         check_k(k)
         check_probability(min_probability)
         self._filled()
-        terms = self.words().terms(query, lambda name: self._vector(self._named(name), "words")[1])
+        terms = self._terms(query)
         number = k if like is None else config.LIKE_FROM
         found = self._search().showing(Question.of(terms, average), number, min_probability)
         if like is None or not found:
@@ -132,8 +132,7 @@ class Library:
 
         Raises WordError, PhotoError, LibraryError.
         """
-        terms = self.words().terms(query, lambda name: self._vector(self._named(name), "words")[1])
-        question, space = Question.of(terms), self._info().space("words")
+        question, space = Question.of(self._terms(query)), self._info().space("words")
         views = self._views(photo)
         if explain.is_square(views):
             return explain.by_parts(views, question, space)
@@ -283,6 +282,9 @@ class Library:
         if vector is None:
             raise LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
         return content_id, vector
+
+    def _terms(self, query: Query) -> list[Term]:
+        return self.words().terms(query, lambda name: self._vector(self._named(name), "words")[1])
 
     def _named(self, name: str) -> str:
         """The path of a photo, by that or by the end of it if only one in the library ends so. Raises PhotoError."""

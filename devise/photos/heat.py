@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from devise.photos.open import JPEG_QUALITY, SHARP, picture, seen
+from devise.photos.open import SHARP, as_jpeg, picture, seen
 
 COLD, HOT = np.array([20, 24, 60]), np.array([255, 96, 24])  # a photo in the dark, lit where it matters
 GREY = (127, 127, 127)
@@ -53,6 +52,4 @@ def overlay(source: str | Path | bytes, heat: NDArray[np.float32], size: int) ->
 
 def overlay_jpeg(source: str | Path | bytes, heat: NDArray[np.float32], size: int) -> bytes:
     """The same as a JPEG. Raises PhotoError."""
-    buffer = io.BytesIO()
-    overlay(source, heat, size).save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    return buffer.getvalue()
+    return as_jpeg(overlay(source, heat, size))

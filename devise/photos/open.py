@@ -105,8 +105,12 @@ def picture(source: str | Path | bytes, size: int, *, path: str | None = None) -
 
 def thumbnail_jpeg(source: str | Path | bytes, size: int) -> bytes:
     """A small upright JPEG of a photo, without its metadata. Raises PhotoError."""
+    return as_jpeg(picture(source, size))
+
+
+def as_jpeg(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    picture(source, size).save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    image.save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
     return buffer.getvalue()
 
 
