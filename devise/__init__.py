@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from devise.errors import DeviseError
-    from devise.library import IndexReport, Library, Progress
+    from devise.library import IndexReport, Library, Progress, Where
     from devise.model.encoder import Encoder
     from devise.vectors import Match, WordMatch
     from devise.words import Tagger, WordVectors
@@ -29,6 +29,7 @@ __all__ = [
     "Match",
     "Progress",
     "Tagger",
+    "Where",
     "WordMatch",
     "WordVectors",
     "__version__",
@@ -42,6 +43,7 @@ _HOMES = {
     "Match": "devise.vectors",
     "Progress": "devise.library",
     "Tagger": "devise.words",
+    "Where": "devise.library",
     "WordMatch": "devise.vectors",
     "WordVectors": "devise.words",
 }

@@ -75,6 +75,8 @@ CANDIDATES = 8  # times k are taken from the graph and rescored exactly
 MIN_CANDIDATES = 128  # at least, so that small k keeps its recall
 MIN_SHOWING = 1_000  # at least, where parts are scored too: a small thing is far from the whole photo
 MIN_WEIGHTED = 2_000  # at least, where the weights of a class change what is near
+EXACT_AMONG = 5_000  # photos that a filter leaves: all are scored, parts too, in a fifth of a second
+OVER_FETCH = 1.5  # times as many as needed are taken from the graph where a filter drops some
 LIKE_FROM = 9  # best photos of a word search whose mean stands for the query when it is ranked like a class
 
 # hnswlib (Malkov and Yashunin, 2018): M links a node, ef candidates kept while building and searching

@@ -30,10 +30,11 @@ from devise.model.backbones import BACKBONES, Backbone
 from devise.model.checkpoint import Checkpoint, load, save
 from devise.model.heads import HeadConfig
 from devise.training import TrainOptions, TrainProgress, train
-from devise.training.data import as_label
+from devise.training.data import NOTHING, as_label
 from devise.training.report import EpochReport
 from devise.words import WordVectors
 from devise.words.importing import import_vectors
+from recipes.nothing import make as textures
 from recipes.photos import FULL_SIZE_SETS, Photos, full_size, is_held_out, tiny_class_numbers
 from recipes.teacher import Teacher
 
@@ -50,7 +51,7 @@ VOC_NAMES = {
 # How often a photo of each group is looked at: VOC's photos teach to see several things in one picture, and drown in
 # the others, which are more and have more labels (heads on VOC alone find its pairs with 0.48, on all alike with 0.36).
 WEIGHTS = {"voc": 8.0, "captions": 1.5, "imagenet": 1.0, "guessed": 1.0, "caltech101": 1.0, "scenes": 0.7,
-           "fashion": 0.7}  # fmt: skip
+           "fashion": 0.7, "nothing": 1.0}  # fmt: skip
 COMMON = 150  # photos of VOC with a label, from which a label is common
 RARE = 4.0  # at most so much more often are photos with rarer labels looked at
 CALTECH_SKIPPED = {"BACKGROUND_Google", "Faces_easy"}
@@ -139,6 +140,17 @@ def guessed(data: Path, photos: Photos) -> Iterator[Row]:
                 yield Row(name, (as_label(_IMAGENET_CATEGORIES[number]).lower(),), "guessed")
 
 
+def nothing(photos: Path) -> Iterator[Row]:
+    """Pictures that show nothing with a name, as pieces of VOC's photos among others."""
+    pieces = [
+        file
+        for file in sorted((photos / "voc").rglob("*.jpg"))
+        if not is_held_out(str(file.relative_to(photos / "voc")))
+    ]
+    for file in textures(photos / "nothing", pieces):
+        yield Row(f"nothing/{file.name}", (), "nothing")
+
+
 def table(archive: Path, name: str) -> Iterator[dict[str, str]]:
     with zipfile.ZipFile(archive) as opened:
         yield from csv.DictReader(io.TextIOWrapper(opened.open(name), "utf-8"))
@@ -168,7 +180,9 @@ def write_csv(rows: Iterable[Row], file: Path, vectors: WordVectors) -> None:
         writer.writerow(["path", "labels", "group", "weight"])
         for row in rows:
             labels = [label for label in row.labels if label not in unknown and counts[label] > 1]
-            if labels:
+            if row.group == "nothing":
+                writer.writerow([row.path, NOTHING, row.group, WEIGHTS[row.group]])
+            elif labels:
                 rarest = min(of_voc[label] for label in labels) if row.group == "voc" else COMMON
                 weight = WEIGHTS[row.group] * min(RARE, max(0.7, (COMMON / rarest) ** 0.5))
                 writer.writerow([row.path, "|".join(labels), row.group, round(weight, 3)])
@@ -250,7 +264,8 @@ def main() -> None:
     visible = set((Path(__file__).parents[1] / "devise/words/visible.txt").read_text().splitlines())
     groups = {"voc": voc(options.data), "captions": captions(options.data, visible), "fashion": fashion(options.data),
               "caltech101": folders(options.data, "caltech101"), "scenes": folders(options.data, "scenes"),
-              "tiny": tiny(options.data), "guessed": guessed(options.data, full)}  # fmt: skip
+              "tiny": tiny(options.data), "guessed": guessed(options.data, full),
+              "nothing": nothing(options.photos)}  # fmt: skip
     left_out = set(options.without.split(",")) if options.without else set()
     if unknown := left_out - set(groups):
         parser.error(f"--without {','.join(unknown)}: there is no such group; choose from {', '.join(groups)}")

@@ -96,8 +96,8 @@ def test_info(library, album):
 
 def test_the_public_names_are_these():
     assert sorted(devise.__all__) == [
-        *("DeviseError", "Encoder", "IndexReport", "Library", "Match", "Progress", "Tagger", "WordMatch"),
-        *("WordVectors", "__version__"),
+        *("DeviseError", "Encoder", "IndexReport", "Library", "Match", "Progress", "Tagger", "Where"),
+        *("WordMatch", "WordVectors", "__version__"),
     ]
     for name in ("DeviseError", "IndexReport", "Library", "Match", "Progress", "WordMatch"):
         assert getattr(devise, name).__name__ == name

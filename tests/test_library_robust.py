@@ -77,7 +77,7 @@ def test_a_killed_run_leaves_a_good_library_and_the_next_goes_on(tmp_path, photo
     assert len(library.nearest(QUERY, 100)) == stored
     report = library.index()
     assert (report.added, report.unchanged) == (40 - stored, stored)
-    assert library._reader()._db.value("PRAGMA integrity_check") == "ok"
+    assert library._reader().db.value("PRAGMA integrity_check") == "ok"
     library.close()
 
 
@@ -122,7 +122,7 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path, photos):
     library = Library(tmp_path / "library")
     stored = len(library)
     assert 0 < stored < 40
-    assert library._reader()._db.value("PRAGMA integrity_check") == "ok"
+    assert library._reader().db.value("PRAGMA integrity_check") == "ok"
     library.close()
 
 

@@ -94,7 +94,7 @@ def test_a_word_search_is_ranked_like_a_class(library, monkeypatch, vectors):
     random = np.random.default_rng(0)
 
     class Words:
-        def terms(self, query, photo=None):
+        def terms(self, query, photo=None, elsewhere=None):
             from devise.words.queries import Term
 
             return [Term(query, unit(np.abs(random.normal(size=4))))]

@@ -11,8 +11,9 @@ import pytest
 
 from devise.errors import LibraryError, WriteError
 from devise.library.database import FILE
+from devise.library.rows import Photo, Refused
 from devise.library.schema import FORMAT
-from devise.library.store import Photo, Refused, Store, digest_of
+from devise.library.store import Store, digest_of
 from devise.vectors import ModelInfo, Space, unit
 
 MODEL = ModelInfo(name="m", fingerprint="f", spaces=(Space(name="words", dim=3), Space(name="features", dim=5)))
@@ -115,8 +116,8 @@ def test_a_reader_sees_a_snapshot_while_a_writer_writes(store, tmp_path):
 
 def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(store):
     fill(store)
-    pages = store._db.value("PRAGMA page_count")
-    store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+    pages = store.db.value("PRAGMA page_count")
+    store.db.execute(f"PRAGMA max_page_count = {pages + 2}")
     vectors = {"words": np.ones(3, np.float32), "features": np.ones(50_000, np.float16)}
 
     def overfill():
@@ -128,7 +129,7 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(store):
     with pytest.raises(WriteError, match="disk is full; free space"):
         overfill()
     assert store.num_photos() == 3
-    assert store._db.value("PRAGMA integrity_check") == "ok"
+    assert store.db.value("PRAGMA integrity_check") == "ok"
 
 
 def test_damaged_foreign_newer_and_older(tmp_path):
@@ -164,7 +165,7 @@ def test_an_older_format_is_migrated_by_a_writer(tmp_path, monkeypatch):
     with pytest.raises(LibraryError, match="older devise; run: devise index"):
         Store(tmp_path)
     store = Store(tmp_path, write=True)
-    assert store._db.rows("SELECT * FROM novelty") == []
+    assert store.db.rows("SELECT * FROM novelty") == []
     assert store._meta("format") == str(FORMAT + 1)
     store.close()
     Store(tmp_path).close()
@@ -191,6 +192,6 @@ def test_damage_in_the_middle_is_told(tmp_path):
 
 def test_a_vector_of_the_wrong_length_is_told(store):
     fill(store)
-    store._db.execute("UPDATE words SET vector = x'0102' WHERE content_id = 2")
+    store.db.execute("UPDATE words SET vector = x'0102' WHERE content_id = 2")
     with pytest.raises(LibraryError, match="damaged"):
         store.vectors("words", [1, 2])

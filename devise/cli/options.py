@@ -33,6 +33,29 @@ Html = Annotated[
         help="Also write a contact sheet for a browser.",
     ),
 ]
+Inside = Annotated[
+    Path | None,
+    typer.Option("--in", metavar="FOLDER", show_default=False, readable=False, help="Only photos in a folder."),
+]
+After = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", show_default=False, help="Only photos taken since 2020, 2020-05 or 2020-05-13."),
+]
+Before = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", show_default=False, help="Only photos taken before 2020, 2020-05 or 2020-05-13."),
+]
+Kind = Annotated[str | None, typer.Option("--type", metavar="T", show_default=False, help="Only jpg, png, ...")]
+Larger = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", show_default=False, help="Only photos of at least 10MP of pixels, or 5MB of bytes."),
+]
+Text = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WORDS", show_default=False, help="Only photos with these words in their names, folders or captions."
+    ),
+]
 
 
 class Form(Enum):

@@ -12,10 +12,26 @@ import typer
 
 from devise import config
 from devise.cli import show
-from devise.cli.options import Csv, Form, Html, Json, LibraryPath, Null, Paths, Top, form
+from devise.cli.options import (
+    After,
+    Before,
+    Csv,
+    Form,
+    Html,
+    Inside,
+    Json,
+    Kind,
+    Larger,
+    LibraryPath,
+    Null,
+    Paths,
+    Text,
+    Top,
+    form,
+)
 
 if TYPE_CHECKING:
-    from devise.library import Library
+    from devise.library import Library, Where
     from devise.vectors import Match
 
 
@@ -38,9 +54,9 @@ Like = Annotated[
 
 def search(
     query: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(help="Words, phrases and photos.", show_default=False),
-    ],
+    ] = None,
     k: Top = config.TOP,
     every: Annotated[
         bool,
@@ -51,6 +67,12 @@ def search(
         typer.Option(metavar="P", help="Least probability of a photo to be what was asked for; 0 shows the nearest."),
     ] = config.MIN_SCORE,
     like: Like = None,
+    text: Text = None,
+    inside: Inside = None,
+    after: After = None,
+    before: Before = None,
+    kind: Kind = None,
+    larger: Larger = None,
     why: Annotated[
         bool, typer.Option("--why", help="Show what each term gives a photo, and on a contact sheet where it is.")
     ] = False,
@@ -70,18 +92,40 @@ def search(
     devise search red-dress.jpg + blue
 
     devise search -- 2:beach sunset -people
+
+    devise search boat --text "lake garda" --after 2019 --larger 10MP
     """
-    from devise.library import Library
+    from devise.library import Library, Where
 
     chosen = form(json, csv, paths, null)
-    pieces, text = [photo_or_text(piece) for piece in query], " ".join(query)
+    if not query and text is None:
+        raise typer.BadParameter("ask with words, photos or --text")
+    pieces, asked = [photo_or_text(piece) for piece in query or ()], " ".join(query or [f"--text {text}"])
+    where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
     with Library(library) as opened:
         _say_classes(opened, like)
-        matches = opened.search(pieces, k, average=not every, min_probability=min_score, like=like)
+        _say_texts(opened, pieces)
+        matches = opened.search(pieces, k, average=not every, min_probability=min_score, like=like, where=where)
         if html:  # first: when it fails, stdout stays empty
-            _sheet(html, text, matches, opened, pieces if why else None)
-        nothing = f'no photo is {min_score:.0%} likely to be "{text}"; --min-score 0 shows the nearest ones'
-        _show(matches, chosen, nothing, why)
+            _sheet(html, asked, matches, opened, pieces if why else None)
+        _show(matches, chosen, _nothing(opened, asked, min_score, where), why)
+
+
+def _nothing(library: Library, asked: str, min_score: float, where: Where) -> str:
+    """Why no photo was found."""
+    from devise.library import Where
+
+    if where and not library.count(where):
+        undated = library.count(Where()) - library.count(Where(after="0001")) if where.after or where.before else 0
+        said = f"; {undated:,} do not say when they were taken" if undated else ""
+        return f"no photo of the library is of that folder, time, type, size and text{said}"
+    return f'no photo is {min_score:.0%} likely to be "{asked}"; --min-score 0 shows the nearest ones'
+
+
+def _say_texts(library: Library, query: Sequence[str | Path]) -> None:
+    """Which words are not seen, but read in names and captions."""
+    for word, count in library.looked_up(query).items():
+        show.note(f'"{word}" has no word vector; it is in the names or captions of {count:,} photos: only those')
 
 
 def _say_classes(library: Library, like: str | None) -> None:
@@ -106,6 +150,12 @@ def similar(
         SpaceName, typer.Option(help="features: photos that look alike. words: photos that mean the same.")
     ] = SpaceName.features,
     like: Like = None,
+    text: Text = None,
+    inside: Inside = None,
+    after: After = None,
+    before: Before = None,
+    kind: Kind = None,
+    larger: Larger = None,
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -119,15 +169,17 @@ def similar(
 
     devise similar cat-with-bottle.jpg --like "siamese cat"
     """
-    from devise.library import Library
+    from devise.library import Library, Where
 
     chosen = form(json, csv, paths, null)
+    where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
     with Library(library) as opened:
         _say_classes(opened, like)
-        matches = opened.similar(photo, k, space=space.value, like=like)
+        matches = opened.similar(photo, k, space=space.value, like=like, where=where)
         if html:
             _sheet(html, f"like {photo.name}", matches, opened)
-        _show(matches, chosen, f"no photo besides {photo}; add some with: devise index FOLDER")
+        nothing = f"no photo besides {photo}; add some with: devise index FOLDER"
+        _show(matches, chosen, _nothing(opened, "", 0, where) if where else nothing)
 
 
 def _show(matches: Sequence[Match], chosen: Form, nothing: str, why: bool = False) -> None:

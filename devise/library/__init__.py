@@ -2,5 +2,6 @@
 
 from devise.library.library import Library
 from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress, Skipped
+from devise.library.where import Where
 
-__all__ = ["Encodes", "IndexReport", "Library", "LibraryInfo", "Progress", "Skipped"]
+__all__ = ["Encodes", "IndexReport", "Library", "LibraryInfo", "Progress", "Skipped", "Where"]

@@ -11,7 +11,8 @@ from devise import config
 from devise.errors import DeviseError
 from devise.graph import Graph, available
 from devise.library.report import Progress
-from devise.library.store import GraphFile, Ids, Store
+from devise.library.rows import GraphFile
+from devise.library.store import Ids, Store
 
 MAX_DELETED = 0.3  # share of deleted nodes from which a graph is built anew: they cost time and recall
 

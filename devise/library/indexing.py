@@ -16,7 +16,9 @@ from devise.library.models import check_model
 from devise.library.plan import Plan, plan
 from devise.library.reading import Failed, Opened, Outcome, Pixels, read_ahead
 from devise.library.report import Encodes, IndexReport, Progress, Skipped
-from devise.library.store import Photo, Refused, Store
+from devise.library.rows import Photo, Refused
+from devise.library.store import Store
+from devise.photos import details, stamp
 from devise.vectors import Vector
 
 MAX_WAITING = 16 * config.BATCH  # photos without new pixels (renamed, touched, bad) that share a transaction
@@ -41,6 +43,7 @@ def index(
         run.work(encoder)
     else:
         run.remember(folders, None)
+    run.listen()
     removed = run.finish()
     skipped = sorted(planned.skipped, key=lambda skipped: skipped.path)
     return IndexReport(**run.counts, removed=removed, skipped=tuple(skipped), seconds=time.monotonic() - started)
@@ -53,6 +56,11 @@ class _Run:
     progress: Progress
     counts: dict[str, int] = field(init=False)
     done: int = 0
+    roots: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return len(self.plan.work) + len(self.plan.told)
 
     def __post_init__(self) -> None:
         self.counts = {"added": 0, "updated": 0, "moved": 0, "unchanged": self.plan.unchanged}
@@ -61,6 +69,7 @@ class _Run:
         """Before the work, so that an interrupted first run can be taken up by `devise index` alone."""
         known, lost = set(self.store.roots()), set(self.plan.lost_roots)
         roots = {os.path.abspath(folder) for folder in folders} - known - lost
+        self.roots = sorted((known | roots) - lost)
         model = encoder.info if encoder else None
         if not roots and not lost and (model is None or model == self.store.model()):
             return
@@ -71,8 +80,7 @@ class _Run:
                 self.store.set_model(encoder.info, encoder.labels)
 
     def work(self, encoder: Encodes) -> None:
-        total = len(self.plan.work)
-        self.progress.worked(0, total)
+        self.progress.worked(0, self.total)
         known = self.store.hash_to_id()
         outcomes = read_ahead(self.plan.work, known, size=encoder.size, resize=encoder.resize)
         waiting: list[Outcome] = []
@@ -99,7 +107,7 @@ class _Run:
             self.store.next_revision()
         known.update(stored)
         self.done += len(outcomes)
-        self.progress.worked(self.done, len(self.plan.work))
+        self.progress.worked(self.done, self.total)
 
     def _put(
         self,
@@ -118,6 +126,19 @@ class _Run:
             content_id = stored[digest] = self.store.add_content(digest, vectors[digest])
         self.counts[self._kind(found.path, content_id)] += 1
         self.store.put_photo(Photo(found.path, content_id, found.size, found.mtime_ns))
+        self.store.put_texts(found.path, stamp(found.beside), opened.details, self.roots)
+
+    def listen(self) -> None:
+        """Read the texts of photos that have not changed themselves."""
+        for start in range(0, len(self.plan.told), MAX_WAITING):
+            some = self.plan.told[start : start + MAX_WAITING]
+            read = [details(found.path, beside=found.beside) for found in some]
+            with self.store.transaction():
+                for found, about in zip(some, read, strict=True):
+                    self.store.put_texts(found.path, stamp(found.beside), about, self.roots)
+                self.store.next_revision()
+            self.done += len(some)
+            self.progress.worked(self.done, self.total)
 
     def _kind(self, path: str, content_id: int) -> str:
         """Which count a photo goes to; the old path of a renamed one is removed here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,21 +14,25 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from devise import config
-from devise.errors import LibraryError, PhotoError, listed, writing
+from devise.errors import LibraryError, WordError, writing
 from devise.library import explain, graphs, models
+from devise.library.asking import Pictures
 from devise.library.explain import Shown
 from devise.library.like import Like, like
 from devise.library.models import Model, check_model
 from devise.library.question import Question
 from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress, num_bytes
 from devise.library.search import Searcher, check_k, check_probability
-from devise.library.store import Store, digest_of
+from devise.library.store import Store
+from devise.library.where import Where, quoted
 from devise.vectors import Match, ModelInfo, Vector, WordMatch
 from devise.words import Tagger, WordVectors, visible_words
-from devise.words.queries import Query, Term
+from devise.words.queries import Query, Term, written
 
 if TYPE_CHECKING:
     from devise.model.classes import Classes
+
+_NOWHERE = np.zeros(0, np.float32)  # in place of a photo's vector, where only words are looked at
 
 
 class Library:
@@ -53,6 +58,7 @@ class Library:
         self._words: WordVectors | None = None
         self._classes: Classes | None = None
         self._taggers: dict[bool, Tagger] = {}
+        self._pictures = Pictures(self.path, self._reader_or_none, self._encoder)
 
     def __enter__(self) -> Library:
         return self
@@ -100,18 +106,21 @@ class Library:
         self._taggers.clear()
         return report
 
-    def search(
+    def search(  # noqa: PLR0913
         self,
-        query: Query,
+        query: Query = "",
         k: int = config.TOP,
         *,
         average: bool = False,
         min_probability: float = 0.0,
         like: str | None = None,
+        where: Where | None = None,
     ) -> list[Match]:
         """The k photos that answer `query` best: docs/queries.md tells what it can be.
 
-        All its terms have to be in a photo; average: the mean of the terms' scores counts, so that one may do.
+        All its terms have to be in a photo; average: the mean of the terms' scores counts, so that one may do. A word
+        that only names and captions know has to be in those. where: which photos are asked; with `where.text` the
+        query may be empty, and photos are then ranked by BM25 of that.
         min_probability: leave out photos that are less likely to be what was asked for, where the model knows
         probabilities. like: then photos near to the best ones, compared by what tells that class apart.
         Raises WordError, PhotoError, LibraryError.
@@ -119,24 +128,42 @@ class Library:
         check_k(k)
         check_probability(min_probability)
         self._filled()
-        terms = self._terms(query)
+        terms, where = self._asked(query, where or Where())
         number = k if like is None else config.LIKE_FROM
-        found = self._search().showing(Question.of(terms, average), number, min_probability)
+        if terms:
+            found = self._search().showing(Question.of(terms, average), number, min_probability, where)
+        else:
+            found = [Match(*told) for told in self._reader().telling(where, number)]
         if like is None or not found:
             return found
         mean = self._search().mean_features(match.path for match in found)
-        return self._search().weighted(mean, self.like(like).weights, k)
+        return self._search().weighted(mean, self.like(like).weights, k, where=where)
+
+    def looked_up(self, query: Query) -> dict[str, int]:
+        """The words of a query that no vector is known of, but names and captions have: of how many photos."""
+        words: list[str] = []
+
+        def elsewhere(word: str, weight: float) -> bool:
+            words.append(word)
+            return self._having(word) > 0
+
+        if written(query):
+            self.words().terms(query, lambda name: _NOWHERE, elsewhere)
+        return {word: self._having(word) for word in words}
 
     def explain(self, photo: str | Path, query: Query) -> list[Shown]:
         """What each term of a query gives a photo (in the library or not), and which part of it shows the term.
 
         Raises WordError, PhotoError, LibraryError.
         """
-        question, space = Question.of(self._terms(query)), self._info().space("words")
-        views = self._views(photo)
+        terms, _ = self._asked(query, Where())
+        if not terms:
+            raise WordError(f'"{written(query)}" is only in names and captions; ask with something that can be seen')
+        question, space = Question.of(terms), self._info().space("words")
+        views = self._pictures.views(photo)
         if explain.is_square(views):
             return explain.by_parts(views, question, space)
-        return explain.by_occlusion(str(photo), self._checked_encoder(), question, space)
+        return explain.by_occlusion(str(photo), self._pictures.checked_encoder(), question, space)
 
     def nearest(self, vector: Vector, k: int = config.TOP, *, space: str = "words") -> list[Match]:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
@@ -144,20 +171,26 @@ class Library:
         return self._search().nearest(vector, k, space=space)
 
     def similar(
-        self, photo: str | Path, k: int = config.TOP, *, space: str = "features", like: str | None = None
+        self,
+        photo: str | Path,
+        k: int = config.TOP,
+        *,
+        space: str = "features",
+        like: str | None = None,
+        where: Where | None = None,
     ) -> list[Match]:
         """The k photos most like `photo` (in the library or not), never itself or its copies.
 
-        like: a class; photos are then compared by what tells it apart (on features).
+        like: a class; photos are then compared by what tells it apart (on features). where: which photos are asked.
         """
         check_k(k)
         self._filled()
         if like is not None and space != "features":
             raise LibraryError(f"photos are compared like a class on features, not on {space}; leave one of them out")
-        content_id, vector = self._vector(photo, space)
+        content_id, vector = self._pictures.vector(photo, space)
         if like is not None:
-            return self._search().weighted(vector, self.like(like).weights, k, without=content_id)
-        return self._search().nearest(vector, k, space=space, without=content_id)
+            return self._search().weighted(vector, self.like(like).weights, k, without=content_id, where=where)
+        return self._search().nearest(vector, k, space=space, without=content_id, where=where)
 
     def like(self, name: str) -> Like:
         """A class of the library's model by its name or a synonym, else the classes nearest to a word.
@@ -180,13 +213,17 @@ class Library:
         """
         check_k(k)
         check_probability(sure)
-        return self._tagger(any_word).tags(self._views(photo), k, sure)
+        return self._tagger(any_word).tags(self._pictures.views(photo), k, sure)
 
     def words(self) -> WordVectors:
         """The word vectors that the library's model was trained on. Raises LibraryError when they are not at hand."""
         if self._words is None:
             self._words = models.open_words(self._info(), self.path)
         return self._words
+
+    def count(self, where: Where) -> int:
+        """How many different photos `where` is true of."""
+        return len(self._reader().chosen(where))
 
     def paths(self) -> list[str]:
         """All photos, sorted."""
@@ -240,6 +277,9 @@ class Library:
             self._store = Store(self.path)
         return self._store
 
+    def _reader_or_none(self) -> Store | None:
+        return self._reader() if Store.exists(self.path) else None
+
     def _filled(self) -> None:
         if not self._reader().num_contents():
             raise LibraryError(f"the library {self.path} holds no photos; run: devise index FOLDER")
@@ -272,78 +312,25 @@ class Library:
             self._open_encoder = models.open_encoder(self._model, made_by)
         return self._open_encoder
 
-    def _vector(self, photo: str | Path, space: str) -> tuple[int | None, Vector]:
-        """A photo's content and vector: from the library by its path or its bytes, else from the encoder."""
-        path = os.path.abspath(photo)
-        content_id, data = self._content(path)
-        if content_id is None:
-            return None, models.of_space(self._encoded(data, path), space, self._encoder(None))
-        vector = self._reader().vector(space, content_id)
-        if vector is None:
-            raise LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
-        return content_id, vector
+    def _asked(self, query: Query, where: Where) -> tuple[list[Term], Where]:
+        """What is to be seen on the photos, and what has to be in their texts. Raises WordError, PhotoError."""
+        wanted = [where.text] if where.text is not None else []
+        unwanted = list(where.without)
+        if wanted and not written(query):
+            return [], where
 
-    def _terms(self, query: Query) -> list[Term]:
-        return self.words().terms(query, lambda name: self._vector(self._named(name), "words")[1])
+        def elsewhere(word: str, weight: float) -> bool:
+            if not self._having(word):
+                return False
+            (wanted if weight > 0 else unwanted).append(quoted(word))
+            return True
 
-    def _named(self, name: str) -> str:
-        """The path of a photo, by that or by the end of it if only one in the library ends so. Raises PhotoError."""
-        path = os.path.abspath(name)
-        if os.path.exists(path) or self._reader().photo(path):
-            return path
-        found = self._reader().paths_ending(name)
-        if not found:
-            raise PhotoError(name, "there is no such photo here or in the library; give its path")
-        if len(found) > 1:
-            raise PhotoError(name, f"{len(found)} photos in the library are called so; give one path: {listed(found)}")
-        return found[0]
+        terms = self.words().terms(query, self._picture, elsewhere)
+        return terms, replace(where, text=" ".join(wanted) if wanted else None, without=tuple(unwanted))
 
-    def _views(self, photo: str | Path) -> Vector:
-        """(1 + parts, dim): the words vectors of a photo and of its parts."""
-        path = os.path.abspath(photo)
-        content_id, data = self._content(path)
-        if content_id is not None:
-            _, whole, parts = self._reader().views([content_id])
-            if len(whole):
-                return np.concatenate([whole, parts.vectors()[0]])
-            raise LibraryError(f'the library {self.path} has no space "words"; ask in another')
-        vectors = self._encoded(data, path)
-        whole = models.of_space(vectors, "words", self._encoder(None))[None]
-        return np.concatenate([whole, vectors["parts"][0]]) if "parts" in vectors else whole
+    def _having(self, word: str) -> int:
+        """How many photos have a word in their texts."""
+        return self._reader().having(quoted(word))
 
-    def _content(self, path: str) -> tuple[int | None, bytes]:
-        """The content of an indexed photo, else of its bytes; None and the bytes of one that is not in the library."""
-        store = self._reader() if Store.exists(self.path) else None
-        content_id = _as_indexed(store, path) if store else None
-        if content_id is not None:
-            return content_id, b""
-        from devise.photos import read
-
-        data = read(path)
-        return store.content_of_hash(digest_of(data)) if store else None, data
-
-    def _checked_encoder(self) -> Encodes:
-        """The encoder that made the library, where there is one. Raises LibraryError for another."""
-        store = self._reader() if Store.exists(self.path) else None
-        encoder = self._encoder(store)
-        if store:
-            check_model(store, encoder.info)
-        return encoder
-
-    def _encoded(self, data: bytes, path: str) -> dict[str, Vector]:
-        from devise.photos import load
-
-        encoder = self._checked_encoder()
-        return encoder.encode(load(data, size=encoder.size, resize=encoder.resize, path=path)[None])
-
-
-def _as_indexed(store: Store, path: str) -> int | None:
-    """The content of an indexed photo, if its file has not changed since (or is gone)."""
-    known = store.photo(path)
-    if known is None:
-        return None
-    try:
-        status = os.stat(path)
-    except OSError:
-        return known.content_id
-    return known.content_id if (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns) else None
+    def _picture(self, name: str) -> Vector:
+        return self._pictures.vector(self._pictures.named(name), "words")[1]

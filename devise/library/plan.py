@@ -10,7 +10,7 @@ from pathlib import Path
 from devise.errors import FolderError
 from devise.library.report import Progress, Skipped
 from devise.library.store import Store
-from devise.photos import Found, Trouble, find, is_photo
+from devise.photos import Found, Trouble, find, is_photo, stamp
 
 WALK_STEP = 100  # photos between two calls of Progress.walked
 
@@ -22,9 +22,13 @@ _UNMOUNTED = (
 
 @dataclass
 class Plan:
-    """`before`: content of a changed photo; `vanished`: content -> paths that are gone."""
+    """`before`: content of a changed photo; `vanished`: content -> paths that are gone.
+
+    `told`: unchanged photos beside which texts have changed, or whose texts nobody has read yet.
+    """
 
     work: list[Found]
+    told: list[Found] = field(default_factory=list)
     unchanged: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     before: dict[str, int] = field(default_factory=dict)
@@ -109,6 +113,7 @@ def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hid
                 result.vanished.setdefault(photo.content_id, []).append(photo.path)
         elif (found.size, found.mtime_ns) == (photo.size, photo.mtime_ns):
             result.unchanged += 1
+            result.told += [found] if stamp(found.beside) != photo.stamp else []
             del entries[photo.path]
         else:
             result.before[photo.path] = photo.content_id

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from devise import config
 from devise.errors import PhotoError
 from devise.library.store import digest_of
-from devise.photos import Found, load, read
+from devise.photos import Details, Found, details, load, read
 
 MAX_THREADS = 8  # more only wait for the disk and for Python's lock
 Pixels = NDArray[np.uint8]
@@ -22,11 +22,12 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Opened:
-    """A file's hash; its pixels (size, size, 3) unless the hash was known already."""
+    """A file's hash; its pixels (size, size, 3) unless the hash was known already; what it says about itself."""
 
     found: Found
     digest: bytes
     pixels: Pixels | None
+    details: Details
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,10 @@ def _outcome(found: Found, known: Container[bytes], size: int, resize: str) -> O
             return Gone(found)
         return Failed(found, error.reason, lasting=False)
     digest = digest_of(data)
+    about = details(found.path, data, found.beside)
     if digest in known:
-        return Opened(found, digest, None)
+        return Opened(found, digest, None, about)
     try:
-        return Opened(found, digest, load(data, size=size, resize=resize, path=found.path))
+        return Opened(found, digest, load(data, size=size, resize=resize, path=found.path), about)
     except PhotoError as error:
         return Failed(found, error.reason, lasting=True)

@@ -13,11 +13,14 @@ from devise.errors import LibraryError
 from devise.graph import Graph
 from devise.library import graphs
 from devise.library.question import Question
-from devise.library.store import CHUNK, GraphFile, Ids, Store, Views
+from devise.library.rows import GraphFile
+from devise.library.store import CHUNK, Ids, Store, Views
+from devise.library.where import Where
 from devise.vectors import Match, Space, TermScore, Vector, mean, pooled, unit
 
 Scores = NDArray[np.floating]
-Found = tuple[Ids, int]  # candidates, and the content after which all others have to be looked at
+Found = tuple[Ids, int]  # candidates, and the content after which all others have to be looked at, or ALL
+ALL = -1  # there are no others
 Scored = Callable[[Found | None], Iterator[tuple[Ids, Scores]]]
 
 
@@ -38,10 +41,13 @@ class Searcher:
         self._store = store
         self._graphs: dict[GraphFile, Graph | None] = {}
 
-    def nearest(self, vector: Vector, k: int, *, space: str, without: int | None = None) -> list[Match]:
+    def nearest(
+        self, vector: Vector, k: int, *, space: str, without: int | None = None, where: Where | None = None
+    ) -> list[Match]:
         """The k photos nearest to `vector`, best first, equal ones by path; copies share a score.
 
         without: a content to leave out (the photo that was asked with). k larger than the library gives all.
+        where: which photos are asked.
         """
         check_k(k)
         with self._store.transaction(write=False):
@@ -49,12 +55,15 @@ class Searcher:
             if vector.shape != (dim,) or not np.isfinite(vector).all():
                 raise LibraryError(f"a vector of {vector.shape} numbers; the space {space} takes ({dim},)")
             wanted = k + (without is not None)
-            near = self._candidates(vector[None], wanted, space, dim, config.MIN_CANDIDATES)
-            ids, scores = self._best(near, lambda found: _cosine_to(self._rows(space, found), vector), wanted)
+            among = self._among(where)
+            near = self._candidates(vector[None], wanted, space, config.MIN_CANDIDATES, among)
+            ids, scores = _best(near, among, lambda found: _cosine_to(self._rows(space, found), vector), wanted)
             keep = ids != (-1 if without is None else without)
-            return self._matches(ids[keep], scores[keep], k)
+            return self._matches(ids[keep], scores[keep], k, where)
 
-    def weighted(self, vector: Vector, weights: Vector, k: int, *, without: int | None = None) -> list[Match]:
+    def weighted(
+        self, vector: Vector, weights: Vector, k: int, *, without: int | None = None, where: Where | None = None
+    ) -> list[Match]:
         """The k photos of the highest cos(w * q, w * x) on features: q a unit vector, w (dim,) the weights of a class.
 
         As <w * q, w * x> = <w * w * q, x>, the graph of the features gives the candidates for the query w * w * q,
@@ -69,16 +78,17 @@ class Searcher:
             if not np.any(asked):
                 raise LibraryError("the photo has nothing of what tells the class apart; ask for another class")
             wanted, direction = k + (without is not None), unit(asked)
-            near = self._candidates(unit(weights * asked)[None], wanted, "features", dim, config.MIN_WEIGHTED)
+            among, inner = self._among(where), unit(weights * asked)
+            near = self._candidates(inner[None], wanted, "features", config.MIN_WEIGHTED, among)
 
             def scored(found: Found | None) -> Iterator[tuple[Ids, Scores]]:
                 for ids, rows in self._rows("features", found):
                     if len(ids):
                         yield ids, cosines(rows * weights, direction, rows_are_unit=False)
 
-            ids, scores = self._best(near, scored, wanted)
+            ids, scores = _best(near, among, scored, wanted)
             keep = ids != (-1 if without is None else without)
-            return self._matches(ids[keep], scores[keep], k)
+            return self._matches(ids[keep], scores[keep], k, where)
 
     def mean_features(self, paths: Iterable[str]) -> Vector:
         """The direction of the mean of the features of photos of the library."""
@@ -89,7 +99,7 @@ class Searcher:
             raise LibraryError("the photos found have just left the library; ask again")
         return mean(rows)
 
-    def showing(self, question: Question, k: int, least: float = 0.0) -> list[Match]:
+    def showing(self, question: Question, k: int, least: float = 0.0, where: Where | None = None) -> list[Match]:
         """The k photos that answer a question in the words space best, each with a probability of at least `least`.
 
         The score of a term is the mean of its cosines to the whole photo and to the parts of it that fit best, so a
@@ -102,16 +112,18 @@ class Searcher:
             space, terms = self._space("words"), question.vectors
             if terms.ndim != 2 or terms.shape[1] != space.dim or not np.isfinite(terms).all():
                 raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {space.dim})")
-            near = self._candidates(question.wanted, k, "words", space.dim, config.MIN_SHOWING)
+            among = self._among(where)
+            near = self._candidates(question.wanted, k, "words", config.MIN_SHOWING, among)
 
             def scored(found: Found | None) -> Iterator[tuple[Ids, Scores]]:
                 for ids, cosines in _shown_in(self._views(found), terms):
                     likely = question.probabilities(cosines, space) if least else None
-                    kept = slice(None) if likely is None else likely >= least
-                    yield ids[kept], question.scores(cosines, space)[kept]
+                    scores = question.scores(cosines, space)
+                    yield ids, scores if likely is None else np.where(likely >= least, scores, -np.inf)
 
-            ids, scores = self._best(near, scored, k)
-            return self._matches(ids, scores, k, self._why(ids, question, space))
+            ids, scores = _best(near, among, scored, k)
+            ids, scores = ids[np.isfinite(scores)], scores[np.isfinite(scores)]
+            return self._matches(ids, scores, k, where, self._why(ids, question, space))
 
     def _why(self, ids: Ids, question: Question, space: Space) -> dict[int, _Why]:
         """What each term gives the photos of those contents, and the probability of all together."""
@@ -123,31 +135,50 @@ class Searcher:
             found |= dict(zip(some.tolist(), whys, strict=True))
         return found
 
-    def _candidates(self, vectors: Vector, k: int, space: str, dim: int, least: int) -> Found | None:
-        """Photos near to one of the vectors and those that the graph has not heard of; None: look at all."""
+    def _among(self, where: Where | None) -> Ids | None:
+        """The contents that a search is about; None: all."""
+        return self._store.chosen(where) if where else None
+
+    def _candidates(self, vectors: Vector, k: int, space: str, least: int, among: Ids | None) -> Found | None:
+        """Photos near to one of the vectors and those that the graph has not heard of; None: look at all.
+
+        among: the only photos that count. Few of them are all candidates; of many, the graph is asked for so many more
+        than are wanted that enough of them should be among its answers; in between, a scan of whole photos tells.
+        """
         count, wanted = self._store.num_contents(), max(config.CANDIDATES * k, least)
+        if among is not None and len(among) <= max(config.EXACT_AMONG, 2 * wanted * len(vectors)):
+            return among, ALL
         if count < config.EXACT_BELOW or 2 * wanted * len(vectors) >= count:
             return None
         record = self._store.graph(space)
-        graph = self._graph(record, dim) if record else None
-        if record is None or graph is None:
-            return None
-        near = [graph.search(vector, min(wanted, record.count)) for vector in vectors]
-        return np.unique(np.concatenate(near)), record.max_id
+        graph = self._graph(record, vectors.shape[1]) if record else None
+        fetched = wanted if among is None else int(config.OVER_FETCH * wanted * count / len(among))
+        if record is None or graph is None or (among is not None and 4 * fetched > len(among)):
+            return None if among is None else (self._nearest_of(among, vectors, space, wanted), ALL)
+        near = np.unique(np.concatenate([graph.search(vector, min(fetched, record.count)) for vector in vectors]))
+        if among is None:
+            return near, record.max_id
+        return np.concatenate([np.intersect1d(near, among), among[among > record.max_id]]), ALL
 
-    def _best(self, near: Found | None, scored: Scored, k: int) -> tuple[Ids, Scores]:
-        best = _top(scored(near), k)
-        return best if near is None or len(best[0]) >= k else _top(scored(None), k)
+    def _nearest_of(self, among: Ids, vectors: Vector, space: str, wanted: int) -> Ids:
+        """Of some photos the `wanted` nearest ones to each vector, as wholes."""
+        best = []
+        for vector in vectors:
+            rows = (self._store.vectors(space, among[at : at + CHUNK]) for at in range(0, len(among), CHUNK))
+            best.append(_top(_cosine_to(rows, vector), wanted)[0])
+        return np.unique(np.concatenate(best))
 
     def _rows(self, space: str, near: Found | None) -> Iterator[tuple[Ids, Vector]]:
         if near is not None:
             yield self._store.vectors(space, near[0])
-        yield from self._store.scan(space, after=near[1] if near else 0)
+        if near is None or near[1] != ALL:
+            yield from self._store.scan(space, after=near[1] if near else 0)
 
     def _views(self, near: Found | None) -> Iterator[Views]:
         if near is not None:
             yield from self._views_of(near[0])
-        yield from self._store.scan_views(after=near[1] if near else 0)
+        if near is None or near[1] != ALL:
+            yield from self._store.scan_views(after=near[1] if near else 0)
 
     def _views_of(self, ids: Ids) -> Iterator[Views]:
         return (self._store.views(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK))
@@ -165,8 +196,10 @@ class Searcher:
             raise LibraryError(f'the library has no space "{name}"; it has: {", ".join(spaces) or "none"}')
         return spaces[name]
 
-    def _matches(self, ids: Ids, scores: Scores, k: int, why: Mapping[int, _Why] | None = None) -> list[Match]:
-        paths = self._store.paths_of(ids)
+    def _matches(
+        self, ids: Ids, scores: Scores, k: int, where: Where | None, why: Mapping[int, _Why] | None = None
+    ) -> list[Match]:
+        paths = self._store.paths_of(ids, where)
         score_of = dict(zip(ids.tolist(), scores.tolist(), strict=True))
         matches = [Match(path, score_of[i], *(why[i] if why else ())) for i, some in paths.items() for path in some]
         return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
@@ -191,6 +224,14 @@ def _shown_in(chunks: Iterable[Views], terms: Vector) -> Iterator[tuple[Ids, Sco
     for ids, whole, parts in chunks:
         if len(ids):
             yield ids, np.stack([pooled(cosines(whole, term), parts.cosines(term)) for term in terms])
+
+
+def _best(near: Found | None, among: Ids | None, scored: Scored, k: int) -> tuple[Ids, Scores]:
+    """The k best of the candidates, or of all photos that are asked where those are too few."""
+    best = _top(scored(near), k)
+    if near is None or len(best[0]) >= k or (among is not None and len(near[0]) == len(among)):
+        return best
+    return _top(scored(None if among is None else (among, ALL)), k)
 
 
 def _top(scored: Iterator[tuple[Ids, Scores]], k: int) -> tuple[Ids, Scores]:

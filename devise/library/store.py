@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.errors import LibraryError
+from devise.library import texts
 from devise.library.database import FILE, Database, understanding
 from devise.library.parts import Parts, pack, unpack
+from devise.library.rows import GraphFile, Photo, Refused
 from devise.library.schema import SPACES
+from devise.library.where import Where
 from devise.vectors import ModelInfo, Vector, unit
 
 Ids = NDArray[np.int64]
@@ -29,44 +31,12 @@ SLACK = 1e-3  # of a squared length: float32 rounds to 1e-6, and what flipped bi
 CHUNK = 4_096  # rows read at once while scanning: 5 MB of words vectors, and 40 MB of parts when they are unpacked
 
 
-@dataclass(frozen=True)
-class Photo:
-    """A file and the content it had when it was last read."""
-
-    path: str
-    content_id: int
-    size: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file that could not be read as a photo, why, and how it looked then."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class GraphFile:
-    """One derived graph: which file, how to tell that it is whole, and up to which content it reaches."""
-
-    space: str
-    file: str
-    crc32: int
-    size: int
-    count: int
-    max_id: int
-
-
 class Store:
     """The rows of one library. Readers share it with one writer; `transaction` makes several calls one."""
 
     def __init__(self, folder: Path, *, write: bool = False) -> None:
         self.folder = folder
-        self._db = Database(folder, write=write)
+        self.db = Database(folder, write=write)
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -78,10 +48,10 @@ class Store:
             raise LibraryError(f"the library {folder} cannot be reached: {reason}; check its path") from error
 
     def close(self) -> None:
-        self._db.close()
+        self.db.close()
 
     def transaction(self, *, write: bool = True) -> AbstractContextManager[None]:
-        return self._db.transaction(write=write)
+        return self.db.transaction(write=write)
 
     # What the library is
 
@@ -110,61 +80,86 @@ class Store:
 
     def roots(self) -> list[str]:
         with understanding(self.folder):
-            return [_text(path) for (path,) in self._db.rows("SELECT path FROM roots ORDER BY path")]
+            return [_text(path) for (path,) in self.db.rows("SELECT path FROM roots ORDER BY path")]
 
     def add_roots(self, paths: Iterable[str]) -> None:
-        self._db.execute_many("INSERT OR IGNORE INTO roots VALUES (?)", [(_stored(path),) for path in paths])
+        self.db.execute_many("INSERT OR IGNORE INTO roots VALUES (?)", [(_stored(path),) for path in paths])
 
     def remove_roots(self, paths: Iterable[str]) -> None:
-        self._db.execute_many("DELETE FROM roots WHERE path = ?", [(_stored(path),) for path in paths])
+        self.db.execute_many("DELETE FROM roots WHERE path = ?", [(_stored(path),) for path in paths])
 
     # Photos
 
     def photos(self) -> Iterator[Photo]:
-        for batch in self._db.batches("SELECT path, content_id, size, mtime_ns FROM photos", size=CHUNK):
+        for batch in self.db.batches("SELECT path, content_id, size, mtime_ns, stamp FROM photos", size=CHUNK):
             with understanding(self.folder):
                 photos = [Photo(_text(path), *rest) for path, *rest in batch]
             yield from photos
 
     def paths(self) -> list[str]:
         with understanding(self.folder):
-            return sorted(_text(path) for (path,) in self._db.rows("SELECT path FROM photos"))
+            return sorted(_text(path) for (path,) in self.db.rows("SELECT path FROM photos"))
 
     def num_photos(self) -> int:
-        return int(self._db.value("SELECT count(*) FROM photos"))
+        return int(self.db.value("SELECT count(*) FROM photos"))
 
     def num_contents(self) -> int:
-        return int(self._db.value("SELECT count(*) FROM contents"))
+        return int(self.db.value("SELECT count(*) FROM contents"))
 
     def put_photo(self, photo: Photo) -> None:
         """A photo that can be read is no longer skipped."""
         row = (_stored(photo.path), photo.content_id, photo.size, photo.mtime_ns)
-        self._db.execute("INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?)", row)
-        self._db.execute("DELETE FROM skipped WHERE path = ?", row[:1])
+        self.db.execute(
+            "INSERT INTO photos (path, content_id, size, mtime_ns) VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE "
+            "SET content_id = excluded.content_id, size = excluded.size, mtime_ns = excluded.mtime_ns",
+            row,
+        )
+        self.db.execute("DELETE FROM skipped WHERE path = ?", row[:1])
+
+    def put_texts(self, path: str, stamp: str, says: texts.Says, roots: Iterable[str]) -> None:
+        """What the file of a photo of the library says about itself."""
+        texts.put(self.db, _stored(path), stamp, says, texts.names(path, roots))
 
     def remove_photos(self, paths: Iterable[str]) -> None:
-        self._db.execute_many("DELETE FROM photos WHERE path = ?", [(_stored(path),) for path in paths])
+        gone = [_stored(path) for path in paths]
+        texts.forget(self.db, gone)
+        self.db.execute_many("DELETE FROM photos WHERE path = ?", [(path,) for path in gone])
 
-    def paths_of(self, content_ids: Iterable[int]) -> dict[int, list[str]]:
+    def paths_of(self, content_ids: Iterable[int], where: Where | None = None) -> dict[int, list[str]]:
+        """The photos of contents, those that `where` is true of."""
+        condition, values = (where or Where()).sql()
         found: dict[int, list[str]] = {}
         for ids in _chunks(content_ids):
-            marks = ",".join("?" * len(ids))
-            for content_id, path in self._db.rows(
-                f"SELECT content_id, path FROM photos WHERE content_id IN ({marks})", ids
-            ):
+            sql = (
+                f"SELECT content_id, path FROM photos WHERE content_id IN ({','.join('?' * len(ids))}) AND {condition}"
+            )
+            for content_id, path in self.db.rows(sql, [*ids, *values]):
                 with understanding(self.folder):
                     found.setdefault(content_id, []).append(_text(path))
         return found
 
+    def having(self, text: str) -> int:
+        """How many photos have words in their texts; none where there is no word in `text`."""
+        return texts.having(self.db, text) if any(c.isalnum() for c in text) else 0
+
+    def chosen(self, where: Where) -> Ids:
+        """The contents of the photos that `where` is true of, ascending."""
+        return np.array(texts.contents(self.db, where), dtype=np.int64)
+
+    def telling(self, where: Where, k: int) -> list[tuple[str, float]]:
+        """The k photos that tell most about `where.text`, and their BM25."""
+        with understanding(self.folder):
+            return [(_text(path), score) for path, score in texts.best(self.db, where, k)]
+
     def photo(self, path: str) -> Photo | None:
         sql = "SELECT content_id, size, mtime_ns FROM photos WHERE path = ?"
-        rows = self._db.rows(sql, (_stored(path),))
+        rows = self.db.rows(sql, (_stored(path),))
         return Photo(path, *rows[0]) if rows else None
 
     def paths_ending(self, name: str) -> list[str]:
         """The photos whose path is something, a slash and `name`, sorted."""
         end = os.fsencode("/" + name.lstrip("/"))
-        rows = self._db.rows(
+        rows = self.db.rows(
             "SELECT path FROM photos WHERE substr(CAST(path AS BLOB), -length(?1)) = ?1 ORDER BY path", (end,)
         )
         with understanding(self.folder):
@@ -174,7 +169,7 @@ class Store:
 
     def skipped(self) -> Iterator[Refused]:
         sql = "SELECT path, size, mtime_ns, reason FROM skipped ORDER BY path"
-        for path, size, mtime_ns, reason in self._db.rows(sql):
+        for path, size, mtime_ns, reason in self.db.rows(sql):
             with understanding(self.folder):
                 refused = Refused(_text(path), size, mtime_ns, reason)
             yield refused
@@ -183,41 +178,41 @@ class Store:
         """A photo that can no longer be read is no photo of the library."""
         path = _stored(refused.path)
         row = (path, refused.size, refused.mtime_ns, refused.reason)
-        self._db.execute("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)", row)
-        self._db.execute("DELETE FROM photos WHERE path = ?", (path,))
+        self.db.execute("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)", row)
+        self.remove_photos([refused.path])
 
     def remove_skipped(self, paths: Iterable[str]) -> None:
-        self._db.execute_many("DELETE FROM skipped WHERE path = ?", [(_stored(path),) for path in paths])
+        self.db.execute_many("DELETE FROM skipped WHERE path = ?", [(_stored(path),) for path in paths])
 
     # Contents and vectors
 
     def hash_to_id(self) -> dict[bytes, int]:
-        return dict(self._db.rows("SELECT hash, id FROM contents"))
+        return dict(self.db.rows("SELECT hash, id FROM contents"))
 
     def content_of_hash(self, digest: bytes) -> int | None:
-        found: int | None = self._db.value("SELECT id FROM contents WHERE hash = ?", (digest,))
+        found: int | None = self.db.value("SELECT id FROM contents WHERE hash = ?", (digest,))
         return found
 
     def add_content(self, digest: bytes, vectors: Mapping[str, Vector]) -> int:
         """Store a content with its vector in each space; its new id is larger than any before."""
-        content_id = self._db.execute("INSERT INTO contents (hash) VALUES (?)", (digest,))
+        content_id = self.db.execute("INSERT INTO contents (hash) VALUES (?)", (digest,))
         for space, vector in vectors.items():
             if space == "parts":
-                self._db.execute("INSERT INTO parts (content_id, packed) VALUES (?, ?)", (content_id, pack(vector)))
+                self.db.execute("INSERT INTO parts (content_id, packed) VALUES (?, ?)", (content_id, pack(vector)))
             elif space in SPACES:
                 row = (content_id, np.asarray(vector, dtype=SPACES[space]).tobytes())
-                self._db.execute(f"INSERT INTO {space} VALUES (?, ?)", row)
+                self.db.execute(f"INSERT INTO {space} VALUES (?, ?)", row)
         return content_id
 
     def remove_orphans(self) -> int:
         """Delete contents that no photo has any more, with their vectors. How many."""
         before = self.num_contents()
-        self._db.execute("DELETE FROM contents WHERE id NOT IN (SELECT content_id FROM photos)")
+        self.db.execute("DELETE FROM contents WHERE id NOT IN (SELECT content_id FROM photos)")
         return before - self.num_contents()
 
     def ids(self) -> Ids:
         """Of all contents, ascending; each has a vector in every space of the model."""
-        return np.array([i for (i,) in self._db.rows("SELECT id FROM contents ORDER BY id")], dtype=np.int64)
+        return np.array([i for (i,) in self.db.rows("SELECT id FROM contents ORDER BY id")], dtype=np.int64)
 
     def vector(self, space: str, content_id: int) -> Vector | None:
         ids, rows = self.vectors(space, [content_id])
@@ -229,26 +224,26 @@ class Store:
         for some in _chunks(ids):
             marks = ",".join("?" * len(some))
             sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id IN ({marks})"
-            found += self._db.rows(sql, some)
+            found += self.db.rows(sql, some)
         return self._matrix(space, sorted(found))
 
     def scan(self, space: str, after: int = 0) -> Iterator[tuple[Ids, Vector]]:
         """All vectors of contents younger than `after`, in chunks: (n,), (n, dim)."""
         sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id > ? ORDER BY content_id"
-        for batch in self._db.batches(sql, (after,), size=CHUNK):
+        for batch in self.db.batches(sql, (after,), size=CHUNK):
             yield self._matrix(space, batch)
 
     def views(self, ids: Iterable[int]) -> Views:
         """The words vectors of those ids that are still there, ascending, with those of their parts."""
         found: list[Any] = []
         for some in _chunks(ids):
-            found += self._db.rows(f"{_VIEWS} WHERE words.content_id IN ({','.join('?' * len(some))})", some)
+            found += self.db.rows(f"{_VIEWS} WHERE words.content_id IN ({','.join('?' * len(some))})", some)
         return self._views(sorted(found))
 
     def scan_views(self, after: int = 0) -> Iterator[Views]:
         """All words vectors of contents younger than `after` with those of their parts, in chunks."""
         sql = f"{_VIEWS} WHERE words.content_id > ? ORDER BY words.content_id"
-        for batch in self._db.batches(sql, (after,), size=CHUNK):
+        for batch in self.db.batches(sql, (after,), size=CHUNK):
             yield self._views(batch)
 
     def _views(self, rows: list[Any]) -> Views:
@@ -274,22 +269,22 @@ class Store:
     # Graphs
 
     def graph(self, space: str) -> GraphFile | None:
-        rows = self._db.rows("SELECT * FROM graphs WHERE space = ?", (space,))
+        rows = self.db.rows("SELECT * FROM graphs WHERE space = ?", (space,))
         return GraphFile(*rows[0]) if rows else None
 
     def put_graph(self, graph: GraphFile) -> None:
         row = (graph.space, graph.file, graph.crc32, graph.size, graph.count, graph.max_id)
-        self._db.execute("INSERT OR REPLACE INTO graphs VALUES (?, ?, ?, ?, ?, ?)", row)
+        self.db.execute("INSERT OR REPLACE INTO graphs VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def remove_graph(self, space: str) -> None:
-        self._db.execute("DELETE FROM graphs WHERE space = ?", (space,))
+        self.db.execute("DELETE FROM graphs WHERE space = ?", (space,))
 
     def _meta(self, key: str) -> str | None:
-        found: str | None = self._db.value("SELECT value FROM meta WHERE key = ?", (key,))
+        found: str | None = self.db.value("SELECT value FROM meta WHERE key = ?", (key,))
         return found
 
     def _set_meta(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
 @contextmanager

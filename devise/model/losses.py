@@ -81,8 +81,11 @@ class LabelSoftmax(nn.Module):
 
 
 def masked_cross_entropy(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """Cross entropy among the known labels, the right ones sharing the mass: all (n, labels) -> scalar."""
-    share = truth / truth.sum(1, keepdim=True)
+    """Cross entropy among the known labels, the right ones sharing the mass: all (n, labels) -> scalar.
+
+    A photo of nothing has no right label to put the mass on and gives 0.
+    """
+    share = truth / truth.sum(1, keepdim=True).clamp(min=1)
     return F.cross_entropy(logits.masked_fill(known == 0, UNKNOWN), share)
 
 

@@ -1,13 +1,17 @@
 """Photos on the disk: find them in folders, open one upright, RGB and within limits. The only home of Pillow."""
 
+from devise.photos.details import Details, details
 from devise.photos.find import Found, Trouble, find, is_photo
 from devise.photos.heat import covered, overlay, overlay_jpeg
 from devise.photos.open import load, picture, read, thumbnail_jpeg
+from devise.photos.sidecars import stamp
 
 __all__ = [
+    "Details",
     "Found",
     "Trouble",
     "covered",
+    "details",
     "find",
     "is_photo",
     "load",
@@ -15,5 +19,6 @@ __all__ = [
     "overlay_jpeg",
     "picture",
     "read",
+    "stamp",
     "thumbnail_jpeg",
 ]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from devise import config
 from devise.errors import FolderError
 from devise.photos.formats import UNREADABLE, suffix
 from devise.photos.ignore import IGNORE_FILE, Rules
+from devise.photos.sidecars import ENDINGS, Sidecar, beside
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Found:
     path: str
     size: int
     mtime_ns: int
+    beside: tuple[Sidecar, ...] = ()  # files that tell about it
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,12 @@ class _Walk:
             yield Trouble(os.path.join(folder, IGNORE_FILE), reason)
             yield Trouble(folder, f"it was left alone because of its {IGNORE_FILE}", hides=True)
             return
+        notes = {entry.name for entry in entries if entry.name.endswith(ENDINGS)}
         for entry in entries:
-            yield from self._entry(entry, rules, subfolders)
+            yield from self._entry(entry, rules, subfolders, notes)
 
     def _entry(
-        self, entry: os.DirEntry[str], rules: Rules, subfolders: list[tuple[str, Rules]]
+        self, entry: os.DirEntry[str], rules: Rules, subfolders: list[tuple[str, Rules]], notes: Container[str]
     ) -> Iterator[Found | Trouble]:
         try:
             is_folder = entry.is_dir()
@@ -107,11 +111,12 @@ class _Walk:
         if (not is_folder and not is_photo(entry.name)) or rules.ignores(entry.path, is_folder):
             return
         if not is_folder:
-            yield from self.file(entry.path)
+            yield from self.file(entry.path, notes)
         elif not entry.is_symlink() or self._leads_outside(entry.path):
             subfolders.append((entry.path, rules))
 
-    def file(self, path: str) -> Iterator[Found | Trouble]:
+    def file(self, path: str, notes: Container[str] | None = None) -> Iterator[Found | Trouble]:
+        """notes: names of the folder's files that may tell about photos, where they are known."""
         if path in self.seen:
             return
         self.seen.add(path)
@@ -127,7 +132,11 @@ class _Walk:
         if not stat.S_ISREG(status.st_mode):
             return
         reason = UNREADABLE.get(suffix(path))
-        yield Trouble(path, reason) if reason else Found(path, status.st_size, status.st_mtime_ns)
+        if reason:
+            yield Trouble(path, reason)
+            return
+        exists = notes.__contains__ if notes is not None else partial(_is_file, os.path.dirname(path))
+        yield Found(path, status.st_size, status.st_mtime_ns, beside(path, exists) if notes != set() else ())
 
     def _leads_outside(self, link: str) -> bool:
         """True, and remembered, if the link leads to a folder that no walk has reached or will reach."""
@@ -140,6 +149,10 @@ class _Walk:
 
 def _contains(folder: str, path: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _is_file(folder: str, name: str) -> bool:
+    return os.path.isfile(os.path.join(folder, name))
 
 
 def _text(error: Exception) -> str:

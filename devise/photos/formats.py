@@ -56,6 +56,26 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
+# What `--type` takes beside the kinds themselves
+_ALSO = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "mpo": "jpeg", "tif": "tiff", "jp2": "jpeg2000", "apng": "png",
+         "j2k": "jpeg2000", "jpx": "jpeg2000", "dib": "bmp", "pgm": "ppm", "pbm": "ppm", "pnm": "ppm"}  # fmt: skip
+
+
+def kind_of(name: str) -> str:
+    """What a format or a suffix is called here.
+
+    >>> kind_of("JPG"), kind_of(".tif"), kind_of("PNG")
+    ('jpeg', 'tiff', 'png')
+    """
+    name = name.lower().lstrip(".")
+    return _ALSO.get(name, name)
+
+
+def kinds() -> tuple[str, ...]:
+    """All that a photo can be."""
+    return tuple(dict.fromkeys(kind_of(name) for name in PILLOW_FORMATS))
+
+
 def suffix(path: str) -> str:
     return PurePath(path).suffix.lower()
 

@@ -15,13 +15,14 @@ from devise.photos import Found, find
 from devise.words import WordVectors
 
 SEPARATOR = "|"  # between the labels of one photo in a CSV
+NOTHING = "-"  # in place of labels: none of them is true, whoever uses them
 PATH_COLUMNS = ("path", "file", "filename", "image")
 LABEL_COLUMNS = ("labels", "label")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A photo and the labels that are true of it.
+    """A photo and the labels that are true of it; without any, it shows nothing that a label names.
 
     part: "train", "validation", or "" to be drawn.
     group: whose vocabulary the labels are from; of labels that only other groups use nothing is known.
@@ -89,9 +90,12 @@ def _from_csv(file: Path) -> list[Example]:
     examples = [_example(file, path, labels, row) for path, labels, row in rows if path]
     if not examples:
         raise TrainingError(f"{file} names no photos; it needs a line of path and labels for each photo")
-    bare = [example.path for example in examples if not example.labels]
+    bare = [path for path, labels, _ in rows if path and not labels.strip(f" {SEPARATOR}")]
     if bare:
-        raise TrainingError(f"{file}: photos without labels: {listed(bare)}; label them or take them out")
+        raise TrainingError(
+            f"{file}: photos without labels: {listed(bare)}; label them, take them out, "
+            f"or write {NOTHING} where a photo shows nothing that a label names"
+        )
     missing = [example.path for example in examples if not os.path.isfile(example.path)]
     if missing:
         raise TrainingError(
@@ -101,7 +105,7 @@ def _from_csv(file: Path) -> list[Example]:
 
 
 def _example(file: Path, path: str, labels: str, row: Mapping[str, str | None]) -> Example:
-    names = dict.fromkeys(as_label(label) for label in labels.split(SEPARATOR) if label.strip())
+    names = dict.fromkeys(as_label(label) for label in labels.split(SEPARATOR) if label.strip() not in ("", NOTHING))
     part = (row.get("split") or "").lower()
     part = {"val": "validation", "valid": "validation"}.get(part, part)
     try:
@@ -140,8 +144,8 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
         return [e for e in examples if e.part != "validation"], [e for e in examples if e.part == "validation"]
     if share == 0:
         return list(examples), []
-    counts = Counter(label for example in examples for label in example.labels)
-    single = sorted(label for label, count in counts.items() if count < 2)
+    counts = Counter(label for example in examples for label in example.labels or (NOTHING,))
+    single = sorted(label for label, count in counts.items() if count < 2 and label != NOTHING)
     if single:
         raise TrainingError(
             f"labels with one photo: {listed(single)}; at least 2 are needed, one to train on and one to check "
@@ -151,7 +155,7 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
     validation: set[int] = set()
     left, taken = Counter(counts), Counter[str]()
     for i in random.Random(seed).sample(range(len(examples)), len(examples)):
-        labels = examples[i].labels
+        labels = examples[i].labels or (NOTHING,)
         # a label's last photo is never taken from training
         if any(taken[label] < wanted[label] for label in labels) and all(left[label] > 1 for label in labels):
             validation.add(i)

@@ -242,7 +242,8 @@ def _validated(learner: Learner, lessons: Lessons, batch: int) -> tuple[dict[int
     fitted = dict(zip(("scale", "bias"), _probability(lessons, rows, found), strict=True))
     some = torch.cat(views)[:PAIRED]
     fitted |= _of_photos(some, truth[: len(some)], known[: len(some)])
-    hit = hits(found.masked_fill(known == 0, -1).numpy(), truth.numpy())
+    named = truth.any(1)
+    hit = hits(found.masked_fill(known == 0, -1)[named].numpy(), truth[named].numpy())
     return hit, {name: round(value, 4) for name, value in fitted.items()}
 
 
@@ -274,7 +275,8 @@ def _truth(examples: Sequence[Example], labels: Sequence[str]) -> tuple[Tensor, 
         columns = [column[label] for label in example.labels]
         truth[row, columns] = 1
         groups[example.group][columns] = 1
-    return truth, torch.stack([groups[example.group] for example in examples])
+    every = torch.ones(len(labels))  # of a photo of nothing it is known that no label is true
+    return truth, torch.stack([groups[example.group] if example.labels else every for example in examples])
 
 
 def _about(options: TrainOptions, report: EpochReport, num_training: int, num_validation: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from devise.errors import VectorsError, WordError
 from devise.vectors import Vector, WordMatch, unit
 from devise.words import catalog, neighbours, queries, spelling
 from devise.words.format import BLOCK, read_vectors, word_key
-from devise.words.queries import Query, Term
+from devise.words.queries import Elsewhere, Query, Term
 
 SCAN = 128 * BLOCK  # rows scored at a time: 10 MB of float32 stay in the cache of a desktop processor
 NEAR_TIES = 64  # more than k are scored again, as `rows` gives them: the scan's rounding must not decide
@@ -87,12 +87,15 @@ class WordVectors:
         """The vector of a word or phrase: one entry if known, else the mean of its words. Raises WordError."""
         return queries.phrase(self, text)
 
-    def terms(self, query: Query, photo: Callable[[str], Vector] | None = None) -> list[Term]:
+    def terms(
+        self, query: Query, photo: Callable[[str], Vector] | None = None, elsewhere: Elsewhere | None = None
+    ) -> list[Term]:
         """The terms of a query, longest known phrase first. Raises WordError that names all unknown words.
 
-        photo: gives the vector of a photo by its name; without it a photo in a query is an error.
+        photo: gives the vector of a photo by its name; without it a photo in a query is an error. elsewhere: is told
+        each unknown word with its weight, and says whether it is known there.
         """
-        return queries.terms(self, query, photo)
+        return queries.terms(self, query, photo, elsewhere)
 
     def query(self, text: str) -> Vector:
         """The mean of a query's terms. Raises WordError."""

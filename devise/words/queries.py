@@ -23,6 +23,7 @@ STOP_WORDS = frozenset(f"{_ARTICLES} {_PREPOSITIONS} {_OTHERS}".split())
 EDGES = ".,;:!?()[]{}«»“”'`"  # what stands around words in a sentence
 
 
+Elsewhere = Callable[[str, float], bool]
 Query = str | Sequence[str | Path]  # its text, or pieces of it: a Path is a photo, whatever its name
 
 
@@ -61,32 +62,39 @@ def spellings(text: str) -> Iterator[str]:
     return iter(dict.fromkeys((*tried, spaced.replace("-", " ").replace(" ", "_"))))
 
 
-def terms(vectors: Vectors, query: Query, photo: Callable[[str], Vector] | None = None) -> list[Term]:
+def terms(
+    vectors: Vectors, query: Query, photo: Callable[[str], Vector] | None = None, elsewhere: Elsewhere | None = None
+) -> list[Term]:
     """The terms of a query: quoted parts whole, then the longest known phrases, then single words.
 
-    Stop words count only inside a phrase or quotes. photo: gives the vector of a photo by its name.
+    Stop words count only inside a phrase or quotes. photo: gives the vector of a photo by its name. elsewhere: is told
+    each unknown word or phrase with its weight, and says whether it is known there; with such alone no term is left.
     Raises WordError with all unknown words, and when nothing is left or all of it is pushed away.
     """
     found: list[Term] = []
     unknown: list[str] = []
+    known_elsewhere = 0
     for asked in parse(query):
         if asked.is_photo:
             found.append(_photo(asked, photo))
             continue
-        before = len(found) + len(unknown)
+        before = len(found) + len(unknown) + known_elsewhere
         for text, slots, missing in _looked_up(vectors, asked):
+            if missing and elsewhere and elsewhere(text, asked.weight):
+                known_elsewhere += 1
+                continue
             unknown += missing
             if slots and not missing:
                 found.append(Term(text, _vector(vectors, text, slots), slots, asked.weight))
-        if asked.weight != 1 and len(found) + len(unknown) == before:
+        if asked.weight != 1 and len(found) + len(unknown) + known_elsewhere == before:
             raise WordError(
                 f'a sign or a weight stands before "{asked.text}", which says nothing; put it before a word'
             )
     if unknown:
         raise _unknown(vectors, unknown)
-    if not found:
+    if not found and not known_elsewhere:
         raise _nothing(written(query))
-    if all(term.weight < 0 for term in found):
+    if found and all(term.weight < 0 for term in found):
         raise WordError(f'"{written(query)}" only says what to push away; add a word for what to find')
     return found
 

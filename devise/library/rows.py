@@ -1,0 +1,38 @@
+"""What single rows of a library's tables say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A file and the content it had when it was last read. stamp: of its sidecars then; None if nobody looked."""
+
+    path: str
+    content_id: int
+    size: int
+    mtime_ns: int
+    stamp: str | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that could not be read as a photo, why, and how it looked then."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """One derived graph: which file, how to tell that it is whole, and up to which content it reaches."""
+
+    space: str
+    file: str
+    crc32: int
+    size: int
+    count: int
+    max_id: int

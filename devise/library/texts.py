@@ -1,0 +1,80 @@
+"""What the photos of a library say about themselves, in SQLite: when, how large, and texts to be looked up (FTS5)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from devise.library.database import Database
+from devise.library.where import Where, match
+
+_HUMPS = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ0-9])|(?<=[0-9])(?=[A-Za-zà-ÿÀ-Þ])")
+
+
+class Says(Protocol):
+    """devise.photos.details.Details: taken, pixels, kind, text."""
+
+    @property
+    def taken(self) -> str | None: ...
+    @property
+    def pixels(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+def names(path: str, roots: Iterable[str]) -> str:
+    """The words of a photo's name and of its folders, from the indexed folder on; SummerTrip2019 also in its parts.
+
+    >>> names("/home/me/photos/SummerTrip2019/tom.jpg", ["/home/me/photos"])
+    'photos SummerTrip2019 tom Summer Trip 2019'
+    """
+    root = max((r for r in roots if path == r or path.startswith(r.rstrip(os.sep) + os.sep)), key=len, default="")
+    below = os.path.splitext(path[len(os.path.dirname(root.rstrip(os.sep))) :])[0]
+    text = " ".join(below.encode("utf-8", "replace").decode().replace(os.sep, " ").split())
+    parts = [apart for word in re.split(r"[\W_]+", text) if (apart := _HUMPS.sub(" ", word)) != word]
+    return " ".join([text, *parts])
+
+
+def put(db: Database, path: str | bytes, stamp: str, says: Says, words: str) -> None:
+    """Of a photo that is in the library; path: as it is stored there."""
+    forget(db, [path])
+    text_id = db.execute("INSERT INTO texts (names, captions, path) VALUES (?, ?, ?)", (words, says.text, path))
+    row = (says.taken, says.pixels, says.kind, stamp, text_id, path)
+    db.execute("UPDATE photos SET taken = ?, pixels = ?, kind = ?, stamp = ?, text_id = ? WHERE path = ?", row)
+
+
+def forget(db: Database, paths: Sequence[str | bytes]) -> None:
+    """The texts of photos that are about to go."""
+    sql = "DELETE FROM texts WHERE rowid = (SELECT text_id FROM photos WHERE path = ?)"
+    db.execute_many(sql, [(path,) for path in paths])
+
+
+def having(db: Database, text: str) -> int:
+    """How many photos have all these words in their texts. Raises WordError for what has no word."""
+    return int(db.value("SELECT count(*) FROM texts WHERE texts MATCH ?", (match(text),)))
+
+
+def contents(db: Database, where: Where) -> list[int]:
+    """The contents of the photos that `where` is true of, ascending."""
+    condition, values = where.sql()
+    sql = f"SELECT DISTINCT content_id FROM photos WHERE {condition} ORDER BY content_id"
+    return [content_id for (content_id,) in db.rows(sql, values)]
+
+
+def best(db: Database, where: Where, k: int) -> list[tuple[Any, float]]:
+    """The k photos whose texts are most about `where.text`, and how much: BM25 (Robertson and Zaragoza, 2009).
+
+    Names count as much as captions; equal ones by path.
+    """
+    assert where.text is not None
+    condition, values = where.sql()
+    sql = (
+        "SELECT photos.path, -bm25(texts) FROM texts JOIN photos ON photos.path = texts.path "
+        f"WHERE texts MATCH ? AND photos.path IN (SELECT path FROM photos WHERE {condition}) "
+        "ORDER BY bm25(texts), photos.path LIMIT ?"
+    )
+    return [(path, float(score)) for path, score in db.rows(sql, (match(where.text), *values, k))]
