@@ -41,3 +41,4 @@ def without_texts(execute):
     for column in ("taken", "pixels", "kind", "stamp", "text_id"):
         execute(f"ALTER TABLE photos DROP COLUMN {column}")
     execute("DROP TABLE texts")
+    execute("DROP TABLE marks")

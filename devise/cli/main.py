@@ -15,6 +15,7 @@ from devise.cli import show
 from devise.cli.explain import explain
 from devise.cli.index import index
 from devise.cli.info import info
+from devise.cli.mark import mark
 from devise.cli.search import search, similar
 from devise.cli.tag import tag
 from devise.cli.train import train
@@ -88,7 +89,7 @@ def root(
     """Find photos by words and words for photos, on your own machine."""
 
 
-for command in (index, search, similar, explain, tag, words, train, info):
+for command in (index, search, similar, explain, mark, tag, words, train, info):
     app.command()(command)
 app.add_typer(vectors, name="vectors")
 

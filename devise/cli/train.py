@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devise import config
 from devise.cli import show
+from devise.cli.options import LibraryPath
 from devise.errors import MAX_LISTED
 from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, TrainOptions
 from devise.training.report import EpochReport, TrainProgress, TrainReport
@@ -45,6 +47,10 @@ def train(
     val: Annotated[
         float, typer.Option(metavar="SHARE", help="Share of the photos kept for validation.")
     ] = TrainOptions.validation,
+    from_feedback: Annotated[
+        bool, typer.Option("--from-feedback", help="Also learn what was said with devise mark, in the library.")
+    ] = False,
+    library: LibraryPath = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a checkpoint that exists.")] = False,
 ) -> None:
@@ -61,6 +67,7 @@ def train(
         backbone=backbone,
         weights=weights,
         vectors=vectors,
+        feedback=(library or config.default_library()) if from_feedback else None,
         loss=loss,
         unfreeze=unfreeze,
         epochs=epochs,

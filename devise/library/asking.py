@@ -66,6 +66,10 @@ class Pictures:
             raise PhotoError(name, f"{len(found)} photos in the library are called so; give one path: {listed(found)}")
         return found[0]
 
+    def content(self, photo: str) -> int | None:
+        """A photo's content, if it is in the library."""
+        return self._content(os.path.abspath(photo))[0]
+
     def checked_encoder(self) -> Encodes:
         """The encoder that made the library, where there is one. Raises LibraryError for another."""
         store = self.reader()

@@ -19,6 +19,7 @@ from devise.library import explain, graphs, models
 from devise.library.asking import Pictures
 from devise.library.explain import Shown
 from devise.library.like import Like, like
+from devise.library.marks import Marks
 from devise.library.models import Model, check_model
 from devise.library.question import Question
 from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress, num_bytes
@@ -46,7 +47,8 @@ class Library:
 
     path: the library's folder; None is DEVISE_LIBRARY or the one in the user's data folder. It is opened at first use.
     model: checkpoint (name, path, or an open Encoder) for photos that are new; None is the one that the library was
-    built with. Searching reads, only `index` writes; one program may index while others search.
+    built with. Searching reads, only `index` and `marks` write; one program may index while others search.
+    marks: what people said of answers, which searches heed.
     """
 
     def __init__(self, path: str | Path | None = None, *, model: Model | None = None) -> None:
@@ -59,6 +61,7 @@ class Library:
         self._classes: Classes | None = None
         self._taggers: dict[bool, Tagger] = {}
         self._pictures = Pictures(self.path, self._reader_or_none, self._encoder)
+        self.marks = Marks(self.path, self._reader, self._pictures, lambda query: self._asked(query, Where())[0])
 
     def __enter__(self) -> Library:
         return self
@@ -131,7 +134,8 @@ class Library:
         terms, where = self._asked(query, where or Where())
         number = k if like is None else config.LIKE_FROM
         if terms:
-            found = self._search().showing(Question.of(terms, average), number, min_probability, where)
+            question = Question.of(terms, average, self.marks.feedback(query, terms))
+            found = self._search().showing(question, number, min_probability, where)
         else:
             found = [Match(*told) for told in self._reader().telling(where, number)]
         if like is None or not found:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from devise import config
 from devise.vectors import Space, TermScore, Vector
 from devise.words.queries import Term
 
@@ -20,10 +21,25 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Feedback:
+    """What people said of answers: the means (dim,) of the words vectors of good and of bad photos, None without any.
+
+    hidden: contents that are bad answers to this very query.
+    """
+
+    good: Vector | None
+    bad: Vector | None
+    hidden: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Question:
     """vectors: (terms, dim) unit rows; weights: (terms,), negative ones push away; is_photo: (terms,).
 
-    is_average: the weighted mean of the terms' scores instead, which one term alone can win.
+    is_average: the weighted mean of the terms' scores instead, which one term alone can win. feedback: adds to each
+    score FEEDBACK times the cosine to the good photos less that to the bad ones: <q + b g - c b', x> of Rocchio
+    ("Relevance feedback in information retrieval", 1971) with b = c, on calibrated scores. Probabilities stay as
+    they are.
     """
 
     texts: tuple[str, ...]
@@ -31,15 +47,17 @@ class Question:
     weights: Floats
     is_photo: NDArray[np.bool_]
     is_average: bool = False
+    feedback: Feedback | None = None
 
     @classmethod
-    def of(cls, terms: Sequence[Term], is_average: bool = False) -> Question:
+    def of(cls, terms: Sequence[Term], is_average: bool = False, feedback: Feedback | None = None) -> Question:
         return cls(
             tuple(term.text for term in terms),
             np.stack([term.vector for term in terms]),
             np.array([term.weight for term in terms]),
             np.array([term.is_photo for term in terms]),
             is_average,
+            feedback,
         )
 
     @property
@@ -47,12 +65,20 @@ class Question:
         """The vectors of what is not pushed away."""
         return self.vectors[self.weights > 0]
 
+    def nudges(self) -> list[tuple[float, Vector]]:
+        """What people's judgements add to a score: weights, and the vectors (dim,) that they are for."""
+        if self.feedback is None:
+            return []
+        both = ((config.FEEDBACK, self.feedback.good), (-config.FEEDBACK, self.feedback.bad))
+        return [(weight, vector) for weight, vector in both if vector is not None]
+
     def scores(self, cosines: Vector, space: Space) -> Floats:
         """(terms, n) -> (n,): with one term its cosine; else the cosine that stands for the mean log probability.
 
         That mean, the sum of w log p and of |w| log(1 - p) over the sum of the positive w, is turned back into the
         cosine of a word as probable as that: a soft minimum (a quasi-arithmetic mean, Kolmogorov, 1930). It may lie
         below -1 where much weight pushes something away. Where the model knows no probabilities, the mean.
+        What people said is not in it.
         """
         if len(self.weights) == 1:
             alone: Floats = cosines[0].astype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 
@@ -36,3 +37,16 @@ class GraphFile:
     size: int
     count: int
     max_id: int
+
+
+def stored_path(path: str) -> str | bytes:
+    """Names that are no UTF-8 (Python keeps their bytes as lone surrogates) are stored as bytes."""
+    try:
+        path.encode()
+        return path
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+
+
+def path_of(stored: str | bytes) -> str:
+    return stored if isinstance(stored, str) else os.fsdecode(stored)  # TypeError for what is no path

@@ -14,6 +14,7 @@ SPACES: Final[Mapping[str, str]] = {"words": "<f4", "features": "<f2"}
 # Of photos, what is behind mtime_ns is NULL until their files were asked for it: when the photo was taken (ISO 8601,
 # local time), its width times height, its format, how its sidecars looked then, and its row of texts. FTS5's rows hold
 # the names of a photo and of its folders, and its captions.
+# Judgements (marks) hold the hash of a content, for they outlive it; those of one command share a batch.
 # Ids only grow (AUTOINCREMENT): a graph that has not heard of a deletion can never answer with another photo.
 TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -44,6 +45,10 @@ CREATE TABLE features (
 CREATE TABLE parts (
     content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, packed BLOB NOT NULL
 );
+CREATE TABLE marks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, query TEXT NOT NULL, hash BLOB NOT NULL, path NOT NULL,
+    is_good INTEGER NOT NULL, marked TEXT NOT NULL, batch INTEGER NOT NULL, UNIQUE (query, hash)
+);
 CREATE TABLE graphs (
     space TEXT PRIMARY KEY, file TEXT NOT NULL, crc32 INTEGER NOT NULL, size INTEGER NOT NULL,
     count INTEGER NOT NULL, max_id INTEGER NOT NULL
@@ -69,5 +74,9 @@ ALTER TABLE photos ADD COLUMN pixels INTEGER;
 ALTER TABLE photos ADD COLUMN kind TEXT;
 ALTER TABLE photos ADD COLUMN stamp TEXT;
 ALTER TABLE photos ADD COLUMN text_id INTEGER;
-CREATE VIRTUAL TABLE texts USING fts5(names, captions, path UNINDEXED, tokenize = 'unicode61 remove_diacritics 2')""",
+CREATE VIRTUAL TABLE texts USING fts5(names, captions, path UNINDEXED, tokenize = 'unicode61 remove_diacritics 2');
+CREATE TABLE marks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, query TEXT NOT NULL, hash BLOB NOT NULL, path NOT NULL,
+    is_good INTEGER NOT NULL, marked TEXT NOT NULL, batch INTEGER NOT NULL, UNIQUE (query, hash)
+)""",
 }

@@ -17,7 +17,7 @@ from devise.errors import LibraryError
 from devise.library import texts
 from devise.library.database import FILE, Database, understanding
 from devise.library.parts import Parts, pack, unpack
-from devise.library.rows import GraphFile, Photo, Refused
+from devise.library.rows import GraphFile, Photo, Refused, path_of, stored_path
 from devise.library.schema import SPACES
 from devise.library.where import Where
 from devise.vectors import ModelInfo, Vector, unit
@@ -80,25 +80,25 @@ class Store:
 
     def roots(self) -> list[str]:
         with understanding(self.folder):
-            return [_text(path) for (path,) in self.db.rows("SELECT path FROM roots ORDER BY path")]
+            return [path_of(path) for (path,) in self.db.rows("SELECT path FROM roots ORDER BY path")]
 
     def add_roots(self, paths: Iterable[str]) -> None:
-        self.db.execute_many("INSERT OR IGNORE INTO roots VALUES (?)", [(_stored(path),) for path in paths])
+        self.db.execute_many("INSERT OR IGNORE INTO roots VALUES (?)", [(stored_path(path),) for path in paths])
 
     def remove_roots(self, paths: Iterable[str]) -> None:
-        self.db.execute_many("DELETE FROM roots WHERE path = ?", [(_stored(path),) for path in paths])
+        self.db.execute_many("DELETE FROM roots WHERE path = ?", [(stored_path(path),) for path in paths])
 
     # Photos
 
     def photos(self) -> Iterator[Photo]:
         for batch in self.db.batches("SELECT path, content_id, size, mtime_ns, stamp FROM photos", size=CHUNK):
             with understanding(self.folder):
-                photos = [Photo(_text(path), *rest) for path, *rest in batch]
+                photos = [Photo(path_of(path), *rest) for path, *rest in batch]
             yield from photos
 
     def paths(self) -> list[str]:
         with understanding(self.folder):
-            return sorted(_text(path) for (path,) in self.db.rows("SELECT path FROM photos"))
+            return sorted(path_of(path) for (path,) in self.db.rows("SELECT path FROM photos"))
 
     def num_photos(self) -> int:
         return int(self.db.value("SELECT count(*) FROM photos"))
@@ -108,7 +108,7 @@ class Store:
 
     def put_photo(self, photo: Photo) -> None:
         """A photo that can be read is no longer skipped."""
-        row = (_stored(photo.path), photo.content_id, photo.size, photo.mtime_ns)
+        row = (stored_path(photo.path), photo.content_id, photo.size, photo.mtime_ns)
         self.db.execute(
             "INSERT INTO photos (path, content_id, size, mtime_ns) VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE "
             "SET content_id = excluded.content_id, size = excluded.size, mtime_ns = excluded.mtime_ns",
@@ -118,10 +118,10 @@ class Store:
 
     def put_texts(self, path: str, stamp: str, says: texts.Says, roots: Iterable[str]) -> None:
         """What the file of a photo of the library says about itself."""
-        texts.put(self.db, _stored(path), stamp, says, texts.names(path, roots))
+        texts.put(self.db, stored_path(path), stamp, says, texts.names(path, roots))
 
     def remove_photos(self, paths: Iterable[str]) -> None:
-        gone = [_stored(path) for path in paths]
+        gone = [stored_path(path) for path in paths]
         texts.forget(self.db, gone)
         self.db.execute_many("DELETE FROM photos WHERE path = ?", [(path,) for path in gone])
 
@@ -135,7 +135,7 @@ class Store:
             )
             for content_id, path in self.db.rows(sql, [*ids, *values]):
                 with understanding(self.folder):
-                    found.setdefault(content_id, []).append(_text(path))
+                    found.setdefault(content_id, []).append(path_of(path))
         return found
 
     def having(self, text: str) -> int:
@@ -149,11 +149,11 @@ class Store:
     def telling(self, where: Where, k: int) -> list[tuple[str, float]]:
         """The k photos that tell most about `where.text`, and their BM25."""
         with understanding(self.folder):
-            return [(_text(path), score) for path, score in texts.best(self.db, where, k)]
+            return [(path_of(path), score) for path, score in texts.best(self.db, where, k)]
 
     def photo(self, path: str) -> Photo | None:
         sql = "SELECT content_id, size, mtime_ns FROM photos WHERE path = ?"
-        rows = self.db.rows(sql, (_stored(path),))
+        rows = self.db.rows(sql, (stored_path(path),))
         return Photo(path, *rows[0]) if rows else None
 
     def paths_ending(self, name: str) -> list[str]:
@@ -163,7 +163,7 @@ class Store:
             "SELECT path FROM photos WHERE substr(CAST(path AS BLOB), -length(?1)) = ?1 ORDER BY path", (end,)
         )
         with understanding(self.folder):
-            return [_text(path) for (path,) in rows]
+            return [path_of(path) for (path,) in rows]
 
     # Skipped photos
 
@@ -171,18 +171,18 @@ class Store:
         sql = "SELECT path, size, mtime_ns, reason FROM skipped ORDER BY path"
         for path, size, mtime_ns, reason in self.db.rows(sql):
             with understanding(self.folder):
-                refused = Refused(_text(path), size, mtime_ns, reason)
+                refused = Refused(path_of(path), size, mtime_ns, reason)
             yield refused
 
     def put_skipped(self, refused: Refused) -> None:
         """A photo that can no longer be read is no photo of the library."""
-        path = _stored(refused.path)
+        path = stored_path(refused.path)
         row = (path, refused.size, refused.mtime_ns, refused.reason)
         self.db.execute("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)", row)
         self.remove_photos([refused.path])
 
     def remove_skipped(self, paths: Iterable[str]) -> None:
-        self.db.execute_many("DELETE FROM skipped WHERE path = ?", [(_stored(path),) for path in paths])
+        self.db.execute_many("DELETE FROM skipped WHERE path = ?", [(stored_path(path),) for path in paths])
 
     # Contents and vectors
 
@@ -307,19 +307,6 @@ def _known(space: str) -> str:
     if space not in SPACES:
         raise LibraryError(f'no space "{space}"; the spaces are: {", ".join(SPACES)}')
     return space
-
-
-def _stored(path: str) -> str | bytes:
-    """Names that are no UTF-8 (Python keeps their bytes as lone surrogates) are stored as bytes."""
-    try:
-        path.encode()
-        return path
-    except UnicodeEncodeError:
-        return os.fsencode(path)
-
-
-def _text(stored: str | bytes) -> str:
-    return stored if isinstance(stored, str) else os.fsdecode(stored)  # TypeError for what is no path
 
 
 def _chunks(ids: Iterable[int], size: int = 30_000) -> Iterator[list[int]]:

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from devise.errors import FolderError, TrainingError, listed
 from devise.photos import Found, find
 from devise.words import WordVectors
@@ -24,6 +27,8 @@ LABEL_COLUMNS = ("labels", "label")
 class Example:
     """A photo and the labels that are true of it; without any, it shows nothing that a label names.
 
+    wrong: labels that are known not to be true of it, whatever its group says.
+
     part: "train", "validation", or "" to be drawn.
     group: whose vocabulary the labels are from; of labels that only other groups use nothing is known.
     weight: how many times as often as one of weight 1 it is looked at in training.
@@ -34,6 +39,7 @@ class Example:
     part: str = ""
     group: str = ""
     weight: float = 1.0
+    wrong: tuple[str, ...] = ()
 
 
 def read(data: Path) -> list[Example]:
@@ -133,6 +139,22 @@ def check_labels(examples: Iterable[Example], vectors: WordVectors) -> tuple[str
             "rename them or use other vectors with --vectors"
         )
     return tuple(labels)
+
+
+def truth(examples: Sequence[Example], labels: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """(photos, labels) each: whether a label is true of a photo, and whether anybody said so."""
+    column = {label: i for i, label in enumerate(labels)}
+    groups = {example.group: torch.zeros(len(labels)) for example in examples}
+    true = torch.zeros(len(examples), len(labels))
+    for row, example in enumerate(examples):
+        columns = [column[label] for label in example.labels]
+        true[row, columns] = 1
+        groups[example.group][columns] = 1
+    every = torch.ones(len(labels))  # of a photo of nothing it is known that no label is true
+    known = torch.stack([groups[example.group] if example.labels or example.wrong else every for example in examples])
+    for row, example in enumerate(examples):
+        known[row, [column[label] for label in example.wrong if label in column]] = 1
+    return true, known
 
 
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:

@@ -28,6 +28,7 @@ from devise.training import data
 from devise.training.data import Example
 from devise.training.evaluate import hits, probability
 from devise.training.features import features_of
+from devise.training.feedback import judged
 from devise.training.options import TrainOptions
 from devise.training.report import EpochReport, TrainProgress, TrainReport
 from devise.training.sources import Cached, Photos, Source
@@ -82,8 +83,10 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
         raise TrainingError(f"{path} exists; choose another --out, go on with --resume, or replace it with --force")
     vectors = WordVectors.open(options.vectors)
     examples = data.read(options.data)
-    labels = data.check_labels(examples, vectors)
+    said = judged(options.feedback, vectors) if options.feedback else []
+    labels = data.check_labels([*examples, *said], vectors)
     training, validation = data.split(examples, options.validation, options.seed)
+    training += said
     if len(training) < 2:
         raise TrainingError(f"{len(training)} photos to train on; at least 2 are needed")
     torch.manual_seed(options.seed)
@@ -100,13 +103,13 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
         )
     learner = _learner(options, checkpoint, source)
     state = path.with_suffix(".training")
-    key = _key(options, examples, vectors)
+    key = _key(options, [*examples, *said], vectors)
     if options.resume and state.exists():
         _restore(learner, state, key)
     elif options.resume and path.exists():
         return _finished(path, key, labels, begun)
     targets = torch.from_numpy(np.stack([vectors.vector(label) for label in labels])).to(source.device)
-    lessons = Lessons(source, rows, checked, targets, *_truth(ordered, labels),
+    lessons = Lessons(source, rows, checked, targets, *data.truth(ordered, labels),
                       torch.tensor([example.weight for example in ordered]))  # fmt: skip
     while learner.epoch < options.epochs:
         report = _next_epoch(learner, lessons, options, progress)
@@ -267,22 +270,11 @@ def _rank(found: dict[int, float]) -> tuple[float, ...]:
     return tuple(found[k] for k in sorted(found))  # hit@1 decides, then hit@5, then hit@10
 
 
-def _truth(examples: Sequence[Example], labels: Sequence[str]) -> tuple[Tensor, Tensor]:
-    column = {label: i for i, label in enumerate(labels)}
-    groups = {example.group: torch.zeros(len(labels)) for example in examples}
-    truth = torch.zeros(len(examples), len(labels))
-    for row, example in enumerate(examples):
-        columns = [column[label] for label in example.labels]
-        truth[row, columns] = 1
-        groups[example.group][columns] = 1
-    every = torch.ones(len(labels))  # of a photo of nothing it is known that no label is true
-    return truth, torch.stack([groups[example.group] if example.labels else every for example in examples])
-
-
 def _about(options: TrainOptions, report: EpochReport, num_training: int, num_validation: int) -> dict[str, Any]:
     chosen = {key: value for key, value in asdict(options).items() if key not in ("resume", "force", "threads")}
     chosen |= {"out": Path(options.out).name, "backbone": Path(options.backbone).name}  # no folders of this machine
     chosen |= {"data": options.data.name, "weights": options.weights.name if options.weights else None}
+    chosen |= {"feedback": options.feedback.name if options.feedback else None}
     return {
         **chosen,
         "best_epoch": report.epoch,

@@ -18,6 +18,7 @@ class TrainOptions:
 
     backbone: a name of BACKBONE_NAMES or a checkpoint whose backbone is taken; weights: a file for it.
     vectors: name of the word vectors that are the targets (None: those in use).
+    feedback: a library whose judged photos are learnt as well.
     unfreeze: last blocks of the backbone that are trained as well; 0 trains heads on cached features.
     """
 
@@ -26,6 +27,7 @@ class TrainOptions:
     backbone: str = "slim"
     weights: Path | None = None
     vectors: str | None = None
+    feedback: Path | None = None
     loss: str = "sigmoid"  # measured best on photos with several labels: docs/training.md
     unfreeze: int = 0
     epochs: int = 20  # seconds on cached features; the best epoch is kept, so more cost only time
