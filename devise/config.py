@@ -66,7 +66,8 @@ BEST_PARTS = 1 / 16  # share of the parts whose mean is the score of a part: 4 o
 
 # Search
 TOP = 9  # results shown: three rows of three on a contact sheet
-MIN_SCORE = 0.0  # least probability of a photo that is found: words that were never learnt have small ones
+MIN_TERM = 0.1  # least probability that a photo shows a term: 0.88 of VOC's right photos have it, and of most words for
+# what no photo shows none has it (docs/queries.md); of n terms the n-th power: nothing is lost for a second word
 MIN_TAG_LABELS = 100  # a model with fewer labels also tags with visible things; with more, those only add odd words
 SURE = 0.5  # least probability of a tag: right more often than wrong
 TAGS = 5  # tags a photo: what one glance takes in

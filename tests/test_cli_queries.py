@@ -34,7 +34,7 @@ def names(result: Result) -> list[str]:
 
 def test_what_is_pushed_away(devise: Run, knowing: Path) -> None:  # noqa: F811
     assert names(devise("search", "red", "-k", "2", "--paths")) == ["red", "yellow"]
-    without = names(devise("search", "--paths", "--", "red", "-yellow"))
+    without = names(devise("search", "--min-score", "0", "--paths", "--", "red", "-yellow"))
     assert without[0] == "red"
     assert without.index("yellow") > 1
 
@@ -54,13 +54,17 @@ def test_a_photo_with_spaces_and_signs_in_its_name(devise: Run, knowing: Path) -
 
 
 def test_probabilities_and_the_least_of_them(devise: Run, knowing: Path) -> None:  # noqa: F811
-    found = json.loads(devise("search", "red", "--json").stdout)
+    found = json.loads(devise("search", "red", "--min-score", "0", "--json").stdout)
+    usual = json.loads(devise("search", "red", "--json").stdout)
+    assert usual == [match for match in found if match["probability"] >= 0.1]
+    assert 0 < len(usual) < 6
     assert [set(match) for match in found] == [{"path", "score", "probability"}] * 6
     likely = [match["path"] for match in found if match["probability"] >= 0.5]
     assert 0 < len(likely) < 6
     assert devise("search", "red", "--min-score", "0.5", "--paths").stdout.splitlines() == likely
     nothing = devise("search", "--min-score", "0.99", "--json", "--", "red", "-red")
     assert (nothing.exit_code, nothing.stdout) == (0, "[]\n")
+    assert 'no photo is 99% likely to be "red -red"' in nothing.stderr
 
 
 def test_the_threshold_counts_before_the_number(devise: Run, knowing: Path) -> None:  # noqa: F811

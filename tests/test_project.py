@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "words": {"errors", "config", "vectors", "files", "graph"},
     "photos": {"errors", "config"},
     "model": {"errors", "config", "files", "vectors", "photos"},
-    "training": {"errors", "config", "files", "vectors", "words", "photos", "model"},
+    "training": {"errors", "config", "files", "vectors", "words", "photos", "model", "library"},
     "library": {"errors", "config", "files", "vectors", "words", "photos", "graph", "model"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT}

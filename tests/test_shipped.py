@@ -87,7 +87,18 @@ def test_search_needs_neither_torch_nor_gensim_nor_pillow(library: Library) -> N
         "except SystemExit: pass\n"
         "print(*{'torch', 'gensim', 'scipy', 'PIL', 'matplotlib'} & set(sys.modules), file=sys.stderr)"
     )
-    command = [sys.executable, "-c", code, "search", "sofa cat", "--json", "--library", str(library.path)]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "search",
+        "sofa cat",
+        "--min-score",
+        "0",
+        "--json",
+        "--library",
+        str(library.path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert len(json.loads(done.stdout)) == config.TOP
     assert done.stderr.strip() == ""

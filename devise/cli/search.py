@@ -63,9 +63,13 @@ def search(
         typer.Option("--all/--average", help="Every term has to be in the photo, or the mean of their scores counts."),
     ] = True,
     min_score: Annotated[
-        float,
-        typer.Option(metavar="P", help="Least probability of a photo to be what was asked for; 0 shows the nearest."),
-    ] = config.MIN_SCORE,
+        float | None,
+        typer.Option(
+            metavar="P",
+            show_default=False,
+            help="Least probability of a photo to be what was asked for; 0 shows the nearest. Usually 0.1 a term.",
+        ),
+    ] = None,
     like: Like = None,
     text: Text = None,
     inside: Inside = None,
@@ -111,7 +115,7 @@ def search(
         _show(matches, chosen, _nothing(opened, asked, min_score, where), why)
 
 
-def _nothing(library: Library, asked: str, min_score: float, where: Where) -> str:
+def _nothing(library: Library, asked: str, min_score: float | None, where: Where) -> str:
     """Why no photo was found."""
     from devise.library import Where
 
@@ -119,7 +123,8 @@ def _nothing(library: Library, asked: str, min_score: float, where: Where) -> st
         undated = library.count(Where()) - library.count(Where(after="0001")) if where.after or where.before else 0
         said = f"; {undated:,} do not say when they were taken" if undated else ""
         return f"no photo of the library is of that folder, time, type, size and text{said}"
-    return f'no photo is {min_score:.0%} likely to be "{asked}"; --min-score 0 shows the nearest ones'
+    likely = "likely" if min_score is None else f"{min_score:.0%} likely"
+    return f'no photo is {likely} to be "{asked}"; --min-score 0 shows the nearest ones'
 
 
 def _say_texts(library: Library, query: Sequence[str | Path]) -> None:

@@ -36,7 +36,9 @@ class Answer:
 
 
 def answer(found: Answer, form: Form) -> None:
-    """Print `found` on stdout."""
+    """Print `found` on stdout, and why there is nothing on stderr."""
+    if not found.rows and not found.document:
+        note(found.nothing)
     if form is Form.JSON:
         _write(json.dumps(found.document, indent=2).encode() + b"\n")
     elif form is Form.CSV:
@@ -48,8 +50,6 @@ def answer(found: Answer, form: Form) -> None:
         _write(b"".join(_line(row) for row in found.rows))
     elif found.rows:
         _table(found)
-    else:
-        note(found.nothing)
 
 
 def note(text: str) -> None:

@@ -115,7 +115,7 @@ class Library:
         k: int = config.TOP,
         *,
         average: bool = False,
-        min_probability: float = 0.0,
+        min_probability: float | None = None,
         like: str | None = None,
         where: Where | None = None,
     ) -> list[Match]:
@@ -125,17 +125,19 @@ class Library:
         that only names and captions know has to be in those. where: which photos are asked; with `where.text` the
         query may be empty, and photos are then ranked by BM25 of that.
         min_probability: leave out photos that are less likely to be what was asked for, where the model knows
-        probabilities. like: then photos near to the best ones, compared by what tells that class apart.
+        probabilities; None: less than 0.1 for each term that is wanted, and with `average` none. like: then photos
+        near to the best ones, compared by what tells that class apart.
         Raises WordError, PhotoError, LibraryError.
         """
         check_k(k)
-        check_probability(min_probability)
+        check_probability(min_probability or 0.0)
         self._filled()
         terms, where = self._asked(query, where or Where())
         number = k if like is None else config.LIKE_FROM
         if terms:
             question = Question.of(terms, average, self.marks.feedback(query, terms))
-            found = self._search().showing(question, number, min_probability, where)
+            least = question.usual_least if min_probability is None else min_probability
+            found = self._search().showing(question, number, least, where)
         else:
             found = [Match(*told) for told in self._reader().telling(where, number)]
         if like is None or not found:

@@ -89,8 +89,10 @@ class Marks:
             return None
         good = _rows(store, [mark for mark in near if mark.is_good])[1]
         bad = _rows(store, [mark for mark in near if not mark.is_good])[1]
-        hidden = _rows(store, [mark for mark in near if not mark.is_good and nearness[mark.query] >= _SAME])[0]
-        return Feedback(_mean(good), _mean(bad), hidden)
+        same = [mark for mark in near if nearness[mark.query] >= _SAME]
+        hidden = _rows(store, [mark for mark in same if not mark.is_good])[0]
+        kept = _rows(store, [mark for mark in same if mark.is_good])[0]
+        return Feedback(_mean(good), _mean(bad), hidden, kept)
 
     def _nearness(self, text: str, query: Query, terms: Sequence[Term]) -> float:
         """The cosine of what two queries ask for."""

@@ -8,7 +8,7 @@ pushed away thus costs nothing where it is absent, and does not drag the query a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,17 @@ Floats = NDArray[np.float64]
 class Feedback:
     """What people said of answers: the means (dim,) of the words vectors of good and of bad photos, None without any.
 
-    hidden: contents that are bad answers to this very query.
+    hidden, kept: contents that are bad and good answers to this very query, whatever their probability.
     """
 
     good: Vector | None
     bad: Vector | None
     hidden: NDArray[np.int64]
+    kept: NDArray[np.int64]
+
+    @classmethod
+    def none(cls) -> Feedback:
+        return cls(None, None, np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Question:
     weights: Floats
     is_photo: NDArray[np.bool_]
     is_average: bool = False
-    feedback: Feedback | None = None
+    feedback: Feedback = field(default_factory=Feedback.none)
 
     @classmethod
     def of(cls, terms: Sequence[Term], is_average: bool = False, feedback: Feedback | None = None) -> Question:
@@ -57,7 +62,7 @@ class Question:
             np.array([term.weight for term in terms]),
             np.array([term.is_photo for term in terms]),
             is_average,
-            feedback,
+            feedback or Feedback.none(),
         )
 
     @property
@@ -65,10 +70,13 @@ class Question:
         """The vectors of what is not pushed away."""
         return self.vectors[self.weights > 0]
 
+    @property
+    def usual_least(self) -> float:
+        """The probability below which a photo is no answer."""
+        return 0.0 if self.is_average else float(config.MIN_TERM ** len(self.wanted))
+
     def nudges(self) -> list[tuple[float, Vector]]:
         """What people's judgements add to a score: weights, and the vectors (dim,) that they are for."""
-        if self.feedback is None:
-            return []
         both = ((config.FEEDBACK, self.feedback.good), (-config.FEEDBACK, self.feedback.bad))
         return [(weight, vector) for weight, vector in both if vector is not None]
 

@@ -114,15 +114,17 @@ class Searcher:
                 raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {space.dim})")
             among, judged = self._among(where), question.nudges()
             nudges, rows = np.array([weight for weight, _ in judged]), np.stack([*terms, *(row for _, row in judged)])
-            hidden = question.feedback.hidden if question.feedback else np.empty(0, np.int64)
+            said = question.feedback
             near = self._candidates(question.wanted, k, "words", config.MIN_SHOWING, among)
 
             def scored(found: Found | None) -> Iterator[tuple[Ids, Scores]]:
                 for ids, cosines in _shown_in(self._views(found), rows):
                     likely = question.probabilities(cosines[: len(terms)], space) if least else None
                     scores = question.scores(cosines[: len(terms)], space) + nudges @ cosines[len(terms) :]
-                    is_out = np.isin(ids, hidden) if likely is None else np.isin(ids, hidden) | (likely < least)
-                    yield ids, np.where(is_out, -np.inf, scores)
+                    is_in = ~np.isin(ids, said.hidden)
+                    if likely is not None:
+                        is_in &= (likely >= least) | np.isin(ids, said.kept)
+                    yield ids, np.where(is_in, scores, -np.inf)
 
             ids, scores = _best(near, among, scored, k)
             ids, scores = ids[np.isfinite(scores)], scores[np.isfinite(scores)]
