@@ -68,7 +68,7 @@ def page(library: Library, labels: dict[str, tuple[str, ...]], vectors: WordVect
         wanted = {term.text for term in vectors.terms(query)}
         matches = [
             Found(match.path, match.score, wanted <= set(labels[match.path]), rank)
-            for rank, match in enumerate(library.search(query, len(labels)), 1)
+            for rank, match in enumerate(library.search(query, len(labels), min_probability=0), 1)
         ]
         total = sum(found.right for found in matches)
         parts.append(f"<h2>{escape(query)}</h2><p>{total} photos show it. First:</p>")

@@ -22,6 +22,7 @@ from devise.vectors import Vector, unit
 from devise.words import WordVectors
 
 TOP = 9
+CASE = ("cat", "siamese cat", "bottle", "wine bottle")  # the article's: a photo of a cat beside a bottle
 
 
 def nearest(rows: Vector, asked: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -58,6 +59,15 @@ def main() -> None:
     show(
         "reranking", title, ["label", "asked", "classes", "chance", "plain", "like the label"], rows, write=chosen.write
     )
+    both = np.flatnonzero(truth[:, voc.classes.index("bottle")] & truth[:, voc.classes.index("cat")])
+    case = []
+    for name in (None, *CASE):
+        wish = like(name, classes, vectors) if name else None
+        found = nearest(unit(features * wish.weights) if wish else features, both)
+        shares = [f"{truth[found, voc.classes.index(label)].mean():.3f}" for label in ("cat", "bottle")]
+        case.append([f"like {name}" if name else "plain", ", ".join(wish.names) if wish else "", *shares])
+    title = f"{classes.model}, the {len(both)} VOC photos with a bottle and a cat: share of the first {TOP} with either"
+    show("reranking-case", title, ["ranked", "classes", "a cat", "a bottle"], case, write=chosen.write)
 
 
 if __name__ == "__main__":
