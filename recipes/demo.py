@@ -14,7 +14,7 @@ from recipes.demo_album import make
 
 OUT = Path("demo")
 DEVISE = Path(sys.executable).with_name("devise")
-QUERIES = ("cat", "motorcycle", "cup of coffee", "woman", "buildings")
+QUERIES = ("cat", "motorcycle", "cup of coffee", "person", "buildings")
 OWN_QUERIES = ("people", "dog", "beach", "food")
 
 
@@ -37,13 +37,18 @@ def main() -> None:
     devise("index", album)
     for query in queries:
         devise("search", query, "-k", "3")
-    best = {query: devise("search", query, "-k", "1", "--paths", quiet=True).strip() for query in queries}
+    best = {query: nearest(query) for query in queries}
     devise("tag", *dict.fromkeys(best.values()))
     devise("similar", best[queries[1]], "-k", "3")
     devise("explain", best[queries[0]], queries[0], "--png", str(why))
-    devise("search", queries[0], "--html", str(sheet))
+    devise("search", queries[0], "--min-score", "0", "--html", str(sheet))
     print(f"\nThe photos: {album}\nThe contact sheet, for your browser: {sheet.resolve().as_uri()}")
     print(f"Where {queries[0]} is in the first of them: {why.resolve().as_uri()}")
+
+
+def nearest(query: str) -> str:
+    """The photo that comes nearest to a query, even if it is not what was asked for."""
+    return devise("search", query, "-k", "1", "--min-score", "0", "-0", quiet=True).removesuffix("\0")
 
 
 if __name__ == "__main__":
