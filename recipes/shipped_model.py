@@ -26,9 +26,9 @@ import torch
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
 from devise.errors import VectorsError
-from devise.model.backbones import BACKBONES, Backbone
+from devise.model.backbones import Backbone
 from devise.model.checkpoint import Checkpoint, load, save
-from devise.model.heads import HeadConfig
+from devise.model.config import BACKBONES, HeadConfig
 from devise.training import TrainOptions, TrainProgress, train
 from devise.training.data import NOTHING, as_label
 from devise.training.report import EpochReport

@@ -16,11 +16,11 @@ from devise.errors import CheckpointError, DeviseError, LibraryError
 from devise.library import Library
 from devise.library.like import like
 from devise.model import checkpoint as checkpoints
-from devise.model.backbones import Backbone, BackboneConfig
+from devise.model.backbones import Backbone
 from devise.model.checkpoint import Checkpoint
 from devise.model.classes import Classes, read_classes, synonyms
+from devise.model.config import BackboneConfig, HeadConfig
 from devise.model.format import fingerprint, read
-from devise.model.heads import HeadConfig
 from devise.model.preprocess import Preprocessing
 from devise.vectors import ModelInfo, Space, speaking, unit
 from devise.words.embeddings import WordVectors

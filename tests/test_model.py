@@ -16,12 +16,12 @@ from safetensors.torch import save_file
 from devise.errors import CheckpointError, LibraryError, WriteError
 from devise.library.models import open_encoder
 from devise.model import checkpoint as checkpoints
-from devise.model.backbones import BACKBONES, Backbone, BackboneConfig
+from devise.model.backbones import Backbone
 from devise.model.checkpoint import Checkpoint
 from devise.model.classes import read_classes
+from devise.model.config import BACKBONES, BackboneConfig, HeadConfig
 from devise.model.encoder import Encoder
 from devise.model.format import find, fingerprint, read
-from devise.model.heads import HeadConfig
 from devise.model.preprocess import Preprocessing
 from devise.model.weights import load_backbone
 from devise.vectors import unit

@@ -15,7 +15,8 @@ from devise.library import Library
 from devise.library.parts import pack, unpack
 from devise.library.question import Question
 from devise.library.store import Store
-from devise.model.backbones import BACKBONES, Backbone
+from devise.model.backbones import Backbone
+from devise.model.config import BACKBONES
 from devise.model.losses import cosines
 from devise.vectors import ModelInfo, Space, pooled, unit
 from devise.words.queries import Term

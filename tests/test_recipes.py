@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from devise.model.backbones import Backbone, BackboneConfig
+from devise.model.backbones import Backbone
+from devise.model.config import BackboneConfig
 from devise.model.preprocess import IMAGENET
 from recipes import solve
 from recipes.muon import Muon

@@ -20,7 +20,8 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from devise.errors import WordError
-from devise.model.heads import HeadConfig, WordsHead
+from devise.model.config import HeadConfig
+from devise.model.heads import WordsHead
 from devise.training.evaluate import hits
 from devise.vectors import mean
 from devise.words import WordVectors

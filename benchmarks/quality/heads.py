@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from devise.model.heads import HeadConfig, WordsHead
+from devise.model.config import HeadConfig
+from devise.model.heads import WordsHead
 from devise.model.losses import LOSSES, cosines
 from devise.training import TrainOptions
 from devise.training.sources import some_parts

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from devise.errors import CheckpointError
 from devise.files import replacing
 from devise.model import format
-from devise.model.backbones import Backbone, BackboneConfig
+from devise.model.backbones import Backbone
+from devise.model.config import BackboneConfig, HeadConfig, model_info
 from devise.model.format import AGAIN, FORMAT, Arrays, find, fingerprint, first_line, read, widened
-from devise.model.heads import ClassesHead, HeadConfig, WordsHead, build
-from devise.vectors import ModelInfo, Space, speaking
+from devise.model.heads import ClassesHead, WordsHead, build
+from devise.vectors import ModelInfo, speaking
 
 HALF_MAX = 6e4  # float16 ends at 65,504
 
@@ -62,24 +63,7 @@ class Checkpoint:
 
     @property
     def info(self) -> ModelInfo:
-        spaces = [Space(name="features", dim=self.backbone.config.num_features)]
-        words = self.configs.get("words")
-        if words is not None:
-            spaces.insert(
-                0,
-                Space(
-                    name="words",
-                    dim=words.num_out,
-                    vectors=words.vectors,
-                    fingerprint=words.fingerprint,
-                    num_parts=self.backbone.config.parts**2,
-                    scale=words.scale,
-                    bias=words.bias,
-                    photo_scale=words.photo_scale,
-                    photo_bias=words.photo_bias,
-                ),
-            )
-        return ModelInfo(name=self.name, fingerprint=self.fingerprint, spaces=tuple(spaces))
+        return model_info(self.name, self.fingerprint, self.backbone.config, self.configs.get("words"))
 
     def modules(self) -> dict[str, nn.Module]:
         return {"backbone": self.backbone, **self.heads}

@@ -12,7 +12,8 @@ from torch import Tensor
 from devise import config
 from devise.errors import CheckpointError
 from devise.model import checkpoint
-from devise.model.backbones import BACKBONES, Backbone
+from devise.model.backbones import Backbone
+from devise.model.config import BACKBONES
 
 
 def load_backbone(name: str, weights: Path | None = None) -> Backbone:

@@ -20,8 +20,8 @@ from devise import config
 from devise.errors import TrainingError
 from devise.files import replacing
 from devise.model.checkpoint import Checkpoint, load, save
+from devise.model.config import HeadConfig
 from devise.model.format import SUFFIX
-from devise.model.heads import HeadConfig
 from devise.model.losses import LOSSES, cosines, masked_cross_entropy
 from devise.model.weights import load_backbone
 from devise.training import data

@@ -1,0 +1,184 @@
+"""What a model is, as data: backbones, heads, and the spaces that they answer in. Nothing here needs torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from devise.model.preprocess import IMAGENET, Preprocessing
+from devise.vectors import ModelInfo, Space
+
+Layers = tuple[int | str, ...]
+
+# Simonyan and Zisserman, "Very Deep Convolutional Networks", 2015, table 1: configurations A and D.
+VGG11: Layers = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+VGG16: Layers = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")  # fmt: skip
+# Ours: each 3x3 convolution reads through a linear projection ("P24": a 1x1 convolution to 24 channels without ReLU),
+# the low-rank factorisation of Jaderberg et al., "Speeding up convolutional neural networks", 2014; strides instead of
+# pooling ("S" before a convolution; Springenberg et al., "Striving for simplicity", 2015). Each "P" ends one block, and
+# answers to a block of the teacher (recipes.student).
+SLIM: Layers = (
+    32, "S", 96, "P24", 128, "P24",
+    "S", 144, "P32", 128, "P32", 128, "P32",
+    "S", 192, "P64", 256, "P64", 256, "P64", 256, "P64", 384, "P96", 384, "P96", 384, "P96",
+    "S", 576, "P160", 960, "P160", 960, "P160", 960, "P320",
+)  # fmt: skip
+
+HIDDEN = 2000  # units between features and word vector, as in the reference (Ameisen, 2018)
+MAX_PARTS = 32  # a side: a photo of 1,024 parts
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """Everything needed to build a backbone; stored in every checkpoint.
+
+    layers: in order, output channels of 3x3 convolutions, "M" for 2x2 max pooling, "S" for stride 2 in the next
+        convolution, "P24" for a linear 1x1 convolution to 24 channels.
+    top: "fc" for VGG's two layers of 4096 on a 7x7 map (features = the second, after ReLU);
+         "conv" for one 1x1 convolution of the last map (features = its average over positions).
+    parts: side of the grid of cells of the last map that are looked at beside the whole photo (0: none).
+    """
+
+    name: str
+    layers: Layers
+    batch_norm: bool
+    first_stride: int
+    top: str
+    num_features: int
+    preprocessing: Preprocessing
+    parts: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> BackboneConfig:
+        fields = {name: value for name, value in data.items() if name != "kept_parts"}  # of formats 1 and 2
+        parts = fields.get("parts", 0)
+        if not isinstance(parts, int) or not 0 <= parts <= MAX_PARTS or (parts and fields.get("top") != "conv"):
+            raise ValueError(f"parts {parts!r} of a top {fields.get('top')!r}")
+        fields["layers"] = tuple(fields["layers"])  # type: ignore[arg-type]
+        fields["preprocessing"] = Preprocessing.from_json(fields["preprocessing"])  # type: ignore[arg-type]
+        return cls(**fields)  # type: ignore[arg-type]
+
+
+def _torchvision(name: str, layers: Layers, batch_norm: bool) -> BackboneConfig:
+    return BackboneConfig(
+        name=name, layers=layers, batch_norm=batch_norm, first_stride=1, top="fc",
+        num_features=4096, preprocessing=IMAGENET,
+    )  # fmt: skip
+
+
+BACKBONES: dict[str, BackboneConfig] = {
+    "vgg16": _torchvision("vgg16", VGG16, False),
+    "vgg16_bn": _torchvision("vgg16_bn", VGG16, True),
+    "vgg11_bn": _torchvision("vgg11_bn", VGG11, True),
+    "slim": BackboneConfig(
+        name="slim", layers=SLIM, batch_norm=True, first_stride=2, top="conv",
+        num_features=1280, preprocessing=Preprocessing(size=256, resize="squash"), parts=8,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer of a trunk. kind: "convolution", "norm", "relu" or "pool" (2x2, the largest).
+
+    A convolution of stride 2 pads at the right and at the bottom only, as TensorFlow does: so its windows lie where the
+    teacher's lie, which with a pixel on each side they would miss by a row and a column.
+    """
+
+    kind: str
+    width_in: int = 0
+    width: int = 0
+    kernel: int = 3
+    stride: int = 1
+    bias: bool = True
+
+
+def trunk(config: BackboneConfig) -> Iterator[Layer]:
+    """The layers of a trunk in the order in which its weights are numbered ("features.0.weight", ...)."""
+    width_in, stride = 3, config.first_stride
+    # A bias before batch norm does nothing, but torchvision's vgg*_bn weights have one.
+    bias = not config.batch_norm or config.top == "fc"
+    for width in config.layers:
+        if width == "M":
+            yield Layer(kind="pool")
+        elif width == "S":
+            stride = 2
+        elif isinstance(width, str):
+            yield Layer(kind="convolution", width_in=width_in, width=int(width[1:]), kernel=1)
+            width_in = int(width[1:])
+        else:
+            yield Layer(kind="convolution", width_in=width_in, width=width, stride=stride, bias=bias)
+            if config.batch_norm:
+                yield Layer(kind="norm", width=width)
+            yield Layer(kind="relu")
+            width_in, stride = width, 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadConfig:
+    """What a head is and what it has learnt; stored in every checkpoint.
+
+    kind: "words" (num_features -> HIDDEN -> num_out) or "classes" (num_features -> num_out).
+    labels: words: the labels it was trained on; classes: the name of each output.
+    vectors, fingerprint: words: name and fingerprint of the word vectors that it regresses.
+    anchored: words: the head carries the vectors of its labels (labels, num_out) as `anchors`, to tell by them whether
+        vectors of that name are the ones it learnt from, where nobody knew the whole table (no fingerprint).
+    input: words: "power" for square roots of the features (Perronnin et al., "Improving the Fisher kernel", 2010),
+        scaled to length 1 and then each to variance 1; "plain" for the features as they are.
+    scale, bias: words: sigmoid(scale * score + bias) is the probability that a label is true, fitted on validation
+        photos (Platt, 1999); a scale of 0 says that nobody fitted it.
+    photo_scale, photo_bias: words: the same of the score of a photo for another photo, that they share a label.
+    """
+
+    kind: str
+    num_features: int
+    num_out: int
+    labels: tuple[str, ...]
+    vectors: str | None = None
+    fingerprint: str | None = None
+    anchored: bool = False
+    input: str = "plain"
+    scale: float = 0.0
+    bias: float = 0.0
+    photo_scale: float = 0.0
+    photo_bias: float = 0.0
+
+    def with_probabilities(self, fitted: Mapping[str, float]) -> HeadConfig:
+        """The same with other scales and biases, by their names; those that are not named are unknown."""
+        names = ("scale", "bias", "photo_scale", "photo_bias")
+        return replace(self, **{name: fitted.get(name, 0.0) for name in names})  # type: ignore[arg-type]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> HeadConfig:
+        made = replace(cls(**data), labels=tuple(data["labels"]))
+        lines = made.scale, made.bias, made.photo_scale, made.photo_bias
+        if not all(isinstance(x, int | float) and math.isfinite(x) for x in lines) or min(lines[0], lines[2]) < 0:
+            raise ValueError(f"scales and biases {lines}")
+        return made
+
+
+def model_info(name: str, fingerprint: str, backbone: BackboneConfig, words: HeadConfig | None) -> ModelInfo:
+    """The spaces of a model: features, and words where it has a head for them."""
+    spaces = [Space(name="features", dim=backbone.num_features)]
+    if words is not None:
+        about = Space(
+            name="words",
+            dim=words.num_out,
+            vectors=words.vectors,
+            fingerprint=words.fingerprint,
+            num_parts=backbone.parts**2,
+            scale=words.scale,
+            bias=words.bias,
+            photo_scale=words.photo_scale,
+            photo_bias=words.photo_bias,
+        )
+        spaces.insert(0, about)
+    return ModelInfo(name=name, fingerprint=fingerprint, spaces=tuple(spaces))
