@@ -23,10 +23,12 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
 from devise.errors import VectorsError
 from devise.model.backbones import Backbone
+from devise.model.calibrate import PHOTOS, calibrate
 from devise.model.checkpoint import Checkpoint, load, save
 from devise.model.config import BACKBONES, HeadConfig
 from devise.training import TrainOptions, TrainProgress, train
@@ -235,6 +237,11 @@ def add_glove(shipped: Checkpoint, rows: list[Row], options: argparse.Namespace)
     head.load_state_dict(state)
 
 
+def some_pixels(photos: Photos) -> NDArray[np.uint8]:
+    """Of photos of all sets."""
+    return np.ascontiguousarray(photos.pixels[:: len(photos.names) // PHOTOS][:PHOTOS])
+
+
 class Printed(TrainProgress):
     def features(self, done: int, total: int) -> None:
         if done % 2048 == 0 or done == total:
@@ -284,6 +291,7 @@ def main() -> None:
         "groups": sorted(set(groups) - left_out),
     }
     save(shipped, options.out, in_bytes=True)
+    print(f"in bytes and in floats, vectors agree: {calibrate(options.out, some_pixels(full)):.4f}")
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 

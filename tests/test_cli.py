@@ -43,10 +43,9 @@ def tiny(tmp_path: Path) -> str:
 
 @pytest.fixture
 def encoder(tiny: str, monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
-    from devise.model.encoder import Encoder
 
     fake = FakeEncoder(vectors_fingerprint=tiny)
-    monkeypatch.setattr(Encoder, "open", classmethod(lambda cls, name=None, vectors=None: fake))
+    monkeypatch.setattr("devise.model.engine.open_encoder", lambda name=None, vectors=None: fake)
     return fake
 
 
@@ -327,12 +326,11 @@ def test_a_damaged_library(devise: Callable[..., Result], indexed: Path, tmp_pat
 def test_another_model(
     devise: Callable[..., Result], indexed: Path, encoder: FakeEncoder, draw: Callable[..., Path]
 ) -> None:
-    from devise.model.encoder import Encoder
 
     other = FakeEncoder(name="other", fingerprint="e" * 64)
     draw("album/new.png", (1, 2, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Encoder, "open", classmethod(lambda cls, name=None, vectors=None: other))
+        patch.setattr("devise.model.engine.open_encoder", lambda name=None, vectors=None: other)
         fails(devise("index", indexed, "--model", "other"), "fake", "other", "--library")
 
 

@@ -25,13 +25,12 @@ CORNERS = {"top left": (0, 0), "top right": (16, 0), "bottom left": (0, 16), "bo
 
 @pytest.fixture(params=[False, True], ids=["occlusion", "parts"])
 def model(request, tiny: str, monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:  # noqa: F811
-    from devise.model.encoder import Encoder
 
     fake = Quartered() if request.param else FakeEncoder(vectors_fingerprint=tiny)
     if request.param:
         words = replace(fake.info.space("words"), fingerprint=tiny)
         fake.info = replace(fake.info, spaces=(words, fake.info.spaces[1]))
-    monkeypatch.setattr(Encoder, "open", classmethod(lambda cls, name=None, vectors=None: fake))
+    monkeypatch.setattr("devise.model.engine.open_encoder", lambda name=None, vectors=None: fake)
     return fake
 
 

@@ -16,7 +16,6 @@ WORDS = {"cat": "0.9 0.1 0.1 0.1", "sofa": "0.1 0.2 0.8 0.1", "red": "0.8 0.2 0.
 @pytest.fixture
 def around(tmp_path: Path, draw: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder `photos`, word vectors in use, and an encoder without weights."""
-    from devise.model.encoder import Encoder
     from devise.words import import_vectors, use_vectors
 
     for name, colour in {"tom": (220, 30, 30), "couch": (30, 50, 210), "both": (120, 40, 120)}.items():
@@ -27,7 +26,7 @@ def around(tmp_path: Path, draw: Callable[..., Path], monkeypatch: pytest.Monkey
     use_vectors("tiny")
     fake = FakeEncoder(vectors_fingerprint=fingerprint)
     fake.labels = ("cat", "sofa")
-    monkeypatch.setattr(Encoder, "open", classmethod(lambda cls, name=None, vectors=None: fake))
+    monkeypatch.setattr("devise.model.engine.open_encoder", lambda name=None, vectors=None: fake)
     monkeypatch.chdir(tmp_path)
 
 

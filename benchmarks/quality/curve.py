@@ -32,7 +32,7 @@ def photos_a_second(model: str | None, size: int | None, paths: list[str]) -> fl
     encoder = Encoder.open(model)
     encoder.size = size or encoder.size
     begun, waiting = time.perf_counter(), []
-    for pixels in decoded(paths, encoder):
+    for pixels in decoded(paths, encoder.size, encoder.resize):
         waiting.append(pixels)
         if len(waiting) == config.BATCH:
             encoder.encode(np.stack(waiting))

@@ -60,9 +60,9 @@ def _vectors() -> Any:
 
 
 def _model() -> Any:
-    from devise.model.encoder import Encoder
+    from devise.model.engine import open_encoder
 
-    encoder = Encoder.open()
+    encoder = open_encoder()
     path = encoder.path
     return {
         **encoder.info.to_json(),

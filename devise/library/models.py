@@ -19,6 +19,7 @@ from devise.words.catalog import in_use
 
 if TYPE_CHECKING:
     from devise.model.classes import Classes
+    from devise.model.compiled import Compiled
     from devise.model.encoder import Encoder
 
 SAME = 0.995  # cosine of two roundings of one vector
@@ -31,17 +32,17 @@ def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Encodes:
     """The encoder wished for; else the one a library was made by, if it is at hand; else the one in use."""
     if wish is not None and not isinstance(wish, str | Path):
         return wish
-    from devise.model.encoder import Encoder
+    from devise.model.engine import open_encoder as opened
 
     words = next((space for space in made_by.spaces if space.name == "words"), None) if made_by else None
     vectors = words.vectors if words else in_use()
     if wish is None and made_by is not None and not os.environ.get("DEVISE_MODEL"):
         with suppress(CheckpointError):
-            return _bound(Encoder.open(made_by.name, vectors))
-    return _bound(Encoder.open(wish, vectors))
+            return _bound(opened(made_by.name, vectors))
+    return _bound(opened(wish, vectors))
 
 
-def _bound(encoder: Encoder) -> Encoder:
+def _bound(encoder: Encoder | Compiled) -> Encodes:
     """A head that knows its word vectors only by some of them is bound to the table that is at hand.
 
     Raises VectorsError, LibraryError when that table holds other vectors.

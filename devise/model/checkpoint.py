@@ -18,7 +18,7 @@ from devise.files import replacing
 from devise.model import format
 from devise.model.backbones import Backbone
 from devise.model.config import BackboneConfig, HeadConfig, model_info
-from devise.model.format import AGAIN, FORMAT, Arrays, find, fingerprint, first_line, read, widened
+from devise.model.format import AGAIN, FORMAT, RANGES, Arrays, find, fingerprint, first_line, read, widened
 from devise.model.heads import ClassesHead, WordsHead, build
 from devise.vectors import ModelInfo, speaking
 
@@ -37,6 +37,7 @@ class Checkpoint:
     heads: dict[str, WordsHead | ClassesHead] = field(default_factory=dict)
     configs: dict[str, HeadConfig] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    ranges: dict[str, Tensor] = field(default_factory=dict)  # what computing in bytes needs (devise.model.calibrate)
     fingerprint: str = ""
     path: Path | None = None  # the file it was loaded from
 
@@ -83,6 +84,7 @@ def save(checkpoint: Checkpoint, path: Path, *, in_bytes: bool = False) -> None:
     if in_bytes:
         tensors |= {name: part for whole, tensor in tensors.items() if tensor.dtype == torch.float16
                     for name, part in _bytes(whole, tensor).items()}  # fmt: skip
+    tensors |= checkpoint.ranges
     about: dict[str, Any] = {
         "format": FORMAT,
         "name": checkpoint.name,
@@ -119,6 +121,7 @@ def load(name: str | Path) -> Checkpoint:
             f"{path}: weights and config do not fit each other ({first_line(error)}); {AGAIN}"
         ) from error
     checkpoint.training = about["training"]
+    checkpoint.ranges = {name: torch.tensor(rows) for name, rows in arrays.items() if name.startswith(RANGES)}
     checkpoint.fingerprint, checkpoint.path = about["fingerprint"], path
     return checkpoint
 

@@ -27,6 +27,7 @@ SLIM: Layers = (
 )  # fmt: skip
 
 HIDDEN = 2000  # units between features and word vector, as in the reference (Ameisen, 2018)
+SILENT = 1e-6  # added to features: a picture that excites none gets the neutral direction, others do not notice
 MAX_PARTS = 32  # a side: a photo of 1,024 parts
 
 

@@ -15,10 +15,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from devise import config
 from devise.model import checkpoint as checkpoints
 from devise.model.checkpoint import Checkpoint
+from devise.model.config import SILENT
 from devise.model.heads import WordsHead
 from devise.vectors import Vector, unit
-
-SILENT = 1e-6  # added to features: a picture that excites none gets the neutral direction, others do not notice
 
 
 class Encoder:

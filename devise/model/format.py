@@ -20,6 +20,7 @@ FORMAT = 3  # 1 padded convolutions of stride 2 on both sides, 1 and 2 had other
 SUFFIX = ".safetensors"
 AGAIN = "copy the file again or train anew"
 
+RANGES = "ranges."  # with the name of a part: (its layers, 2) float32; zeros for a layer that is not to be quantized
 STEPS = ":steps"  # ends the name of what belongs to a matrix of bytes
 
 Arrays = dict[str, NDArray[Any]]

@@ -56,12 +56,12 @@ def features_of(
     return features, np.isfinite(features[:, 0, 0]), skipped
 
 
-def decoded(paths: Sequence[str], encoder: Encoder, threads: int = 0) -> Iterator[NDArray[np.uint8] | PhotoError]:
+def decoded(paths: Sequence[str], size: int, resize: str, threads: int = 0) -> Iterator[NDArray[np.uint8] | PhotoError]:
     """Pixels (size, size, 3) or the trouble with each photo, in order, decoded by `threads` threads."""
 
     def one(path: str) -> NDArray[np.uint8] | PhotoError:
         try:
-            return load(path, size=encoder.size, resize=encoder.resize)
+            return load(path, size=size, resize=resize)
         except PhotoError as error:
             return error
 
@@ -81,7 +81,7 @@ def _chunks(paths: Sequence[str]) -> Iterator[list[int]]:
 def _computed(paths: Sequence[str], encoder: Encoder) -> tuple[NDArray[np.float16], Skipped]:
     made_by = encoder.checkpoint.backbone.config
     features = np.full((len(paths), 1 + made_by.parts**2, made_by.num_features), np.nan, np.float16)
-    pictures = list(decoded(paths, encoder))
+    pictures = list(decoded(paths, encoder.size, encoder.resize))
     good = [i for i, picture in enumerate(pictures) if not isinstance(picture, PhotoError)]
     for start in range(0, len(good), config.BATCH):
         batch = good[start : start + config.BATCH]

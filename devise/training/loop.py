@@ -25,6 +25,7 @@ from devise.model.format import SUFFIX
 from devise.model.losses import LOSSES, cosines, masked_cross_entropy
 from devise.model.weights import load_backbone
 from devise.training import data
+from devise.training.bytes import let_be_in_bytes
 from devise.training.data import Example
 from devise.training.evaluate import hits, probability
 from devise.training.features import features_of
@@ -118,6 +119,7 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
             save(checkpoint, path)
         _keep(learner, state, key)
         progress.epoch(report)
+    let_be_in_bytes(path, [example.path for example in ordered])
     state.unlink(missing_ok=True)
     assert learner.best is not None
     return TrainReport(path=path, best=learner.best, num_training=len(rows), num_validation=len(checked), labels=labels,

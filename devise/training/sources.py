@@ -88,7 +88,7 @@ class Photos:
                 pixels, kept = [], []
 
     def _pictures(self, rows: Sequence[int]) -> Iterator[np.ndarray | PhotoError]:
-        return decoded([self.paths[row] for row in rows], self.encoder, self.threads)
+        return decoded([self.paths[row] for row in rows], self.encoder.size, self.encoder.resize, self.threads)
 
 
 def some_parts(views: Tensor) -> Tensor:
