@@ -61,7 +61,7 @@ model: setup ## Train the model that ships anew; needs DATA=folder and hours
 	$(BIN)/python -m recipes.shipped_model --data "$(DATA)" --student runs/slim/state.pt --out checkpoints/slim.safetensors
 
 vectors: setup ## Make the word vectors that ship anew
-	$(UV) pip install --python $(BIN)/python -e '.[vectors]'
+	$(UV) pip install --python $(BIN)/python -e '.[train,vectors]'
 	$(BIN)/python -m recipes.minilm_vectors
 
 check: lint types test ## All that CI checks
@@ -69,7 +69,7 @@ check: lint types test ## All that CI checks
 # No package server is named in the lock file, so it is good for any mirror
 lock: ## Write requirements.lock from pyproject.toml
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
-	$(UV) pip compile pyproject.toml --extra dev --extra demo --universal --generate-hashes \
+	$(UV) pip compile pyproject.toml --extra train --extra dev --extra demo --universal --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 wheel: setup ## Build the wheel, with the model and the word vectors that ship

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 MAX_LISTED = 20  # names in one message: enough to act on, few enough to read
@@ -76,6 +77,12 @@ def listed(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
     return ", ".join(names[:MAX_LISTED]) + more
+
+
+def needed(package: str, what: str) -> None:
+    """Raises DeviseError where an optional package is not installed. what: the thing that needs it."""
+    if find_spec(package) is None:
+        raise DeviseError(f"{what} needs {package}, which is not installed; run: pip install 'devise[train]'")
 
 
 @contextmanager

@@ -39,6 +39,7 @@ HOMES = {
     "pathspec": {"photos"},
     "torch": {"model", "training"},
     "torchvision": {"model", "training"},
+    "openvino": {"model"},
     "safetensors": {"model", "training", "words"},
     "sqlite3": {"library"},
     "filelock": {"library", "words"},

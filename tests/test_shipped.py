@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from devise import Encoder, Library, WordVectors, config
+from devise.cli.main import app
 from devise.model.checkpoint import load
 from recipes.demo_album import make
 
@@ -102,3 +104,23 @@ def test_search_needs_neither_torch_nor_gensim_nor_pillow(library: Library) -> N
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert len(json.loads(done.stdout)) == config.TOP
     assert done.stderr.strip() == ""
+
+
+def test_indexing_and_asking_need_neither_torch_nor_gensim(tmp_path: Path, album: Path) -> None:
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'torchvision', 'gensim', 'scipy')))\n"
+        "from devise.cli.main import main; main()"
+    )
+    photo = str(album / "chelsea.png")
+    for arguments in (["index", photo], ["tag", photo], ["search", photo, "cat"], ["explain", photo, "cat", "--cover"]):
+        command = [sys.executable, "-c", code, *arguments, "--library", str(tmp_path / "library")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert arguments[0] == "index" or "chelsea.png" in done.stdout or "cat" in done.stdout
+
+
+def test_training_without_torch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devise.errors.find_spec", lambda name: None)
+    result = CliRunner().invoke(app, ["train", str(tmp_path), "--out", "x"])
+    assert result.exit_code == 1
+    assert "training needs torch, which is not installed; run: pip install 'devise[train]'" in result.stderr

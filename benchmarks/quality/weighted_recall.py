@@ -27,7 +27,7 @@ from devise.model.classes import read_classes
 from devise.vectors import ModelInfo, Space, Vector, unit
 
 NUM, ASKED, K = 100_000, 200, 10
-AT = (128, 500, 1_000, config.MIN_WEIGHTED, 4_000)
+AT = (128, 500, 1_000, 2_000, 4_000)
 
 
 def features(chosen_data: Path | None, model: str | None) -> tuple[Vector, Vector]:

@@ -26,6 +26,9 @@ def explain(
         Path | None,
         typer.Option(metavar="FILE", show_default=False, readable=False, help="Also write the photo, lit where it is."),
     ] = None,
+    cover: Annotated[
+        bool, typer.Option("--cover", help="Tell where by covering piece after piece: slower, and truer.")
+    ] = False,
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -39,7 +42,7 @@ def explain(
 
     chosen = form(json, csv)
     with Library(library) as opened:
-        shown = opened.explain(photo, [photo_or_text(piece) for piece in query])
+        shown = opened.explain(photo, [photo_or_text(piece) for piece in query], cover=cover)
     if png:
         from devise.photos import overlay
 

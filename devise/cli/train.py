@@ -10,7 +10,7 @@ import typer
 from devise import config
 from devise.cli import show
 from devise.cli.options import LibraryPath
-from devise.errors import MAX_LISTED
+from devise.errors import MAX_LISTED, needed
 from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, TrainOptions
 from devise.training.report import EpochReport, TrainProgress, TrainReport
 
@@ -58,6 +58,8 @@ def train(
 
     devise train birds/ --out birds --epochs 20
     """
+    for package in ("torch", "torchvision"):
+        needed(package, "training")
     from devise.cli.progress import stages
     from devise.training import train as run
 

@@ -157,8 +157,11 @@ class Library:
             self.words().terms(query, lambda name: _NOWHERE, elsewhere)
         return {word: self._having(word) for word in words}
 
-    def explain(self, photo: str | Path, query: Query) -> list[Shown]:
+    def explain(self, photo: str | Path, query: Query, *, cover: bool = False) -> list[Shown]:
         """What each term of a query gives a photo (in the library or not), and which part of it shows the term.
+
+        cover: tell it by covering piece after piece of the photo, which takes a second or more and is truer; so it is
+        also told for models that look at no parts.
 
         Raises WordError, PhotoError, LibraryError.
         """
@@ -167,7 +170,7 @@ class Library:
             raise WordError(f'"{written(query)}" is only in names and captions; ask with something that can be seen')
         question, space = Question.of(terms), self._info().space("words")
         views = self._pictures.views(photo)
-        if explain.is_square(views):
+        if explain.is_square(views) and not cover:
             return explain.by_parts(views, question, space)
         return explain.by_occlusion(str(photo), self._pictures.checked_encoder(), question, space)
 

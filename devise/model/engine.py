@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devise import config
-from devise.errors import CheckpointError
+from devise.errors import CheckpointError, needed
 
 if TYPE_CHECKING:
     from devise.model.compiled import Compiled
@@ -28,6 +28,7 @@ def open_encoder(name: str | Path | None = None, vectors: str | None = None) -> 
     if wish not in (None, "", *ENGINES):
         raise CheckpointError(f"DEVISE_ENGINE is {wish}; it can be {' or '.join(ENGINES)}")
     if wish == "torch" or (not wish and _has_card()):
+        needed("torch", "DEVISE_ENGINE=torch")
         from devise.model.encoder import Encoder
 
         return Encoder.open(name, vectors)

@@ -22,7 +22,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.errors import VectorsError
+from devise.errors import VectorsError, needed
 from devise.words import catalog, neighbours
 from devise.words.embeddings import WordVectors
 from devise.words.format import CHUNK, SUFFIX, write_vectors
@@ -65,6 +65,7 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
     `source`. A KeyedVectors file is a pickle and runs code: take it only from people you trust.
     Raises VectorsError, WriteError.
     """
+    needed("gensim", "importing word vectors")
     path = Path(source)
     given = str(source)
     default = ENDINGS.sub("", path.name, count=1) or path.name
