@@ -41,7 +41,7 @@ def test_marks_are_listed_replaced_and_taken_back(devise: Run, indexed: Path) ->
     assert said(devise) == [("red", "good", "green"), ("red", "bad", "red")]
     result = devise("mark", "--undo")
     assert "1 judgements forgotten" in result.stderr
-    assert said(devise) == [("red", "good", "green")]  # what was replaced does not come back
+    assert said(devise) == [("red", "good", "red"), ("red", "good", "green")]  # what was said before counts again
     devise("mark", "--undo")
     assert "nothing to undo" in devise("mark", "--undo").stderr
 
@@ -168,3 +168,40 @@ def test_a_photo_without_a_word_about_it_is_no_photo_of_nothing(tmp_path: Path, 
     (tmp_path / "all.csv").write_text("path,labels\na.png,\n")
     with pytest.raises(TrainingError, match=r"without labels.*or write - where"):
         read(tmp_path / "all.csv")
+
+
+def test_the_last_word_counts_however_the_query_was_written(devise: Run, knowing: Path) -> None:  # noqa: F811
+    devise("mark", "yellow.png", "--bad", "red yellow")
+    assert "yellow" not in names(devise("search", "yellow red", "--min-score", "0", "--paths"))
+    devise("mark", "yellow.png", "--good", "yellow red")
+    assert "yellow" in names(devise("search", "red", "yellow", "--min-score", "0", "--paths"))
+
+
+def test_a_word_that_only_texts_know_makes_another_query(devise: Run, knowing: Path) -> None:  # noqa: F811
+    (knowing / "yellow.txt").write_text("zugspitze")
+    devise("index")
+    devise("mark", "yellow.png", "--bad", "zugspitze red")
+    assert "yellow" in names(devise("search", "red", "--min-score", "0", "--paths"))
+    assert names(devise("search", "red", "zugspitze", "--min-score", "0", "--paths")) == []
+
+
+def test_queries_with_photos_are_not_judged(devise: Run, knowing: Path) -> None:  # noqa: F811
+    fails(devise("mark", "red.png", "--good", "blue.png + red"), "judge answers to words")
+
+
+def test_undo_makes_no_library(devise: Run, tmp_path: Path) -> None:  # noqa: F811
+    fails(devise("mark", "--undo", "--library", tmp_path), "there is no library at")
+    assert list(tmp_path.glob("library.db*")) == []
+
+
+def test_marking_as_json(devise: Run, indexed: Path) -> None:  # noqa: F811
+    made = json.loads(devise("mark", "red.png", "--good", "red", "--json").stdout)
+    assert [(mark["query"], mark["mark"]) for mark in made] == [("red", "good")]
+
+
+def test_a_judged_photo_is_learnt_where_it_is_now(marked: Library, album: Path, tiny_vectors: WordVectors) -> None:  # noqa: F811
+    (album / "red.png").rename(album / "rouge.png")
+    (album / "yellow.png").write_bytes((album / "black.png").read_bytes())  # another photo under an old name
+    with Library(marked.path, model=marked._model) as library:
+        library.index()
+    assert [Path(e.path).stem for e in judged(marked.path, tiny_vectors)] == ["rouge", "green"]

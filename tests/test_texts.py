@@ -307,3 +307,45 @@ def test_a_filter_on_many_photos_finds_what_a_full_scan_finds(
         found = Searcher(store).nearest(row, 5, space="words", where=Where(kind="png"))
         assert [m.path for m in found] == [f"/{i:03}.png" for i in chosen[np.argsort(-rows[chosen] @ row)[:5]]]
     assert bool(asked) == (share == 0.9)
+
+
+def test_queries_of_words_that_only_texts_know_and_signs(devise: Run, telling: Path) -> None:  # noqa: F811
+    fails(devise("search", "--", "-zugspitze"), "only says what to push away")
+    assert names(devise("search", "--min-score", "0", "--paths", "--", "zugspitze", "-red")) == ["blue"]
+    assert names(devise("search", "--paths", "--text", "lake", "--", "-red")) == ["blue", "yellow"]
+    assert "without those" in devise("search", "--", "red", "-zugspitze").stderr
+
+
+def test_a_photo_that_cannot_be_read_for_a_moment_keeps_its_texts(
+    telling: Path,
+    devise: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (telling / "large.txt").write_text("new words")
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("PIL.Image.open", refuse)
+        assert devise("index").exit_code == 0
+    assert names(devise("search", "--text", "boat", "--paths")) == ["large"]
+    assert devise("index").exit_code == 0  # looked at again
+    assert names(devise("search", "--text", "words", "--type", "jpg", "--paths")) == ["large"]
+
+
+def test_a_png_is_not_decoded_for_its_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = photo(tmp_path / "a.png")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
+    assert details(str(path)).kind == "png"
+
+
+@pytest.mark.parametrize("date", ["2020-05 13", "2020 10", "2020T10", "2020-5"])
+def test_half_dates_with_a_time(devise: Run, telling: Path, date: str) -> None:  # noqa: F811
+    fails(devise("search", "red", "--after", date), "is no date")
+
+
+def test_photos_whose_texts_nobody_read_are_not_left_out(devise: Run, telling: Path, tmp_path: Path) -> None:  # noqa: F811
+    with sqlite3.connect(tmp_path / "library" / "library.db") as db:
+        db.execute("UPDATE photos SET text_id = NULL WHERE path LIKE '%yellow%'")
+    assert "yellow" in names(devise("search", "--paths", "--", "red", "-zugspitze"))

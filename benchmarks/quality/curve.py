@@ -55,10 +55,10 @@ def main() -> None:
     asked = Asked.of(voc, names)
     looks = [(chosen.model, size) for size in SIZES] + [(other, None) for other in chosen.also]
     photos_a_second(chosen.model, None, paths[:TIMED])  # files into memory, threads awake
+    speeds = [photos_a_second(model, size, paths[:TIMED]) for model, size in looks]  # one after the other, undisturbed
     rows = []
-    for model, size in looks:
+    for (model, size), speed in zip(looks, speeds, strict=True):
         checkpoint = sets.opened(model, size)
-        speed = photos_a_second(model, size, paths[:TIMED])
         answers = in_folds(torch.from_numpy(features_of(paths, checkpoint)[0]), asked, words, LOSS_NAMES[0])
         means = np.mean(precisions(answers, asked)), np.mean(pair_precisions(answers.products(asked), asked))
         side, weights = checkpoint.backbone.config.preprocessing.size, checkpoint.backbone.parameters()

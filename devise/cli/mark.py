@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devise.cli import show
-from devise.cli.options import Csv, Json, LibraryPath, form
+from devise.cli.options import Csv, Form, Json, LibraryPath, form
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devise.cli.options import Form
     from devise.library.marks import Mark
 
 
@@ -51,9 +50,12 @@ def mark(
         if photos:
             query = good if good is not None else bad
             assert query is not None
-            count = opened.marks.add(query, photos, is_good=good is not None)
+            made = opened.marks.add(query, photos, is_good=good is not None)
+            count = len(made)
             show.note(f'{count:,} {"photo" if count == 1 else "photos"} marked {"good" if good is not None else "bad"} '
                       f'for "{query}"; take it back with: devise mark --undo')  # fmt: skip
+            if chosen is not Form.AUTO:
+                _show(made, chosen)
         elif undo:
             gone = opened.marks.undo()
             show.note(f"{len(gone):,} judgements forgotten" if gone else "there is nothing to undo")

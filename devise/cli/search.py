@@ -108,11 +108,11 @@ def search(
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
     with Library(library) as opened:
         _say_classes(opened, like)
-        _say_texts(opened, pieces)
         matches = opened.search(pieces, k, average=not every, min_probability=min_score, like=like, where=where)
+        _say_texts(opened, pieces)
         if html:  # first: when it fails, stdout stays empty
             _sheet(html, asked, matches, opened, pieces if why else None)
-        _show(matches, chosen, _nothing(opened, asked, min_score, where), why)
+        _show(matches, chosen, _nothing(opened, asked if pieces else "", min_score, where), why)
 
 
 def _nothing(library: Library, asked: str, min_score: float | None, where: Where) -> str:
@@ -123,6 +123,8 @@ def _nothing(library: Library, asked: str, min_score: float | None, where: Where
         undated = library.count(Where()) - library.count(Where(after="0001")) if where.after or where.before else 0
         said = f"; {undated:,} do not say when they were taken" if undated else ""
         return f"no photo of the library is of that folder, time, type, size and text{said}"
+    if not asked:
+        return "no photo of the library has all that in its names and captions"
     likely = "likely" if min_score is None else f"{min_score:.0%} likely"
     return f'no photo is {likely} to be "{asked}"; --min-score 0 shows the nearest ones'
 
@@ -130,7 +132,9 @@ def _nothing(library: Library, asked: str, min_score: float | None, where: Where
 def _say_texts(library: Library, query: Sequence[str | Path]) -> None:
     """Which words are not seen, but read in names and captions."""
     for word, count in library.looked_up(query).items():
-        show.note(f'"{word}" has no word vector; it is in the names or captions of {count:,} photos: only those')
+        which = "without those" if word.startswith("-") else "only those"
+        said = f'"{word.lstrip("-")}" has no word vector; it is in the names or captions of {count:,} photos'
+        show.note(f"{said}: {which}")
 
 
 def _say_classes(library: Library, like: str | None) -> None:
@@ -184,7 +188,7 @@ def similar(
         if html:
             _sheet(html, f"like {photo.name}", matches, opened)
         nothing = f"no photo besides {photo}; add some with: devise index FOLDER"
-        _show(matches, chosen, _nothing(opened, "", 0, where) if where else nothing)
+        _show(matches, chosen, "no other photo of the library is of that kind" if where else nothing)
 
 
 def _show(matches: Sequence[Match], chosen: Form, nothing: str, why: bool = False) -> None:

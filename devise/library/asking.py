@@ -70,6 +70,11 @@ class Pictures:
         """A photo's content, if it is in the library."""
         return self._content(os.path.abspath(photo))[0]
 
+    def is_as_indexed(self, path: str) -> bool:
+        """Whether a photo of the library is there as it was when it was indexed."""
+        store = self.reader()
+        return bool(store and os.path.isfile(path) and _as_indexed(store, path) is not None)
+
     def checked_encoder(self) -> Encodes:
         """The encoder that made the library, where there is one. Raises LibraryError for another."""
         store = self.reader()

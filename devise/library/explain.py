@@ -38,12 +38,14 @@ def by_parts(views: Vector, question: Question, space: Space) -> list[Shown]:
     side = math.isqrt(len(views) - 1)
     likely = question.shown(near[1:].T, space)  # (terms, parts)
     heats = _stretched(near[1:].T) if likely is None else likely
-    scores = np.stack([pooled(of_term[:1], of_term[None, 1:])[0] for of_term in near.T])  # those that a search gives
-    return _shown(scores, question, space, heats.reshape(-1, side, side))
+    return _shown(views, question, space, heats.reshape(-1, side, side))
 
 
-def by_occlusion(photo: str, encoder: Encodes, question: Question, space: Space) -> list[Shown]:
-    """Heat is how far a grey square over the (upright, whole) photo lowers the score. Raises PhotoError."""
+def by_occlusion(photo: str, views: Vector, encoder: Encodes, question: Question, space: Space) -> list[Shown]:
+    """Heat is how far a grey square over the (upright, whole) photo lowers its score as a whole. Raises PhotoError.
+
+    views: (1 + parts, dim) of the photo without a cover.
+    """
     from devise.photos import covered
 
     near: list[Vector] = []
@@ -53,10 +55,13 @@ def by_occlusion(photo: str, encoder: Encodes, question: Question, space: Space)
     scores = np.concatenate(near)  # (1 + cells, terms)
     falls = np.maximum(scores[:1] - scores[1:], 0).T  # (terms, cells)
     heats = falls / np.maximum(falls.max(1, keepdims=True), 1e-6)
-    return _shown(scores[0], question, space, heats.reshape(-1, GRID, GRID))
+    return _shown(views, question, space, heats.reshape(-1, GRID, GRID))
 
 
-def _shown(scores: Vector, question: Question, space: Space, heats: NDArray[np.floating]) -> list[Shown]:
+def _shown(views: Vector, question: Question, space: Space, heats: NDArray[np.floating]) -> list[Shown]:
+    """With the scores that a search gives."""
+    near = views @ question.vectors.T
+    scores = np.stack([pooled(of_term[:1], of_term[None, 1:])[0] for of_term in near.T])
     (terms,) = question.terms(scores[:, None], space)
     return [Shown(term, heat.astype(np.float32)) for term, heat in zip(terms, heats, strict=True)]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from devise import config
+from devise.errors import PhotoError
 from devise.library.models import check_model
 from devise.library.plan import Plan, plan
 from devise.library.reading import Failed, Opened, Outcome, Pixels, read_ahead
@@ -132,9 +133,12 @@ class _Run:
         """Read the texts of photos that have not changed themselves."""
         for start in range(0, len(self.plan.told), MAX_WAITING):
             some = self.plan.told[start : start + MAX_WAITING]
-            read = [details(found.path, beside=found.beside) for found in some]
+            read = {}
+            for found in some:
+                with suppress(PhotoError):  # looked at again in the next run
+                    read[found] = details(found.path, beside=found.beside)
             with self.store.transaction():
-                for found, about in zip(some, read, strict=True):
+                for found, about in read.items():
                     self.store.put_texts(found.path, stamp(found.beside), about, self.roots)
                 self.store.next_revision()
             self.done += len(some)

@@ -28,7 +28,7 @@ from devise.library.store import Store
 from devise.library.where import Where, quoted
 from devise.vectors import Match, ModelInfo, Vector, WordMatch
 from devise.words import Tagger, WordVectors, visible_words
-from devise.words.queries import Query, Term, written
+from devise.words.queries import Query, Term, only_pushes, written
 
 if TYPE_CHECKING:
     from devise.model.classes import Classes
@@ -61,7 +61,7 @@ class Library:
         self._classes: Classes | None = None
         self._taggers: dict[bool, Tagger] = {}
         self._pictures = Pictures(self.path, self._reader_or_none, self._encoder)
-        self.marks = Marks(self.path, self._reader, self._pictures, lambda query: self._asked(query, Where())[0])
+        self.marks = Marks(self.path, self._reader, self._pictures, lambda query: self._asked(query, Where()))
 
     def __enter__(self) -> Library:
         return self
@@ -135,7 +135,7 @@ class Library:
         terms, where = self._asked(query, where or Where())
         number = k if like is None else config.LIKE_FROM
         if terms:
-            question = Question.of(terms, average, self.marks.feedback(query, terms))
+            question = Question.of(terms, average, self.marks.feedback(query, terms, where))
             least = question.usual_least if min_probability is None else min_probability
             found = self._search().showing(question, number, least, where)
         else:
@@ -146,16 +146,19 @@ class Library:
         return self._search().weighted(mean, self.like(like).weights, k, where=where)
 
     def looked_up(self, query: Query) -> dict[str, int]:
-        """The words of a query that no vector is known of, but names and captions have: of how many photos."""
-        words: list[str] = []
+        """The words of a query that no vector is known of, but names and captions have: of how many photos.
+
+        Those that are pushed away begin with a minus.
+        """
+        words: dict[str, int] = {}
 
         def elsewhere(word: str, weight: float) -> bool:
-            words.append(word)
+            words["-" * (weight < 0) + word] = self._having(word)
             return self._having(word) > 0
 
         if written(query):
             self.words().terms(query, lambda name: _NOWHERE, elsewhere)
-        return {word: self._having(word) for word in words}
+        return words
 
     def explain(self, photo: str | Path, query: Query, *, cover: bool = False) -> list[Shown]:
         """What each term of a query gives a photo (in the library or not), and which part of it shows the term.
@@ -172,7 +175,7 @@ class Library:
         views = self._pictures.views(photo)
         if explain.is_square(views) and not cover:
             return explain.by_parts(views, question, space)
-        return explain.by_occlusion(str(photo), self._pictures.checked_encoder(), question, space)
+        return explain.by_occlusion(str(photo), views, self._pictures.checked_encoder(), question, space)
 
     def nearest(self, vector: Vector, k: int = config.TOP, *, space: str = "words") -> list[Match]:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
@@ -335,6 +338,8 @@ class Library:
             return True
 
         terms = self.words().terms(query, self._picture, elsewhere)
+        if not wanted and all(term.weight < 0 for term in terms):
+            raise only_pushes(query)
         return terms, replace(where, text=" ".join(wanted) if wanted else None, without=tuple(unwanted))
 
     def _having(self, word: str) -> int:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from devise.library.database import understanding
 from devise.library.question import Feedback
 from devise.library.rows import path_of, stored_path
 from devise.library.store import Ids, Store
+from devise.library.where import Where
 from devise.vectors import Vector
 from devise.words.queries import Query, Term, mean_of, written
 
@@ -42,34 +44,35 @@ class Mark:
 class Marks:
     """The judgements of a library. Iterate over them in the order in which they were made.
 
-    terms: what a query asks for, which may raise.
+    asked: what a query asks for to be seen, and to be read in texts, which may raise.
     """
 
     path: Path
     reader: Callable[[], Store]
     pictures: Pictures
-    terms: Callable[[Query], list[Term]]
+    asked: Callable[[Query], tuple[list[Term], Where]]
 
-    def add(self, query: Query, photos: Sequence[str | Path], *, is_good: bool) -> int:
-        """Judge photos of the library, by their paths or names. How many. What was said before of them is replaced.
+    def add(self, query: Query, photos: Sequence[str | Path], *, is_good: bool) -> list[Mark]:
+        """Judge photos of the library, by their paths or names. What was said before of them no longer counts.
 
-        Raises WordError, PhotoError, LibraryError, WriteError; all are stored or none.
+        Raises WordError (also for a query that asks with photos, or for nothing to be seen), PhotoError, LibraryError,
+        WriteError; all are stored or none.
         """
-        if not self.terms(query):
-            raise WordError(f'"{written(query)}" is only in names and captions; judge answers to what can be seen')
-        hashes = {path: self._hash(path) for path in map(self.pictures.named, photos)}
+        terms, _ = self.asked(query)
+        if not terms or any(term.is_photo for term in terms):
+            raise WordError(f'"{written(query)}" asks with photos or for names alone; judge answers to words')
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        made = [Mark(_line(query), path, is_good, now, self._hash(path)) for path in map(self.pictures.named, photos)]
         with closing(Store(self.path, write=True)) as store, store.transaction():
             batch = 1 + (store.db.value("SELECT max(batch) FROM marks") or 0)
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            for path, digest in hashes.items():
-                row = (_line(query), digest, stored_path(path), is_good, now, batch)
-                store.db.execute("DELETE FROM marks WHERE query = ? AND hash = ?", row[:2])
-                sql = "INSERT INTO marks (query, hash, path, is_good, marked, batch) VALUES (?, ?, ?, ?, ?, ?)"
-                store.db.execute(sql, row)
-        return len(hashes)
+            sql = "INSERT INTO marks (query, hash, path, is_good, marked, batch) VALUES (?, ?, ?, ?, ?, ?)"
+            rows = [(m.query, m.hash, stored_path(m.path), m.is_good, m.marked, batch) for m in made]
+            store.db.execute_many(sql, rows)
+        return made
 
     def undo(self) -> list[Mark]:
-        """Forget the judgements that were made last, all of one command. Which ones they were."""
+        """Forget the judgements that were made last, all of one command: those before count again. Which ones."""
+        self.reader()
         with closing(Store(self.path, write=True)) as store, store.transaction():
             last = "WHERE batch = (SELECT max(batch) FROM marks)"
             gone = _read(store, last)
@@ -77,29 +80,42 @@ class Marks:
         return gone
 
     def __iter__(self) -> Iterator[Mark]:
-        return iter(_read(self.reader()))
+        """The judgements that count: of each query and photo the last one."""
+        return iter(_last(_read(self.reader()), lambda mark: (mark.query, mark.hash)))
 
-    def feedback(self, query: Query, terms: Sequence[Term]) -> Feedback | None:
+    def where_they_are(self) -> list[Mark]:
+        """The judgements of photos that are still in the library, unchanged, with the paths that they have now."""
+        store, found = self.reader(), []
+        for mark in self:
+            content_id = store.content_of_hash(mark.hash)
+            paths = store.paths_of([content_id]).get(content_id, []) if content_id is not None else []
+            path = next((path for path in sorted(paths) if self.pictures.is_as_indexed(path)), None)
+            found += [replace(mark, path=path)] if path else []
+        return found
+
+    def feedback(self, query: Query, terms: Sequence[Term], where: Where) -> Feedback | None:
         """What has been judged of this query and of those near to it; None if nothing was."""
-        store = self.reader()
-        marks = _read(store)
-        nearness = {text: self._nearness(text, query, terms) for text in {mark.query for mark in marks}}
+        store, marks = self.reader(), list(self)
+        nearness = {text: self._nearness(text, query, terms, where) for text in {mark.query for mark in marks}}
         near = [mark for mark in marks if nearness[mark.query] >= config.NEAR_QUERY]
         if not near:
             return None
         good = _rows(store, [mark for mark in near if mark.is_good])[1]
         bad = _rows(store, [mark for mark in near if not mark.is_good])[1]
-        same = [mark for mark in near if nearness[mark.query] >= _SAME]
+        same = _last([mark for mark in near if nearness[mark.query] == 1], lambda mark: mark.hash)
         hidden = _rows(store, [mark for mark in same if not mark.is_good])[0]
         kept = _rows(store, [mark for mark in same if mark.is_good])[0]
         return Feedback(_mean(good), _mean(bad), hidden, kept)
 
-    def _nearness(self, text: str, query: Query, terms: Sequence[Term]) -> float:
-        """The cosine of what two queries ask for."""
+    def _nearness(self, text: str, query: Query, terms: Sequence[Term], where: Where) -> float:
+        """The cosine of what two queries ask to be seen; 1 only for two ways to write one query."""
         if text == _line(query):
             return 1.0
-        with suppress(DeviseError):  # a photo that has gone, a word that other vectors do not know
-            return float(mean_of(self.terms(text), text) @ mean_of(terms, text))
+        with suppress(DeviseError):  # a word that other vectors do not know
+            others, theirs = self.asked(text)
+            cosine = float(mean_of(others, text) @ mean_of(terms, text))
+            is_same = cosine >= _SAME and {theirs.text, *theirs.without} == {where.text, *where.without}
+            return 1.0 if is_same else min(cosine, _SAME)
         return 0.0
 
     def _hash(self, path: str) -> bytes:
@@ -112,7 +128,16 @@ class Marks:
 
 
 def _line(query: Query) -> str:
-    return " ".join(written(query).split())
+    return " ".join(written(query).encode("utf-8", "replace").decode().split())
+
+
+def _last(marks: Sequence[Mark], of: Callable[[Mark], Any]) -> list[Mark]:
+    """Of equal ones the last, in the order in which they were made."""
+    found: dict[Any, Mark] = {}
+    for mark in marks:
+        found.pop(of(mark), None)
+        found[of(mark)] = mark
+    return list(found.values())
 
 
 def _read(store: Store, condition: str = "") -> list[Mark]:

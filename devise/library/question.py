@@ -73,7 +73,7 @@ class Question:
     @property
     def usual_least(self) -> float:
         """The probability below which a photo is no answer."""
-        return 0.0 if self.is_average else float(config.MIN_TERM ** len(self.wanted))
+        return 0.0 if self.is_average or not len(self.wanted) else float(config.MIN_TERM ** len(self.wanted))
 
     def nudges(self) -> list[tuple[float, Vector]]:
         """What people's judgements add to a score: weights, and the vectors (dim,) that they are for."""
@@ -88,13 +88,14 @@ class Question:
         below -1 where much weight pushes something away. Where the model knows no probabilities, the mean.
         What people said is not in it.
         """
-        if len(self.weights) == 1:
+        if len(self.weights) == 1 and self.weights[0] > 0:
             alone: Floats = cosines[0].astype(np.float64)
             return alone
         if self.is_average or not self._is_known(space):
             mean: Floats = self.weights @ cosines.astype(np.float64) / np.abs(self.weights).sum()
             return mean
-        logs = np.abs(self.weights) @ self._logs(cosines, space) / self.weights[self.weights > 0].sum()
+        counting = self.weights[self.weights > 0] if len(self.wanted) else np.abs(self.weights)
+        logs = np.abs(self.weights) @ self._logs(cosines, space) / counting.sum()
         scale, bias = self._line(space)
         # the logit of exp(logs), kept from infinity where a photo is certain
         logits = logs - np.log(-np.expm1(np.minimum(logs, -1e-12)))
@@ -138,6 +139,6 @@ class Question:
 
     def _line(self, space: Space) -> tuple[float, float]:
         """Scale and bias of the scores that are shown: those of words, where the query has any that is wanted."""
-        if self.is_photo[self.weights > 0].all():
+        if self.is_photo[self.weights > 0 if len(self.wanted) else slice(None)].all():
             return space.photo_scale, space.photo_bias
         return space.scale, space.bias

@@ -47,7 +47,7 @@ CREATE TABLE parts (
 );
 CREATE TABLE marks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, query TEXT NOT NULL, hash BLOB NOT NULL, path NOT NULL,
-    is_good INTEGER NOT NULL, marked TEXT NOT NULL, batch INTEGER NOT NULL, UNIQUE (query, hash)
+    is_good INTEGER NOT NULL, marked TEXT NOT NULL, batch INTEGER NOT NULL
 );
 CREATE TABLE graphs (
     space TEXT PRIMARY KEY, file TEXT NOT NULL, crc32 INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -77,6 +77,6 @@ ALTER TABLE photos ADD COLUMN text_id INTEGER;
 CREATE VIRTUAL TABLE texts USING fts5(names, captions, path UNINDEXED, tokenize = 'unicode61 remove_diacritics 2');
 CREATE TABLE marks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, query TEXT NOT NULL, hash BLOB NOT NULL, path NOT NULL,
-    is_good INTEGER NOT NULL, marked TEXT NOT NULL, batch INTEGER NOT NULL, UNIQUE (query, hash)
+    is_good INTEGER NOT NULL, marked TEXT NOT NULL, batch INTEGER NOT NULL
 )""",
 }

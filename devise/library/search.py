@@ -117,6 +117,10 @@ class Searcher:
             said = question.feedback
             near = self._candidates(question.wanted, k, "words", config.MIN_SHOWING, among)
 
+            if near is not None and len(said.kept):  # however far from the query
+                kept = said.kept if among is None else np.intersect1d(said.kept, among)
+                near = np.union1d(near[0], kept), near[1]
+
             def scored(found: Found | None) -> Iterator[tuple[Ids, Scores]]:
                 for ids, cosines in _shown_in(self._views(found), rows):
                     likely = question.probabilities(cosines[: len(terms)], space) if least else None
@@ -150,6 +154,8 @@ class Searcher:
         among: the only photos that count. Few of them are all candidates; of many, the graph is asked for so many more
         than are wanted that enough of them should be among its answers; in between, a scan of whole photos tells.
         """
+        if not len(vectors):  # all is pushed away
+            return None if among is None else (among, ALL)
         count, wanted = self._store.num_contents(), max(config.CANDIDATES * k, least)
         if among is not None and len(among) <= max(config.EXACT_AMONG, 2 * wanted * len(vectors)):
             return among, ALL

@@ -11,7 +11,7 @@ from typing import Any
 
 from devise.errors import LibraryError, WordError
 
-_DATE = re.compile(r"\d{4}(-\d\d){0,2}(T\d\d(:\d\d){0,2})?", re.ASCII)
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d){0,2})?)?)?", re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(MP|MB|KB)", re.IGNORECASE | re.ASCII)
 _UNITS = {"MP": ("pixels", 1_000_000), "MB": ("size", 1_000_000), "KB": ("size", 1_000)}
 _TOKEN = re.compile(r'"([^"]*)"|(\S+)')
@@ -58,7 +58,7 @@ class Where:
             parts.append(_HAVING)
             values.append(match(self.text))
         for word in self.without:
-            parts.append(f"NOT {_HAVING}")
+            parts.append(f"(text_id IS NULL OR NOT {_HAVING})")
             values.append(match(word))
         return " AND ".join(parts) or "TRUE", values
 

@@ -100,9 +100,22 @@ class Graph:
         side = config.preprocessing.size
         self.pixels = opset13.parameter([-1, side, side, 3], np.uint8, name="pixels")
         self.maps = self._trunk()
+        self.features = self._features()
 
     def outputs(self, words: HeadConfig | None, head: str) -> dict[str, Node]:
         """Features (n, num_features), and of a words head the views (n, 1 + parts, dim), not of length 1 yet."""
+        features = self.features
+        found = {"features": features}
+        if words is not None:
+            views = opset13.reshape(features, _numbers([0, 0, 1, 1]), special_zero=True)
+            if self.config.parts:
+                views = opset13.concat([views, self._parts()], 2)
+            vectors = opset13.squeeze(self._head(views, words, head), _numbers([3]))
+            found["views"] = opset13.transpose(vectors, _numbers([0, 2, 1]))
+        return found
+
+    def _features(self) -> Node:
+        """(n, num_features)"""
         if self.config.top == "fc":
             pooled = opset13.adaptive_avg_pool(self.maps, _numbers([7, 7]))
             features = opset13.reshape(pooled, _numbers([0, -1]), special_zero=True)
@@ -112,14 +125,7 @@ class Graph:
                 features = opset13.relu(opset13.add(opset13.matmul(node, rows, False, True), np.float32(bias)))
         else:
             features = opset13.reduce_mean(self.maps, _numbers([2, 3]), keep_dims=False)
-        found = {"features": features}
-        if words is not None:
-            views = opset13.reshape(features, _numbers([0, 0, 1, 1]), special_zero=True)
-            if self.config.parts:
-                views = opset13.concat([views, self._parts()], 2)
-            vectors = opset13.squeeze(self._head(views, words, head), _numbers([3]))
-            found["views"] = opset13.transpose(vectors, _numbers([0, 2, 1]))
-        return found
+        return features
 
     def check(self) -> None:
         """Raises ValueError for ranges of other layers than there are, or that are none."""

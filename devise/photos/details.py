@@ -17,6 +17,7 @@ from typing import Any
 
 from PIL import Image, ImageFile, IptcImagePlugin
 
+from devise.errors import PhotoError
 from devise.photos import sidecars
 from devise.photos.formats import PILLOW_FORMATS, kind_of
 from devise.photos.sidecars import Sidecar
@@ -51,17 +52,24 @@ class Details:
 
 
 def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()) -> Details:
-    """Of a photo and its sidecars. data: the file's bytes, where they are at hand. Never raises for what is in them."""
+    """Of a photo and its sidecars. data: the file's bytes, where they are at hand.
+
+    Raises PhotoError when the file cannot be read, never for what is in it.
+    """
     taken, pixels, kind, texts = None, 0, "", list[str]()
-    source = io.BytesIO(data) if data is not None else path
-    # Pillow's readers raise all kinds on damaged files
-    with suppress(Exception), Image.open(source, formats=PILLOW_FORMATS) as image:
-        pixels, kind = image.width * image.height, kind_of(image.format or "")
-        for reader in (_of_exif, _of_iptc, _of_xmp, _of_png):
+    try:
+        with Image.open(io.BytesIO(data) if data is not None else path, formats=PILLOW_FORMATS) as image:
+            pixels, kind = image.width * image.height, kind_of(image.format or "")
+            for reader in (_of_exif, _of_iptc, _of_xmp, _of_png):
+                with suppress(Exception):
+                    texts += reader(image)
             with suppress(Exception):
-                texts += reader(image)
-        with suppress(Exception):
-            taken = _exif_date(image)
+                taken = _exif_date(image)
+    except OSError as error:
+        if error.errno is not None:  # the disk's trouble; Pillow's own has no number
+            raise PhotoError(path, f"it cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except Exception:  # Pillow's readers raise all kinds on damaged files
+        pass
     for sidecar in beside:
         text, date = sidecars.read(sidecar)
         texts.append(text)
@@ -71,11 +79,16 @@ def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()
 
 
 def _of_exif(image: ImageFile.ImageFile) -> Iterator[str]:
-    exif = image.getexif()
+    exif = _exif(image)
     yield _decoded(exif.get(_DESCRIPTION))
     for tag in _XP:
         yield _wide(exif.get(tag))
     yield _user_comment(exif.get_ifd(_EXIF).get(_COMMENT))
+
+
+def _exif(image: Image.Image) -> Image.Exif:
+    """Of what stands before the pixels: a PNG's own getexif decodes all of them to look behind."""
+    return Image.Image.getexif(image)
 
 
 def _of_iptc(image: ImageFile.ImageFile) -> Iterator[str]:
@@ -110,7 +123,7 @@ def _under(document: Any, keys: frozenset[str], is_asked: bool = False) -> Itera
 
 
 def _exif_date(image: Image.Image) -> str | None:
-    exif = image.getexif()
+    exif = _exif(image)
     for value in (exif.get_ifd(_EXIF).get(_ORIGINAL), exif.get(_DATE)):
         with suppress(ValueError):
             found = datetime.strptime(_decoded(value)[:19], "%Y:%m:%d %H:%M:%S")

@@ -5,12 +5,9 @@ Ameisen, "Building an image search service from scratch", 2018: look at what is 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-import numpy as np
 
 from devise.errors import WordError
 from devise.library import Library
@@ -18,8 +15,6 @@ from devise.library.marks import Mark
 from devise.training.data import Example
 from devise.words import WordVectors
 from devise.words.queries import Term
-
-_NO_PHOTO = np.zeros(0, np.float32)
 
 
 def judged(library: Path, vectors: WordVectors) -> list[Example]:
@@ -29,14 +24,14 @@ def judged(library: Path, vectors: WordVectors) -> list[Example]:
     of a bad answer to several nobody said which one is missing, so nothing is learnt from that.
     """
     with Library(library) as opened:
-        marks = [mark for mark in opened.marks if os.path.isfile(mark.path)]
+        marks = opened.marks.where_they_are()
     return [example for number, mark in enumerate(marks) for example in _examples(mark, vectors, f"mark {number}")]
 
 
 def _examples(mark: Mark, vectors: WordVectors, group: str) -> Iterator[Example]:
     terms: list[Term] = []
     with suppress(WordError):  # these vectors do not know its words
-        terms = [term for term in vectors.terms(mark.query, lambda name: _NO_PHOTO) if not term.is_photo]
+        terms = vectors.terms(mark.query)
     wanted = tuple(dict.fromkeys(_label(term, vectors) for term in terms if term.weight > 0))
     unwanted = tuple(dict.fromkeys(_label(term, vectors) for term in terms if term.weight < 0))
     if mark.is_good and terms:
@@ -47,4 +42,4 @@ def _examples(mark: Mark, vectors: WordVectors, group: str) -> Iterator[Example]
 
 def _label(term: Term, vectors: WordVectors) -> str:
     """As the vectors spell it, so that "Cat" is the label "cat"."""
-    return vectors.word(term.slots[0]) if len(term.slots) == 1 else term.text.lower()
+    return " ".join(vectors.word(slot) for slot in term.slots)

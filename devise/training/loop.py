@@ -248,7 +248,7 @@ def _validated(learner: Learner, lessons: Lessons, batch: int) -> tuple[dict[int
     some = torch.cat(views)[:PAIRED]
     fitted |= _of_photos(some, truth[: len(some)], known[: len(some)])
     named = truth.any(1)
-    hit = hits(found.masked_fill(known == 0, -1)[named].numpy(), truth[named].numpy())
+    hit = hits(found.masked_fill(known == 0, -1)[named].numpy(), truth[named].numpy()) if named.any() else {}
     return hit, {name: round(value, 4) for name, value in fitted.items()}
 
 

@@ -68,7 +68,8 @@ def terms(
     """The terms of a query: quoted parts whole, then the longest known phrases, then single words.
 
     Stop words count only inside a phrase or quotes. photo: gives the vector of a photo by its name. elsewhere: is told
-    each unknown word or phrase with its weight, and says whether it is known there; with such alone no term is left.
+    each unknown word or phrase with its weight, and says whether it is known there; then
+    no term may be left, or none that is wanted, which the caller has to look at.
     Raises WordError with all unknown words, and when nothing is left or all of it is pushed away.
     """
     found: list[Term] = []
@@ -94,9 +95,13 @@ def terms(
         raise _unknown(vectors, unknown)
     if not found and not known_elsewhere:
         raise _nothing(written(query))
-    if found and all(term.weight < 0 for term in found):
-        raise WordError(f'"{written(query)}" only says what to push away; add a word for what to find')
+    if elsewhere is None and all(term.weight < 0 for term in found):
+        raise only_pushes(query)
     return found
+
+
+def only_pushes(query: Query) -> WordError:
+    return WordError(f'"{written(query)}" only says what to push away; add a word for what to find')
 
 
 def written(query: Query) -> str:
