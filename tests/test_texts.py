@@ -312,13 +312,13 @@ def test_a_filter_on_many_photos_finds_what_a_full_scan_finds(
 def test_queries_of_words_that_only_texts_know_and_signs(devise: Run, telling: Path) -> None:  # noqa: F811
     fails(devise("search", "--", "-zugspitze"), "only says what to push away")
     assert names(devise("search", "--min-score", "0", "--paths", "--", "zugspitze", "-red")) == ["blue"]
-    assert names(devise("search", "--paths", "--text", "lake", "--", "-red")) == ["blue", "yellow"]
+    assert names(devise("search", "--paths", "--text", "lake", "--", "-red")) == ["blue", "yellow", "large"]
     assert "without those" in devise("search", "--", "red", "-zugspitze").stderr
 
 
 def test_a_photo_that_cannot_be_read_for_a_moment_keeps_its_texts(
     telling: Path,
-    devise: Run,
+    devise: Run,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (telling / "large.txt").write_text("new words")
