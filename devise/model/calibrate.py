@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import torch
 from numpy.typing import NDArray
 
@@ -15,6 +14,7 @@ from devise.model import checkpoint as checkpoints
 from devise.model.compiled import Compiled, Graph
 from devise.model.config import BackboneConfig, HeadConfig
 from devise.model.format import RANGES, Arrays, read, widened
+from devise.model.runtime import openvino
 from devise.vectors import Vector
 
 CLIPPED = 1e-4  # share of the numbers that may lie outside on each side: fewer, and one outlier makes all steps coarse

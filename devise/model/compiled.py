@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
-from openvino import Node, opset13
 
 from devise.errors import CheckpointError
 from devise.model.config import SILENT, BackboneConfig, HeadConfig, Layer, model_info, trunk
 from devise.model.format import AGAIN, RANGES, Arrays, find, first_line, read, widened
+from devise.model.runtime import Node, openvino, opset13
 from devise.vectors import Vector, speaking, unit
 
 EPSILON = 1e-5  # torch's batch norms
