@@ -235,7 +235,7 @@ class Library:
 
     def count(self, where: Where) -> int:
         """How many different photos `where` is true of."""
-        return len(self._reader().chosen(where))
+        return self._reader().count(where)
 
     def paths(self) -> list[str]:
         """All photos, sorted."""

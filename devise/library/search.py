@@ -12,6 +12,7 @@ from devise import config
 from devise.errors import LibraryError
 from devise.graph import Graph
 from devise.library import graphs
+from devise.library.among import Among
 from devise.library.question import Question
 from devise.library.rows import GraphFile
 from devise.library.store import CHUNK, Ids, Store, Views
@@ -118,7 +119,7 @@ class Searcher:
             near = self._candidates(question.wanted, k, "words", config.MIN_SHOWING, among)
 
             if near is not None and len(said.kept):  # however far from the query
-                kept = said.kept if among is None else np.intersect1d(said.kept, among)
+                kept = said.kept if among is None else among.of(said.kept)
                 near = np.union1d(near[0], kept), near[1]
 
             def scored(found: Found | None) -> Iterator[tuple[Ids, Scores]]:
@@ -144,32 +145,32 @@ class Searcher:
             found |= dict(zip(some.tolist(), whys, strict=True))
         return found
 
-    def _among(self, where: Where | None) -> Ids | None:
-        """The contents that a search is about; None: all."""
-        return self._store.chosen(where) if where else None
+    def _among(self, where: Where | None) -> Among | None:
+        """The photos that a search is about; None: all."""
+        return Among(self._store, where) if where else None
 
-    def _candidates(self, vectors: Vector, k: int, space: str, least: int, among: Ids | None) -> Found | None:
+    def _candidates(self, vectors: Vector, k: int, space: str, least: int, among: Among | None) -> Found | None:
         """Photos near to one of the vectors and those that the graph has not heard of; None: look at all.
 
         among: the only photos that count. Few of them are all candidates; of many, the graph is asked for so many more
         than are wanted that enough of them should be among its answers; in between, a scan of whole photos tells.
         """
         if not len(vectors):  # all is pushed away
-            return None if among is None else (among, ALL)
+            return None if among is None else (among.ids, ALL)
         count, wanted = self._store.num_contents(), max(config.CANDIDATES * k, least)
-        if among is not None and len(among) <= max(config.EXACT_AMONG, 2 * wanted * len(vectors)):
-            return among, ALL
+        if among is not None and among.count <= max(config.EXACT_AMONG, 2 * wanted * len(vectors)):
+            return among.ids, ALL
         if count < config.EXACT_BELOW or 2 * wanted * len(vectors) >= count:
             return None
         record = self._store.graph(space)
         graph = self._graph(record, vectors.shape[1]) if record else None
-        fetched = wanted if among is None else int(config.OVER_FETCH * wanted * count / len(among))
-        if record is None or graph is None or (among is not None and 4 * fetched > len(among)):
-            return None if among is None else (self._nearest_of(among, vectors, space, wanted), ALL)
+        fetched = wanted if among is None else int(config.OVER_FETCH * wanted * count / among.count)
+        if record is None or graph is None or (among is not None and 4 * fetched > among.count):
+            return None if among is None else (self._nearest_of(among.ids, vectors, space, wanted), ALL)
         near = np.unique(np.concatenate([graph.search(vector, min(fetched, record.count)) for vector in vectors]))
         if among is None:
             return near, record.max_id
-        return np.concatenate([np.intersect1d(near, among), among[among > record.max_id]]), ALL
+        return np.concatenate([among.of(near), among.after(record.max_id)]), ALL
 
     def _nearest_of(self, among: Ids, vectors: Vector, space: str, wanted: int) -> Ids:
         """Of some photos the `wanted` nearest ones to each vector, as wholes."""
@@ -237,12 +238,12 @@ def _shown_in(chunks: Iterable[Views], terms: Vector) -> Iterator[tuple[Ids, Sco
             yield ids, np.stack([pooled(cosines(whole, term), parts.cosines(term)) for term in terms])
 
 
-def _best(near: Found | None, among: Ids | None, scored: Scored, k: int) -> tuple[Ids, Scores]:
+def _best(near: Found | None, among: Among | None, scored: Scored, k: int) -> tuple[Ids, Scores]:
     """The k best of the candidates, or of all photos that are asked where those are too few."""
     best = _top(scored(near), k)
-    if near is None or len(best[0]) >= k or (among is not None and len(near[0]) == len(among)):
+    if near is None or len(best[0]) >= k or (among is not None and len(near[0]) == among.count):
         return best
-    return _top(scored(None if among is None else (among, ALL)), k)
+    return _top(scored(None if among is None else (among.ids, ALL)), k)
 
 
 def _top(scored: Iterator[tuple[Ids, Scores]], k: int) -> tuple[Ids, Scores]:

@@ -142,9 +142,13 @@ class Store:
         """How many photos have words in their texts; none where there is no word in `text`."""
         return texts.having(self.db, text) if any(c.isalnum() for c in text) else 0
 
-    def chosen(self, where: Where) -> Ids:
-        """The contents of the photos that `where` is true of, ascending."""
-        return np.array(texts.contents(self.db, where), dtype=np.int64)
+    def chosen(self, where: Where, *, after: int = 0) -> Ids:
+        """The contents, younger than `after`, of the photos that `where` is true of, ascending."""
+        return np.array(texts.contents(self.db, where, after), dtype=np.int64)
+
+    def count(self, where: Where) -> int:
+        """How many contents those are."""
+        return texts.count(self.db, where)
 
     def telling(self, where: Where, k: int) -> list[tuple[str, float]]:
         """The k photos that tell most about `where.text`, and their BM25."""

@@ -58,11 +58,17 @@ def having(db: Database, text: str) -> int:
     return int(db.value("SELECT count(*) FROM texts WHERE texts MATCH ?", (match(text),)))
 
 
-def contents(db: Database, where: Where) -> list[int]:
-    """The contents of the photos that `where` is true of, ascending."""
+def contents(db: Database, where: Where, after: int) -> list[int]:
+    """The contents, younger than `after`, of the photos that `where` is true of, ascending."""
     condition, values = where.sql()
-    sql = f"SELECT DISTINCT content_id FROM photos WHERE {condition} ORDER BY content_id"
-    return [content_id for (content_id,) in db.rows(sql, values)]
+    sql = f"SELECT DISTINCT content_id FROM photos WHERE content_id > ? AND {condition} ORDER BY content_id"
+    return [content_id for (content_id,) in db.rows(sql, [after, *values])]
+
+
+def count(db: Database, where: Where) -> int:
+    """How many contents the photos have that `where` is true of."""
+    condition, values = where.sql()
+    return int(db.value(f"SELECT count(DISTINCT content_id) FROM photos WHERE {condition}", values))
 
 
 def best(db: Database, where: Where, k: int) -> list[tuple[Any, float]]:
