@@ -83,7 +83,7 @@ class Space:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What makes a library's vectors: two models with one fingerprint make the same numbers."""
+    """What makes a library's vectors: models of one fingerprint make the same numbers, as their engines round them."""
 
     name: str
     fingerprint: str

@@ -79,6 +79,13 @@ def test_what_a_file_says_about_itself(tmp_path: Path) -> None:
     assert details(str(path), path.read_bytes()) == told
 
 
+def test_a_date_in_iptc(tmp_path: Path) -> None:
+    path = with_iptc(photo(tmp_path / "a.jpg"), (55, "20200513"), (60, "101112+0200"))
+    assert details(str(path)).taken == "2020-05-13T10:11:12"
+    path = with_iptc(photo(tmp_path / "b.jpg"), (55, "20200513"))
+    assert details(str(path)).taken == "2020-05-13T00:00:00"
+
+
 @pytest.mark.parametrize(
     ("name", "taken"),
     [
@@ -214,6 +221,7 @@ def telling(tmp_path: Path, devise: Run, encoder: FakeEncoder) -> Path:  # noqa:
         (("red", "--text", "lake"), ["large", "yellow", "blue"]),
         (("--text", "snow"), ["blue"]),
         (("--text", "sno*"), ["blue"]),
+        (("--text", "May 2020"), ["large"]),
         (("--text", '"in the snow"'), ["blue"]),
         (("--text", '"snow the in"'), []),
         (("red", "zugspitze"), ["blue"]),

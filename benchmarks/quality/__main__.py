@@ -11,8 +11,8 @@ from devise import config
 from devise.model.checkpoint import backbone_fingerprint, load
 from devise.model.format import find
 
-ALL = ("tiny", "zero_shot", "voc", "held_out", "negatives", "thresholds", "reranking", "tags", "parts", "heat",
-       "curve", "captions", "products")  # fmt: skip
+ALL = ("tiny", "zero_shot", "voc", "held_out", "negatives", "thresholds", "reranking", "weighted_recall", "feedback",
+       "tags", "parts", "heat", "curve", "captions", "products")  # fmt: skip
 WITHOUT = "captions,scenes,fashion"
 
 

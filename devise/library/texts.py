@@ -10,6 +10,10 @@ from typing import Any, Protocol
 from devise.library.database import Database
 from devise.library.where import Where, match
 
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _HUMPS = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ0-9])|(?<=[0-9])(?=[A-Za-zà-ÿÀ-Þ])")
 
 
@@ -42,9 +46,19 @@ def names(path: str, roots: Iterable[str]) -> str:
 def put(db: Database, path: str | bytes, stamp: str, says: Says, words: str) -> None:
     """Of a photo that is in the library; path: as it is stored there."""
     forget(db, [path])
-    text_id = db.execute("INSERT INTO texts (names, captions, path) VALUES (?, ?, ?)", (words, says.text, path))
+    captions = "\n".join(filter(None, (says.text, _day(says.taken))))
+    text_id = db.execute("INSERT INTO texts (names, captions, path) VALUES (?, ?, ?)", (words, captions, path))
     row = (says.taken, says.pixels, says.kind, stamp, text_id, path)
     db.execute("UPDATE photos SET taken = ?, pixels = ?, kind = ?, stamp = ?, text_id = ? WHERE path = ?", row)
+
+
+def _day(taken: str | None) -> str:
+    """As it is written and as it is said.
+
+    >>> _day("2020-05-13T10:11:12")
+    '2020-05-13 May'
+    """
+    return f"{taken[:10]} {_MONTHS[int(taken[5:7]) - 1]}" if taken else ""
 
 
 def forget(db: Database, paths: Sequence[str | bytes]) -> None:

@@ -63,8 +63,9 @@ def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()
             for reader in (_of_exif, _of_iptc, _of_xmp, _of_png):
                 with suppress(Exception):
                     texts += reader(image)
-            with suppress(Exception):
-                taken = _exif_date(image)
+            for dated in (_exif_date, _iptc_date):
+                with suppress(Exception):
+                    taken = taken or dated(image)
     except OSError as error:
         if error.errno is not None:  # the disk's trouble; Pillow's own has no number
             raise PhotoError(path, f"it cannot be read: {(error.strerror or str(error)).lower()}") from error
@@ -129,6 +130,13 @@ def _exif_date(image: Image.Image) -> str | None:
             found = datetime.strptime(_decoded(value)[:19], "%Y:%m:%d %H:%M:%S")
             return found.isoformat(timespec="seconds")
     return None
+
+
+def _iptc_date(image: ImageFile.ImageFile) -> str | None:
+    """Date and time created: 20200513, 101112+0200."""
+    found = IptcImagePlugin.getiptcinfo(image) or {}
+    day, clock = (_decoded(found.get((2, number), b"")) for number in (55, 60))
+    return datetime.strptime(day + (clock[:6] or "000000"), "%Y%m%d%H%M%S").isoformat(timespec="seconds")
 
 
 def _date_in(name: str) -> str | None:
