@@ -86,6 +86,8 @@ LIKE_FROM = 9  # best photos of a word search whose mean stands for the query wh
 GRAPH_M = 16
 GRAPH_EF_CONSTRUCTION = 200
 GRAPH_EF = 128
+GRAPH_DIM = 128  # numbers of a vector in a graph: exact vectors rank what it finds (docs/performance.md)
+GRAPH_BEHIND = 0.02  # share of photos that a graph may lack: 20,000 of a million are scanned in 3 ms
 GRAPH_SEED = 100
 
 # Words

@@ -8,10 +8,10 @@ verified before hnswlib sees it, and a search always answers.
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,7 @@ LEVEL0 = HEADER.size + 4 + 4 + 3 * 8 + 8 + 8  # then int, uint32, three size_t, 
 DELETED = 1 << 16  # the bit in the first four bytes of a node (hnswalg.h, DELETE_MARK in byte 2)
 GROWTH = 1.5  # times the room when it runs out: few copies, little waste
 FIRST_ROOM = 1024
+PIECE = 1 << 22  # bytes of a file that are read at once: verifying a graph takes no second copy of it
 
 
 class GraphError(DeviseError):
@@ -50,10 +51,10 @@ def available() -> bool:
 
 
 class Graph:
-    """Think of it as a dict of id to unit vector, asked for the ids nearest to a vector, nearly all of them right.
+    """Think of it as a dict of id to vector, asked for the ids of the highest inner products, nearly all of them right.
 
     >>> graph = Graph.new(300)
-    >>> graph.add(ids, rows)                       # (n,) int64 that only grow, (n, 300) of length 1
+    >>> graph.add(ids, rows)                       # (n,) int64 that only grow, (n, 300), of much the same length
     >>> crc32, size = graph.save(folder / "words.graph")
     >>> Graph.load(folder / "words.graph", dim=300, crc32=crc32, size=size).search(row, 8)
     array([17, 4, ...])
@@ -99,7 +100,7 @@ class Graph:
         return self._ids[0]
 
     def add(self, ids: ArrayLike, rows: Vector) -> None:
-        """Add (n,) ids, ascending and higher than all before, with their (n, dim) unit vectors. Uses all cores."""
+        """Add (n,) ids, ascending and higher than all before, with their (n, dim) vectors. Uses all cores."""
         new = np.asarray(ids, np.int64)
         if not len(new):
             return
@@ -124,16 +125,25 @@ class Graph:
         self._ids = [live[~np.isin(live, gone)]]
 
     def search(self, vector: Vector, k: int) -> Ids:
-        """Up to k ids, nearest first. vector: (dim,), of length 1. k above the number of live ids gives what there is.
+        """Up to k ids, nearest first. vector: (dim,). k above the number of live ids gives what there is."""
+        return self.search_many(vector[None], k)[0]
 
-        When hnswlib finds fewer than k (many duplicates or deletions), it raises: then more effort, then fewer.
-        """
-        if vector.shape != (self.dim,) or not np.isfinite(vector).all():
-            raise ValueError(f"the vector must be finite and of shape {(self.dim,)}, not {vector.shape}")
+    def search_many(self, vectors: Vector, k: int) -> list[Ids]:
+        """The same for each of (n, dim) vectors, on all cores."""
+        if vectors.ndim != 2 or vectors.shape[1] != self.dim or not np.isfinite(vectors).all():
+            raise ValueError(f"vectors must be finite and of shape {('n', self.dim)}, not {vectors.shape}")
         k = min(k, len(self))
+        if k > 0:
+            self._index.set_ef(max(config.GRAPH_EF, k))  # not saved in the file, and lost when set before loading
+            with suppress(RuntimeError):
+                return list(self._index.knn_query(vectors, k=k)[0].astype(np.int64))
+        return [self._patiently(vector, k) for vector in vectors]
+
+    def _patiently(self, vector: Vector, k: int) -> Ids:
+        """When hnswlib finds fewer than k (many duplicates or deletions), it raises: then more effort, then fewer."""
         ef = max(config.GRAPH_EF, k)
         while k > 0:
-            self._index.set_ef(ef)  # not saved in the file, and lost when set before loading
+            self._index.set_ef(ef)
             with suppress(RuntimeError):
                 ids, _ = self._index.knn_query(vector[None], k=k)
                 return np.asarray(ids[0], np.int64)
@@ -150,8 +160,10 @@ class Graph:
             size = temporary.stat().st_size
             if size != self._index.index_file_size():  # a full disk: hnswlib says nothing
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            with temporary.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return zlib.crc32(data), size
+            crc32 = 0
+            for piece in _pieces(temporary):
+                crc32 = zlib.crc32(piece, crc32)
+            return crc32, size
 
 
 def _index(dim: int) -> Any:
@@ -162,24 +174,64 @@ def _index(dim: int) -> Any:
     return hnswlib.Index(space="ip", dim=dim)  # inner product: the cosine of unit vectors
 
 
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
 def _verified(path: Path, dim: int, crc32: int, size: int | None) -> tuple[Ids, int]:
-    """The live ids and the highest id of a file that is whole and of this dimension."""
+    """The live ids and the highest id of a file that is whole and of this dimension.
+
+    Hnswlib itself tells neither a file's dimension nor what was deleted; both stand in the file. One pass tells all.
+    """
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if len(data) < HEADER.size or size not in (None, len(data)) or zlib.crc32(data) != crc32:
-                raise GraphError(f"{path} is damaged; build it again")
-            return _read_ids(path, data, dim)
-    except (OSError, ValueError) as error:  # mmap's ValueError: an empty file
+        found, rest, sum_, ids = path.stat().st_size, b"", 0, _Ids(path, dim)
+        if found < LEVEL0 or size not in (None, found):
+            raise GraphError(f"{path} is damaged; build it again")
+        for piece in _pieces(path):
+            sum_ = zlib.crc32(piece, sum_)
+            rest = ids.take(rest + piece)
+    except OSError as error:
         raise GraphError(f"{path} cannot be read: {error}; build it again") from error
+    if sum_ != crc32:
+        raise GraphError(f"{path} is damaged; build it again")
+    return ids.result()
 
 
-def _read_ids(path: Path, data: mmap.mmap, dim: int) -> tuple[Ids, int]:
-    """Hnswlib itself tells neither a file's dimension nor what was deleted; both stand in the file."""
-    base, _, count, stride, label_at, vector_at = HEADER.unpack_from(data)
-    if label_at - vector_at != 4 * dim:
-        raise GraphError(f"{path} has vectors of {(label_at - vector_at) // 4} numbers, not {dim}; build it again")
-    nodes = np.ndarray((count, stride), np.uint8, data, LEVEL0 + base)
-    marks = nodes[:, :4].copy().view("<u4")[:, 0]
-    labels = nodes[:, label_at : label_at + 8].copy().view("<i8")[:, 0]
-    del nodes  # the map cannot be closed while an array looks into it
-    return labels[marks & DELETED == 0], int(labels.max(initial=-1))
+class _Ids:
+    """Reads the ids in the nodes of a file that comes in pieces, which may be damaged."""
+
+    def __init__(self, path: Path, dim: int) -> None:
+        self._path, self._dim = path, dim
+        self._left = -1  # nodes still to come; -1: the header is
+        self._labels: list[Ids] = []
+        self._live: list[NDArray[np.bool_]] = []
+
+    def take(self, data: bytes) -> bytes:
+        """What of `data` has to be given again, with more behind it."""
+        if self._left < 0:
+            if len(data) < LEVEL0:
+                return data
+            data = self._header(data)
+        count = min(self._left, len(data) // self._stride)
+        nodes = np.frombuffer(data, np.uint8, count * self._stride).reshape(count, self._stride)
+        marks = nodes[:, :4].copy().view("<u4")[:, 0]
+        self._live.append(marks & DELETED == 0)
+        self._labels.append(nodes[:, self._label_at : self._label_at + 8].copy().view("<i8")[:, 0])
+        self._left -= count
+        return data[count * self._stride :] if self._left else b""
+
+    def _header(self, data: bytes) -> bytes:
+        base, _, self._left, self._stride, self._label_at, vector_at = HEADER.unpack_from(data)
+        if self._label_at - vector_at != 4 * self._dim:
+            numbers = (self._label_at - vector_at) // 4
+            raise GraphError(f"{self._path} has vectors of {numbers} numbers, not {self._dim}; build it again")
+        if base or not 4 <= self._stride <= PIECE or self._label_at + 8 > self._stride:
+            raise GraphError(f"{self._path} is damaged; build it again")
+        return data[LEVEL0:]
+
+    def result(self) -> tuple[Ids, int]:
+        labels = np.concatenate([np.empty(0, np.int64), *self._labels])
+        live = np.concatenate([np.empty(0, np.bool_), *self._live])
+        return labels[live], int(labels.max(initial=-1))

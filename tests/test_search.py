@@ -213,20 +213,44 @@ def test_an_unchanged_run_leaves_graphs_alone(graphed):
     assert (graph_files(library), notes.built, notes.notes) == (before, [], [])
 
 
-def test_graphs_follow_added_and_deleted_photos(graphed):
+@pytest.mark.parametrize("behind", [0, 8, 50])
+def test_graphs_follow_added_and_deleted_photos(graphed, monkeypatch, behind):
+    """A few photos more or less leave them as they are, and are found or not found all the same."""
     library, folder = graphed
+    monkeypatch.setattr("devise.library.graphs.max_behind", lambda count: behind)
+    before = graph_files(library)
+    check_exact(library)  # with graphs in memory
     for i in range(5):
         (folder / f"{20 + i:03}.png").unlink()
         Image.new("RGB", (8, 8), (i * 40, 255 - i * 40, 7)).save(folder / f"new{i}.png")
     notes = Notes()
     library.index([folder], progress=notes)
-    assert ("words", 5, 5) in notes.built
+    assert (("words", 5, 5) in notes.built) == (behind < 10)
+    assert (graph_files(library) == before) == (behind == 50)
     assert len(graph_files(library)) == 2
+    check_exact(library)
+    with Library(library.path) as another:
+        check_exact(another)
+    for i in range(5):
+        (folder / f"new{i}.png").unlink()
+    library.index([folder])
     check_exact(library)
 
 
-def test_a_graph_with_many_deleted_is_built_anew(graphed):
+def test_a_reader_with_a_graph_in_memory_sees_what_others_write(graphed):
     library, folder = graphed
+    with Library(library.path) as reader:
+        check_exact(reader)
+        for path in sorted(folder.iterdir())[10:30]:
+            path.unlink()
+        Image.new("RGB", (8, 8), (3, 250, 7)).save(folder / "late.png")
+        library.index([folder])
+        check_exact(reader)
+
+
+def test_a_graph_with_many_deleted_is_built_anew(graphed, monkeypatch):
+    library, folder = graphed
+    monkeypatch.setattr("devise.library.graphs.max_behind", lambda count: 10)
     for i in range(30, 70):
         (folder / f"{i:03}.png").unlink()
     notes = Notes()

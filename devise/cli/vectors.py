@@ -12,7 +12,9 @@ from devise.cli.options import Csv, Json, form
 if TYPE_CHECKING:
     from devise.words import VectorsInfo
 
-vectors = typer.Typer(help="Import, list and choose word vectors.", no_args_is_help=True)
+vectors = typer.Typer(
+    help="Import, list and choose word vectors.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 
 @vectors.command("import")

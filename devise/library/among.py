@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from devise.library.store import Ids, Store
+from devise.library.blobs import Ids
+from devise.library.store import Store
 from devise.library.where import Where
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from devise.errors import DeviseError, LibraryError, WriteError
-from devise.library.schema import APPLICATION_ID, FORMAT, MIGRATIONS, TABLES
+from devise.library.schema import APPLICATION_ID, FORMAT, MIGRATIONS, TABLES, statements
 
 FILE = "library.db"
 BUSY_SECONDS = 10.0  # a writer's transaction takes milliseconds; ten seconds mean a stuck disk
@@ -74,11 +74,14 @@ def understanding(folder: Path) -> Iterator[None]:
 class Database:
     """Think of it as a file of rows that says what is wrong with it. Not for several threads at once."""
 
-    def __init__(self, folder: Path, *, write: bool) -> None:
-        """Opens; with `write` also creates and migrates. Raises LibraryError or WriteError."""
+    def __init__(self, folder: Path, *, write: bool, threads: bool = False) -> None:
+        """Opens; with `write` also creates and migrates. threads: for one thread after another, not just this one.
+
+        Raises LibraryError or WriteError.
+        """
         self.folder = folder
         with telling(folder):
-            self._connection = _writable(folder) if write else _readable(folder)
+            self._connection = _writable(folder) if write else _readable(folder, threads)
         try:
             self._check(write)
         except BaseException:
@@ -87,6 +90,10 @@ class Database:
 
     def close(self) -> None:
         self._connection.close()
+
+    def version(self) -> int:
+        """Another number whenever another connection has written."""
+        return int(self.value("PRAGMA data_version"))
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with telling(self.folder):
@@ -111,6 +118,11 @@ class Database:
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with telling(self.folder):
             self._connection.executemany(sql, rows)
+
+    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """How many rows a statement changed, its triggers and cascades not counted."""
+        with telling(self.folder):
+            return self._connection.execute(sql, values).rowcount
 
     @contextmanager
     def transaction(self, *, write: bool = True) -> Iterator[None]:
@@ -141,7 +153,7 @@ class Database:
         with self.transaction():
             if self.value("PRAGMA application_id") == APPLICATION_ID:
                 return  # another process was quicker
-            for statement in TABLES.split(";"):
+            for statement in statements(TABLES):
                 self.execute(statement)
             self.execute("INSERT INTO meta VALUES ('format', ?)", (str(FORMAT),))
             self.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -160,13 +172,15 @@ class Database:
             if number not in MIGRATIONS:  # no devise ever wrote it
                 raise damaged(self.folder)
             with self.transaction():
-                for statement in MIGRATIONS[number].split(";"):
+                for statement in statements(MIGRATIONS[number]):
                     self.execute(statement)
                 self.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(number + 1),))
 
 
-def _connect(address: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+def _connect(address: str, threads: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=not threads
+    )
     try:
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")  # reads the file: what is wrong with it shows here
         connection.execute("PRAGMA foreign_keys = ON")
@@ -189,13 +203,13 @@ def _writable(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def _readable(folder: Path) -> sqlite3.Connection:
+def _readable(folder: Path, threads: bool) -> sqlite3.Connection:
     """A reader of a folder that may not be written has no place for SQLite's -wal and -shm files.
 
     After a clean end there is no -wal, the file holds everything, and "immutable" reads it without them.
     """
     try:
-        return _connect(_address(folder, "mode=ro"))
+        return _connect(_address(folder, "mode=ro"), threads)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorname not in _NO_PLACE:
             raise
@@ -205,7 +219,7 @@ def _readable(folder: Path) -> sqlite3.Connection:
                 f"the last run into the library {folder} was cut off, and its folder is read-only; "
                 "make the folder writable and search once"
             ) from error
-    return _connect(_address(folder, "mode=ro&immutable=1"))
+    return _connect(_address(folder, "mode=ro&immutable=1"), threads)
 
 
 _NO_PLACE = (

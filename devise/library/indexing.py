@@ -13,6 +13,7 @@ import numpy as np
 
 from devise import config
 from devise.errors import PhotoError
+from devise.library.known import Known
 from devise.library.models import check_model
 from devise.library.plan import Plan, plan
 from devise.library.reading import Failed, Opened, Outcome, Pixels, read_ahead
@@ -82,49 +83,43 @@ class _Run:
 
     def work(self, encoder: Encodes) -> None:
         self.progress.worked(0, self.total)
-        known = self.store.hash_to_id()
+        known = Known(self.store.folder)
         outcomes = read_ahead(self.plan.work, known, size=encoder.size, resize=encoder.resize)
         waiting: list[Outcome] = []
         num_pixels = 0
-        with closing(outcomes):
+        with closing(known), closing(outcomes):
             for outcome in outcomes:
                 waiting.append(outcome)
                 num_pixels += isinstance(outcome, Opened) and outcome.pixels is not None
                 if num_pixels == config.BATCH or len(waiting) == MAX_WAITING:
-                    self._store(waiting, known, encoder)
+                    self._store(waiting, encoder)
                     waiting, num_pixels = [], 0
-        self._store(waiting, known, encoder)
+        self._store(waiting, encoder)
 
-    def _store(self, outcomes: list[Outcome], known: dict[bytes, int], encoder: Encodes) -> None:
+    def _store(self, outcomes: list[Outcome], encoder: Encodes) -> None:
         """Encode one batch and store all of it, or nothing."""
+        known = self.store.hash_to_id(outcome.digest for outcome in outcomes if isinstance(outcome, Opened))
         vectors = _encoded(encoder, outcomes, known)
-        stored: dict[bytes, int] = {}
         with self.store.transaction():
             for outcome in outcomes:
                 if isinstance(outcome, Failed):
                     self._skip(outcome)
                 elif isinstance(outcome, Opened):
-                    self._put(outcome, known, stored, vectors)
+                    self._put(outcome, known, vectors)
             self.store.next_revision()
-        known.update(stored)
         self.done += len(outcomes)
         self.progress.worked(self.done, self.total)
 
-    def _put(
-        self,
-        opened: Opened,
-        known: dict[bytes, int],
-        stored: dict[bytes, int],
-        vectors: dict[bytes, dict[str, Vector]],
-    ) -> None:
+    def _put(self, opened: Opened, known: dict[bytes, int], vectors: dict[bytes, dict[str, Vector]]) -> None:
+        """known: the contents of the batch by their hashes; new ones join them."""
         found, digest = opened.found, opened.digest
-        content_id = known.get(digest) or stored.get(digest)
+        content_id = known.get(digest)
         if content_id is None:
             if digest not in vectors:
                 reason = "the model finds nothing in it (a vector of zeros); leave it out or try another model"
                 self._skip(Failed(found, reason, lasting=True))
                 return
-            content_id = stored[digest] = self.store.add_content(digest, vectors[digest])
+            content_id = known[digest] = self.store.add_content(digest, vectors[digest])
         self.counts[self._kind(found.path, content_id)] += 1
         self.store.put_photo(Photo(found.path, content_id, found.size, found.mtime_ns))
         self.store.put_texts(found.path, stamp(found.beside), opened.details, self.roots)

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from devise import config
 from devise.errors import DeviseError, LibraryError, WordError
 from devise.library.asking import Pictures
+from devise.library.blobs import Ids
 from devise.library.database import understanding
 from devise.library.question import Feedback
 from devise.library.rows import path_of, stored_path
-from devise.library.store import Ids, Store
+from devise.library.store import Store
 from devise.library.where import Where
 from devise.vectors import Vector
 from devise.words.queries import Query, Term, mean_of, written

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devise.errors import FolderError
+from devise.library.below import is_below
 from devise.library.report import Progress, Skipped
 from devise.library.store import Store
 from devise.photos import Found, Trouble, find, is_photo, stamp
@@ -63,7 +64,7 @@ def _check(roots: Sequence[str], store: Store, allow_empty: bool) -> list[str]:
     known, problems, present = set(store.roots()), [], []
     for root in roots:
         if not os.path.lexists(root):
-            if allow_empty and (root in known or _has_photos(store, root)):
+            if allow_empty and (root in known or store.has_photos(root)):
                 continue
             hint = _UNMOUNTED if root in known else "check the spelling, or whether its disk is mounted"
             problems.append(f"no such folder: {root}; {hint}")
@@ -94,7 +95,7 @@ def _refuse_empty(
     for root in roots:
         if allow_empty or any(is_below(path, root) for path in paths):
             continue
-        if _has_photos(store, root):
+        if store.has_photos(root):
             raise FolderError(f"{root} has become empty, but the library has photos below it; {_UNMOUNTED}")
         raise FolderError(f"no photos in {root}; name a folder that holds JPEG, PNG, WebP, TIFF or other pictures")
 
@@ -104,9 +105,9 @@ def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hid
     result = Plan(work=[])
 
     def has_vanished(path: str) -> bool:
-        return any(is_below(path, root) for root in roots) and not any(is_below(path, where) for where in hidden)
+        return not any(is_below(path, where) for where in hidden)
 
-    for photo in store.photos():
+    for photo in store.photos(roots):
         found = entries.get(photo.path)
         if found is None:
             if has_vanished(photo.path):
@@ -117,7 +118,7 @@ def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hid
             del entries[photo.path]
         else:
             result.before[photo.path] = photo.content_id
-    for refused in store.skipped():
+    for refused in store.skipped(roots):
         found = entries.get(refused.path)
         if found is None:
             if has_vanished(refused.path):
@@ -127,12 +128,3 @@ def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hid
             del entries[refused.path]
     result.work = list(entries.values())
     return result
-
-
-def _has_photos(store: Store, root: str) -> bool:
-    return any(is_below(photo.path, root) for photo in store.photos())
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or stands anywhere below it."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class Refused:
 
 @dataclass(frozen=True)
 class GraphFile:
-    """One derived graph: which file, how to tell that it is whole, and up to which content it reaches."""
+    """One derived graph: which file, how to tell that it is whole, and up to which content it reaches.
+
+    count: its nodes; fitted: how many contents there were when its projection (basis) was made.
+    """
 
     space: str
     file: str
@@ -37,6 +40,8 @@ class GraphFile:
     size: int
     count: int
     max_id: int
+    fitted: int
+    basis: bytes | None = field(default=None, repr=False)
 
 
 def stored_path(path: str) -> str | bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from sqlite3 import complete_statement
 from typing import Final
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 APPLICATION_ID: Final = 0x64767365  # "dvse" in the file's header: tells our databases from others
 
 # Every space we store: the numpy type of its rows. Half precision costs features nothing.
@@ -16,6 +17,8 @@ SPACES: Final[Mapping[str, str]] = {"words": "<f4", "features": "<f2"}
 # the names of a photo and of its folders, and its captions.
 # Judgements (marks) hold the hash of a content, for they outlive it; those of one command share a batch.
 # Ids only grow (AUTOINCREMENT): a graph that has not heard of a deletion can never answer with another photo.
+# Triggers keep what a run has to look at, so that no run has to look at all: `orphans`, contents that lost a photo and
+# may have none left; `gone`, contents that were deleted since the graphs were saved.
 TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE roots (path PRIMARY KEY NOT NULL) WITHOUT ROWID;
@@ -51,8 +54,19 @@ CREATE TABLE marks (
 );
 CREATE TABLE graphs (
     space TEXT PRIMARY KEY, file TEXT NOT NULL, crc32 INTEGER NOT NULL, size INTEGER NOT NULL,
-    count INTEGER NOT NULL, max_id INTEGER NOT NULL
-) WITHOUT ROWID;
+    count INTEGER NOT NULL, max_id INTEGER NOT NULL, fitted INTEGER NOT NULL, basis BLOB
+);
+CREATE TABLE orphans (content_id INTEGER PRIMARY KEY);
+CREATE TABLE gone (content_id INTEGER PRIMARY KEY);
+CREATE TRIGGER photo_deleted AFTER DELETE ON photos BEGIN
+    INSERT OR IGNORE INTO orphans VALUES (old.content_id);
+END;
+CREATE TRIGGER photo_changed AFTER UPDATE OF content_id ON photos WHEN old.content_id != new.content_id BEGIN
+    INSERT OR IGNORE INTO orphans VALUES (old.content_id);
+END;
+CREATE TRIGGER content_deleted AFTER DELETE ON contents BEGIN
+    INSERT OR IGNORE INTO gone VALUES (old.id);
+END;
 """
 
 # MIGRATIONS[n] turns format n into n + 1, in one transaction.
@@ -79,4 +93,34 @@ CREATE TABLE marks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, query TEXT NOT NULL, hash BLOB NOT NULL, path NOT NULL,
     is_good INTEGER NOT NULL, marked TEXT NOT NULL, batch INTEGER NOT NULL
 )""",
+    # Graphs are derived: the next run builds them anew.
+    4: """
+DROP TABLE IF EXISTS graphs;
+CREATE TABLE graphs (
+    space TEXT PRIMARY KEY, file TEXT NOT NULL, crc32 INTEGER NOT NULL, size INTEGER NOT NULL,
+    count INTEGER NOT NULL, max_id INTEGER NOT NULL, fitted INTEGER NOT NULL, basis BLOB
+);
+CREATE TABLE IF NOT EXISTS orphans (content_id INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS gone (content_id INTEGER PRIMARY KEY);
+CREATE TRIGGER IF NOT EXISTS photo_deleted AFTER DELETE ON photos BEGIN
+    INSERT OR IGNORE INTO orphans VALUES (old.content_id);
+END;
+CREATE TRIGGER IF NOT EXISTS photo_changed AFTER UPDATE OF content_id ON photos WHEN old.content_id != new.content_id BEGIN
+    INSERT OR IGNORE INTO orphans VALUES (old.content_id);
+END;
+CREATE TRIGGER IF NOT EXISTS content_deleted AFTER DELETE ON contents BEGIN
+    INSERT OR IGNORE INTO gone VALUES (old.id);
+END;
+INSERT OR IGNORE INTO orphans SELECT id FROM contents WHERE id NOT IN (SELECT content_id FROM photos)""",
 }
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script, triggers whole."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if complete_statement(statement):
+            if statement.strip(";\n "):
+                yield statement
+            statement = ""

@@ -5,29 +5,27 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from dataclasses import fields
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from devise.errors import LibraryError
-from devise.library import texts
+from devise.library import blobs, texts
+from devise.library.below import outermost, ranges
+from devise.library.blobs import Ids, Views
 from devise.library.database import FILE, Database, understanding
-from devise.library.parts import Parts, pack, unpack
+from devise.library.parts import pack
 from devise.library.rows import GraphFile, Photo, Refused, path_of, stored_path
 from devise.library.schema import SPACES
 from devise.library.where import Where
-from devise.vectors import ModelInfo, Vector, unit
+from devise.vectors import ModelInfo, Vector
 
-Ids = NDArray[np.int64]
 DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
-Views = tuple[Ids, Vector, Parts]  # ids (n,), whole photos (n, dim), their parts
 _VIEWS = "SELECT words.content_id, words.vector, parts.packed FROM words LEFT JOIN parts USING (content_id)"
-HALF_SLACK = 4e-3  # of a squared length: rounding 300 numbers to halves changes it by less than 1e-3
-SLACK = 1e-3  # of a squared length: float32 rounds to 1e-6, and what flipped bits do is mostly larger
 CHUNK = 4_096  # rows read at once while scanning: 5 MB of words vectors, and 40 MB of parts when they are unpacked
 
 
@@ -49,6 +47,10 @@ class Store:
 
     def close(self) -> None:
         self.db.close()
+
+    def version(self) -> int:
+        """Another number whenever somebody else has written."""
+        return self.db.version()
 
     def transaction(self, *, write: bool = True) -> AbstractContextManager[None]:
         return self.db.transaction(write=write)
@@ -90,11 +92,19 @@ class Store:
 
     # Photos
 
-    def photos(self) -> Iterator[Photo]:
-        for batch in self.db.batches("SELECT path, content_id, size, mtime_ns, stamp FROM photos", size=CHUNK):
-            with understanding(self.folder):
-                photos = [Photo(path_of(path), *rest) for path, *rest in batch]
-            yield from photos
+    def photos(self, folders: Iterable[str] = (os.sep,)) -> Iterator[Photo]:
+        """Those below any of the folders, each once."""
+        sql = "SELECT path, content_id, size, mtime_ns, stamp FROM photos WHERE path >= ? AND path < ?"
+        for bounds in (bounds for folder in outermost(folders) for bounds in ranges(folder)):
+            for batch in self.db.batches(sql, bounds, size=CHUNK):
+                with understanding(self.folder):
+                    photos = [Photo(path_of(path), *rest) for path, *rest in batch]
+                yield from photos
+
+    def has_photos(self, folder: str) -> bool:
+        """Whether it has any below a folder."""
+        sql = "SELECT 1 FROM photos WHERE path >= ? AND path < ? LIMIT 1"
+        return any(self.db.rows(sql, bounds) for bounds in ranges(folder))
 
     def paths(self) -> list[str]:
         with understanding(self.folder):
@@ -103,8 +113,12 @@ class Store:
     def num_photos(self) -> int:
         return int(self.db.value("SELECT count(*) FROM photos"))
 
-    def num_contents(self) -> int:
-        return int(self.db.value("SELECT count(*) FROM contents"))
+    def num_contents(self, after: int = 0) -> int:
+        """How many different photos there are, younger than `after`."""
+        return int(self.db.value("SELECT count(*) FROM contents WHERE id > ?", (after,)))
+
+    def is_empty(self) -> bool:
+        return self.db.value("SELECT 1 FROM contents LIMIT 1") is None
 
     def put_photo(self, photo: Photo) -> None:
         """A photo that can be read is no longer skipped."""
@@ -171,12 +185,14 @@ class Store:
 
     # Skipped photos
 
-    def skipped(self) -> Iterator[Refused]:
-        sql = "SELECT path, size, mtime_ns, reason FROM skipped ORDER BY path"
-        for path, size, mtime_ns, reason in self.db.rows(sql):
-            with understanding(self.folder):
-                refused = Refused(path_of(path), size, mtime_ns, reason)
-            yield refused
+    def skipped(self, folders: Iterable[str] = (os.sep,)) -> Iterator[Refused]:
+        """Those below any of the folders, each once."""
+        sql = "SELECT path, size, mtime_ns, reason FROM skipped WHERE path >= ? AND path < ? ORDER BY path"
+        for bounds in (bounds for folder in outermost(folders) for bounds in ranges(folder)):
+            for path, size, mtime_ns, reason in self.db.rows(sql, bounds):
+                with understanding(self.folder):
+                    refused = Refused(path_of(path), size, mtime_ns, reason)
+                yield refused
 
     def put_skipped(self, refused: Refused) -> None:
         """A photo that can no longer be read is no photo of the library."""
@@ -190,8 +206,10 @@ class Store:
 
     # Contents and vectors
 
-    def hash_to_id(self) -> dict[bytes, int]:
-        return dict(self.db.rows("SELECT hash, id FROM contents"))
+    def hash_to_id(self, digests: Iterable[bytes]) -> dict[bytes, int]:
+        """Of those of the hashes that are known."""
+        asked = list(digests)  # of one batch: fewer than SQLite takes at once
+        return dict(self.db.rows(f"SELECT hash, id FROM contents WHERE hash IN ({','.join('?' * len(asked))})", asked))
 
     def content_of_hash(self, digest: bytes) -> int | None:
         found: int | None = self.db.value("SELECT id FROM contents WHERE hash = ?", (digest,))
@@ -210,9 +228,12 @@ class Store:
 
     def remove_orphans(self) -> int:
         """Delete contents that no photo has any more, with their vectors. How many."""
-        before = self.num_contents()
-        self.db.execute("DELETE FROM contents WHERE id NOT IN (SELECT content_id FROM photos)")
-        return before - self.num_contents()
+        removed = self.db.change(
+            "DELETE FROM contents WHERE id IN (SELECT content_id FROM orphans) "
+            "AND NOT EXISTS (SELECT 1 FROM photos WHERE photos.content_id = contents.id)"
+        )
+        self.db.execute("DELETE FROM orphans")
+        return removed
 
     def ids(self) -> Ids:
         """Of all contents, ascending; each has a vector in every space of the model."""
@@ -229,46 +250,26 @@ class Store:
             marks = ",".join("?" * len(some))
             sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id IN ({marks})"
             found += self.db.rows(sql, some)
-        return self._matrix(space, sorted(found))
+        return blobs.matrix(self.folder, space, sorted(found))
 
     def scan(self, space: str, after: int = 0) -> Iterator[tuple[Ids, Vector]]:
         """All vectors of contents younger than `after`, in chunks: (n,), (n, dim)."""
         sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id > ? ORDER BY content_id"
         for batch in self.db.batches(sql, (after,), size=CHUNK):
-            yield self._matrix(space, batch)
+            yield blobs.matrix(self.folder, space, batch)
 
     def views(self, ids: Iterable[int]) -> Views:
         """The words vectors of those ids that are still there, ascending, with those of their parts."""
         found: list[Any] = []
         for some in _chunks(ids):
             found += self.db.rows(f"{_VIEWS} WHERE words.content_id IN ({','.join('?' * len(some))})", some)
-        return self._views(sorted(found))
+        return blobs.views(self.folder, sorted(found))
 
     def scan_views(self, after: int = 0) -> Iterator[Views]:
         """All words vectors of contents younger than `after` with those of their parts, in chunks."""
         sql = f"{_VIEWS} WHERE words.content_id > ? ORDER BY words.content_id"
         for batch in self.db.batches(sql, (after,), size=CHUNK):
-            yield self._views(batch)
-
-    def _views(self, rows: list[Any]) -> Views:
-        ids, whole = self._matrix("words", rows)
-        with damage(self.folder, "a vector of parts"):
-            return ids, whole, unpack([row[2] for row in rows], whole.shape[1])
-
-    def _matrix(self, space: str, rows: list[Any]) -> tuple[Ids, Vector]:
-        if not rows:
-            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
-        stored = np.dtype(SPACES[space])
-        with damage(self.folder, f"a vector of {space}"):
-            flat = np.frombuffer(b"".join(row[1] for row in rows), dtype=stored)
-            matrix = flat.reshape(len(rows), len(rows[0][1]) // stored.itemsize)
-            with np.errstate(invalid="ignore"):  # damaged halves; found out below
-                matrix = matrix.astype(np.float32)
-            if stored.itemsize == 2:
-                matrix = unit(matrix)  # rounding to halves changes lengths
-            elif not np.allclose(np.einsum("ij,ij->i", matrix, matrix), 1, atol=SLACK):
-                raise ValueError("a row of another length than 1, or not finite")
-        return np.array([row[0] for row in rows], dtype=np.int64), matrix
+            yield blobs.views(self.folder, batch)
 
     # Graphs
 
@@ -277,11 +278,19 @@ class Store:
         return GraphFile(*rows[0]) if rows else None
 
     def put_graph(self, graph: GraphFile) -> None:
-        row = (graph.space, graph.file, graph.crc32, graph.size, graph.count, graph.max_id)
-        self.db.execute("INSERT OR REPLACE INTO graphs VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = tuple(getattr(graph, field.name) for field in fields(graph))
+        self.db.execute("INSERT OR REPLACE INTO graphs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def remove_graph(self, space: str) -> None:
         self.db.execute("DELETE FROM graphs WHERE space = ?", (space,))
+
+    def gone(self) -> Ids:
+        """The contents that were deleted since the graphs were saved, ascending."""
+        rows = self.db.rows("SELECT content_id FROM gone ORDER BY content_id")
+        return np.array([content_id for (content_id,) in rows], dtype=np.int64)
+
+    def forget_gone(self) -> None:
+        self.db.execute("DELETE FROM gone")
 
     def _meta(self, key: str) -> str | None:
         found: str | None = self.db.value("SELECT value FROM meta WHERE key = ?", (key,))
@@ -289,17 +298,6 @@ class Store:
 
     def _set_meta(self, key: str, value: str) -> None:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-
-@contextmanager
-def damage(folder: Path, what: str) -> Iterator[None]:
-    """Around the reading of stored vectors."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        raise LibraryError(
-            f"the library {folder} is damaged ({what}); delete its folder and run: devise index FOLDER"
-        ) from error
 
 
 def digest_of(data: bytes) -> bytes:

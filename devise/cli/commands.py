@@ -1,0 +1,75 @@
+"""The commands by name, each loaded when it is asked for: a search need not import what training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+# name -> (module, first sentence of its help, which --help thus shows without loading any)
+COMMANDS = {
+    "index": ("index", "Bring photos into the library."),
+    "search": ("search", "Find photos by words and photos."),
+    "similar": ("search", "Find photos like a photo."),
+    "explain": ("explain", "Show what each term of a query gives a photo, and where."),
+    "mark": ("mark", "Say which photos are good or bad answers to a query."),
+    "tag": ("tag", "Name what photos show."),
+    "words": ("words", "Show words near a word."),
+    "train": ("train", "Train a model on your own photos."),
+    "info": ("info", "Show what is in use."),
+    "vectors": ("vectors", "Import, list and choose word vectors."),
+}
+
+
+class Commands(MutableMapping[str, Any]):
+    """Think of it as a dict of commands that are made at first use."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = _loaded(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("no command goes away")
+
+
+def _loaded(name: str) -> Any:
+    found = getattr(import_module(f"devise.cli.{COMMANDS[name][0]}"), name)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name)(found)
+        found = alone
+    made = get_command(found)
+    made.name = name
+    return made
+
+
+class Commanding(TyperGroup):
+    """A group of those commands."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, sentence) for name, (_, sentence) in COMMANDS.items()])

@@ -1,0 +1,54 @@
+"""The photos that a search looks at exactly: all of a small library, those near to the query of a large one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from devise import config
+from devise.library.among import Among
+from devise.library.blobs import Ids
+from devise.library.facts import Facts
+from devise.library.ranking import cosine_to, top
+from devise.library.store import CHUNK, Store
+from devise.vectors import Vector
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Of one space. among: the only photos that count; None: all."""
+
+    store: Store
+    facts: Facts
+    space: str
+    among: Among | None
+
+    def near(self, vectors: Vector, k: int, least: int) -> Ids | None:
+        """Photos near to one of the vectors (n, dim), at least `least` and some times k of them; None: look at all.
+
+        Few photos that count are all candidates; of many, the graph is asked for so many more than are wanted that
+        enough of them should be among its answers; in between, a scan of whole photos tells.
+        """
+        among, count, wanted = self.among, self.facts.num_contents, max(config.CANDIDATES * k, least)
+        if not len(vectors):  # all is pushed away
+            return None if among is None else among.ids
+        if among is not None and among.count <= max(config.EXACT_AMONG, 2 * wanted * len(vectors)):
+            return among.ids
+        if count < config.EXACT_BELOW or 2 * wanted * len(vectors) >= count:
+            return None
+        nearby = self.facts.nearby(self.space)
+        fetched = wanted if among is None else int(config.OVER_FETCH * wanted * count / among.count)
+        if nearby is None or (among is not None and 4 * fetched > among.count):
+            return None if among is None else self._nearest_of(among.ids, vectors, wanted)
+        found = nearby.search(vectors, fetched)
+        near = np.unique(np.concatenate(found)) if len(found) > 1 else found[0]
+        return near if among is None else among.of(near)
+
+    def _nearest_of(self, ids: Ids, vectors: Vector, wanted: int) -> Ids:
+        """Of some photos the `wanted` nearest ones to each vector, as wholes."""
+        best = []
+        for vector in vectors:
+            rows = (self.store.vectors(self.space, ids[at : at + CHUNK]) for at in range(0, len(ids), CHUNK))
+            best.append(top(cosine_to(rows, vector), wanted)[0])
+        return np.unique(np.concatenate(best))

@@ -1,0 +1,48 @@
+"""What may be near to a vector: the graph tells of most photos, a scan of those that came after it of the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from devise.graph import Graph
+from devise.library.blobs import Ids
+from devise.library.projection import Projection
+from devise.library.rows import GraphFile
+from devise.library.store import Store
+from devise.vectors import Vector
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """Think of it as all photos of a space, asked for those that are worth an exact look.
+
+    tail, rows: the contents that the graph has not heard of, and their projections (n, d).
+    """
+
+    graph: Graph
+    projection: Projection
+    tail: Ids
+    rows: Vector
+
+    @classmethod
+    def of(cls, store: Store, record: GraphFile, graph: Graph, projection: Projection) -> Nearby:
+        """graph: as it was saved; what has gone since then is taken out of it here."""
+        graph.remove(store.gone())
+        late = [(ids, projection.of(rows)) for ids, rows in store.scan(record.space, after=record.max_id)]
+        ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in late)])
+        rows = np.concatenate([np.empty((0, graph.dim), np.float32), *(rows for _, rows in late)])
+        return cls(graph, projection, ids, rows)
+
+    def search(self, vectors: Vector, k: int) -> list[Ids]:
+        """For each vector (n, dim) up to k contents of the graph and up to k of the others, in no order."""
+        asked = self.projection.of(vectors)
+        found = self.graph.search_many(asked, k)
+        if not len(self.tail):
+            return found
+        if len(self.tail) <= k:
+            return [np.concatenate([ids, self.tail]) for ids in found]
+        scores = self.rows @ asked.T  # (tail, n)
+        best = np.argpartition(scores, len(self.tail) - k, axis=0)[len(self.tail) - k :]
+        return [np.concatenate([ids, self.tail[best[:, i]]]) for i, ids in enumerate(found)]
