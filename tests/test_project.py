@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "library": {"errors", "config", "files", "vectors", "words", "photos", "graph", "model"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
+MAY_IMPORT["__main__"] = {"cli"}
 LAZILY = {("library", "model")}  # only inside functions
 HOMES = {
     "platformdirs": {"config"},

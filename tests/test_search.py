@@ -12,6 +12,7 @@ from PIL import Image
 from devise import config
 from devise.errors import LibraryError, PhotoError
 from devise.library import Library, Progress
+from devise.library.lock import writer
 from devise.vectors import unit
 
 NUM = 120
@@ -103,7 +104,7 @@ def test_deleted_photos_drop_out_before_the_graph_knows(library, many, tmp_path,
     best = library.nearest(rows[5], 3)
     library.index([copy])
     monkeypatch.setattr("devise.library.graphs.update", lambda *_: None)
-    with library._writer(False) as store, store.transaction():
+    with writer(library.path, create=False) as store, store.transaction():
         store.remove_photos([best[0].path, best[0].path.replace(str(many), str(copy))])
         store.remove_orphans()
     after = [match.path for match in library.nearest(rows[5], 3)]

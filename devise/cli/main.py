@@ -82,8 +82,6 @@ def root(
 
 def main() -> None:
     """The entry point of the `devise` command."""
-    # A search asks nothing of OpenBLAS that several threads do faster, and starting them takes 0.03 s
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     app(prog_name="devise")
 
 

@@ -6,15 +6,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from devise.errors import LibraryError, PhotoError, listed
 from devise.library import models
 from devise.library.models import check_model
-from devise.library.report import Encodes
 from devise.library.store import Store, digest_of
 from devise.vectors import Vector
+
+if TYPE_CHECKING:
+    from devise.library.report import Encodes
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from devise.library.store import CHUNK, Store
 from devise.vectors import Vector
 
 
-@dataclass(frozen=True)
-class Candidates:
+class Candidates(NamedTuple):
     """Of one space. among: the only photos that count; None: all."""
 
     store: Store
@@ -44,6 +43,14 @@ class Candidates:
         found = nearby.search(vectors, fetched)
         near = np.unique(np.concatenate(found)) if len(found) > 1 else found[0]
         return near if among is None else among.of(near)
+
+    def of_each(self, vectors: Vector, k: int, least: int) -> list[Ids] | None:
+        """Of all photos those near to each of the vectors, apart; None: look at all."""
+        count, wanted = self.facts.num_contents, max(config.CANDIDATES * k, least)
+        if count < config.EXACT_BELOW or 2 * wanted >= count:
+            return None
+        nearby = self.facts.nearby(self.space)
+        return None if nearby is None else nearby.search(vectors, wanted)
 
     def _nearest_of(self, ids: Ids, vectors: Vector, wanted: int) -> Ids:
         """Of some photos the `wanted` nearest ones to each vector, as wholes."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from devise.errors import LibraryError
-from devise.library import graphs
-from devise.library.nearby import Nearby
 from devise.library.store import Store
 from devise.vectors import ModelInfo, Space
+
+if TYPE_CHECKING:
+    from devise.library.graphs import Loaded
+    from devise.library.nearby import Nearby
 
 
 class Facts:
@@ -19,7 +22,7 @@ class Facts:
 
     def __init__(self, store: Store, before: Facts | None = None) -> None:
         self._store = store
-        self._loaded: graphs.Loaded = before._loaded if before else graphs.Loaded(store)
+        self._loaded: Loaded | None = before._loaded if before else None
         self._nearby: dict[str, Nearby | None] = {}
 
     @cached_property
@@ -40,5 +43,8 @@ class Facts:
     def nearby(self, space: str) -> Nearby | None:
         """None: there is no good graph; look at all photos."""
         if space not in self._nearby:
+            from devise.library.graphs import Loaded  # which small libraries need not
+
+            self._loaded = self._loaded or Loaded(self._store)
             self._nearby[space] = self._loaded.nearby(self.space(space))
         return self._nearby[space]

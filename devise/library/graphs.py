@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from devise.errors import DeviseError
 from devise.graph import Graph, available
 from devise.library.nearby import Nearby
 from devise.library.projection import GROWTH, Projection
-from devise.library.report import Progress
 from devise.library.rows import GraphFile
 from devise.library.store import Store
 from devise.vectors import Space
+
+if TYPE_CHECKING:
+    from devise.library.report import Progress
 
 MAX_DELETED = 0.3  # share of deleted nodes from which a graph is built anew: they cost time and recall
 READ_AGAIN = 1 << 26  # bytes of a graph up to which every run makes sure that its file is whole
@@ -97,7 +100,7 @@ def _update(store: Store, space: Space, count: int, progress: Progress) -> None:
         projection, reaches, before, fitted = Projection.fit(store, space.name, space.dim), 0, 0, count
         graph = Graph.new(projection.dim_of(space.dim))
     else:
-        (graph, projection), reaches, before, fitted = opened, record.max_id, record.count, record.fitted
+        (graph, projection), reaches, before, fitted = opened, record.max_id, record.nodes, record.fitted
         graph.remove(store.gone())
     new, done, last = store.num_contents(after=reaches), 0, reaches
     progress.building(space.name, 0, new)
@@ -110,8 +113,8 @@ def _update(store: Store, space: Space, count: int, progress: Progress) -> None:
 
 def _is_outgrown(store: Store, record: GraphFile, graph: Graph, count: int) -> bool:
     """Too many of its nodes are deleted, or its directions come from too few photos."""
-    deleted = record.count - len(graph) + len(np.intersect1d(graph.ids(), store.gone()))
-    return deleted > MAX_DELETED * record.count or count >= GROWTH * record.fitted
+    deleted = record.nodes - len(graph) + len(np.intersect1d(graph.ids(), store.gone()))
+    return deleted > MAX_DELETED * record.nodes or count >= GROWTH * record.fitted
 
 
 def _record(store: Store, space: str, graph: Graph, projection: Projection, reach: tuple[int, int, int]) -> None:

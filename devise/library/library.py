@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from devise import config
-from devise.errors import LibraryError, WordError, writing
-from devise.library import explain, graphs, models
+from devise.errors import LibraryError, WordError
+from devise.library import models
 from devise.library.asking import Pictures
-from devise.library.explain import Shown
-from devise.library.like import Like, like
-from devise.library.marks import Marks
 from devise.library.models import Model, check_model
 from devise.library.question import Question
-from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress, num_bytes
 from devise.library.search import Searcher, check_k, check_probability
 from devise.library.store import Store
 from devise.library.where import Where, quoted
 from devise.vectors import Match, ModelInfo, Vector, WordMatch
-from devise.words import Tagger, WordVectors, visible_words
+from devise.words.embeddings import WordVectors
 from devise.words.queries import Query, Term, only_pushes, written
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what a search does without is imported where it is used
+    from devise.library.explain import Shown
+    from devise.library.like import Like
+    from devise.library.marks import Marks
+    from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress
     from devise.model.classes import Classes
+    from devise.words import Tagger
 
 _NOWHERE = np.zeros(0, np.float32)  # in place of a photo's vector, where only words are looked at
 
@@ -61,14 +60,11 @@ class Library:
         self._classes: Classes | None = None
         self._taggers: dict[bool, Tagger] = {}
         self._pictures = Pictures(self.path, self._reader_or_none, self._encoder)
-        self.marks = Marks(self.path, self._reader, self._pictures, lambda query: self._asked(query, Where()))
 
     def __enter__(self) -> Library:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -90,7 +86,10 @@ class Library:
         which has become empty, or is missing, has lost all its photos. Photos that cannot be read are in the report.
         Raises FolderError, LibraryError, CheckpointError or WriteError; what was stored until then stays good.
         """
+        from devise.library import graphs
         from devise.library.indexing import index  # imports Pillow, which a search never needs
+        from devise.library.lock import writer
+        from devise.library.report import Progress
 
         progress = progress or Progress()
         if model is not None:
@@ -98,7 +97,8 @@ class Library:
         folders = [folders] if isinstance(folders, str | Path) else list(folders)
         if not folders and not Store.exists(self.path):
             raise LibraryError(f"there is no library at {self.path} yet; run: devise index FOLDER")
-        with self._writer(bool(folders)) as store:
+        with writer(self.path, create=bool(folders)) as store:
+            self.close()  # readers start anew afterwards
             folders = folders or store.roots()
             if not folders:
                 raise LibraryError(f"the library {self.path} has no folders yet; run: devise index FOLDER")
@@ -135,7 +135,8 @@ class Library:
         terms, where = self._asked(query, where or Where())
         number = k if like is None else config.LIKE_FROM
         if terms:
-            question = Question.of(terms, average, self.marks.feedback(query, terms, where))
+            judged = self.marks.feedback(query, terms, where) if self._reader().has_marks() else None
+            question = Question.of(terms, average, judged)
             least = question.usual_least if min_probability is None else min_probability
             found = self._search().showing(question, number, least, where)
         else:
@@ -168,6 +169,8 @@ class Library:
 
         Raises WordError, PhotoError, LibraryError.
         """
+        from devise.library import explain
+
         terms, _ = self._asked(query, Where())
         if not terms:
             raise WordError(f'"{written(query)}" is only in names and captions; ask with something that can be seen')
@@ -181,6 +184,11 @@ class Library:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
         self._filled()
         return self._search().nearest(vector, k, space=space)
+
+    def nearest_to_each(self, vectors: Vector, k: int = config.TOP, *, space: str = "words") -> list[list[Match]]:
+        """The same for each of (n, dim) vectors, on all cores: many at once take less time than one by one."""
+        self._filled()
+        return self._search().nearest_to_each(vectors, k, space=space)
 
     def similar(
         self,
@@ -209,6 +217,8 @@ class Library:
 
         Raises LibraryError, CheckpointError.
         """
+        from devise.library.like import like
+
         self._filled()
         if self._classes is None:
             self._classes = models.open_classes(self._reader(), self._model)
@@ -226,6 +236,13 @@ class Library:
         check_k(k)
         check_probability(sure)
         return self._tagger(any_word).tags(self._pictures.views(photo), k, sure)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What people said of answers."""
+        from devise.library.marks import Marks
+
+        return Marks(self.path, self._reader, self._pictures, lambda query: self._asked(query, Where()))
 
     def words(self) -> WordVectors:
         """The word vectors that the library's model was trained on. Raises LibraryError when they are not at hand."""
@@ -245,6 +262,8 @@ class Library:
         return self._reader().num_photos() if Store.exists(self.path) else 0
 
     def info(self) -> LibraryInfo:
+        from devise.library.report import LibraryInfo, num_bytes
+
         if not Store.exists(self.path):
             return LibraryInfo(path=str(self.path), exists=False)
         store = self._reader()
@@ -259,29 +278,6 @@ class Library:
             roots=tuple(store.roots()),
         )
 
-    @contextmanager
-    def _writer(self, create: bool) -> Iterator[Store]:
-        """One at a time; readers in this object start anew afterwards."""
-        with writing(self.path):
-            if create:
-                self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / "lock", timeout=0)
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise LibraryError(
-                    f"another devise is indexing into {self.path}; wait until it has finished"
-                ) from error
-        try:
-            self.close()
-            store = Store(self.path, write=True)
-            try:
-                yield store
-            finally:
-                store.close()
-        finally:
-            lock.release()
-
     def _reader(self) -> Store:
         if self._store is None:
             if not Store.exists(self.path):
@@ -293,7 +289,7 @@ class Library:
         return self._reader() if Store.exists(self.path) else None
 
     def _filled(self) -> None:
-        if not self._reader().num_contents():
+        if self._reader().is_empty():
             raise LibraryError(f"the library {self.path} holds no photos; run: devise index FOLDER")
 
     def _search(self) -> Searcher:
@@ -308,6 +304,8 @@ class Library:
         return self._stored_info() or self._encoder(None).info
 
     def _tagger(self, any_word: bool) -> Tagger:
+        from devise.words.tagging import Tagger, visible_words
+
         if any_word not in self._taggers:
             labels = self._reader().labels() if self._stored_info() else self._encoder(None).labels
             vocabulary = list(labels)
@@ -320,7 +318,7 @@ class Library:
     def _encoder(self, store: Store | None) -> Encodes:
         """Opened once. A wish goes first, then the model the library was built with, then the one in use."""
         if self._open_encoder is None:
-            made_by = store.model() if store and store.num_contents() else None
+            made_by = store.model() if store and not store.is_empty() else None
             self._open_encoder = models.open_encoder(self._model, made_by)
         return self._open_encoder
 

@@ -6,18 +6,18 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from devise.errors import CheckpointError, LibraryError, listed
-from devise.library.report import Encodes
 from devise.library.store import Store
 from devise.vectors import ModelInfo, Vector
-from devise.words import WordVectors
 from devise.words.catalog import in_use
+from devise.words.embeddings import WordVectors
 
 if TYPE_CHECKING:
+    from devise.library.report import Encodes
     from devise.model.classes import Classes
     from devise.model.compiled import Compiled
     from devise.model.encoder import Encoder
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SAME = 0.995  # cosine of two roundings of one vector
 AGREEING = 0.9  # share of labels: a table with entries for phrases gives those other vectors than their words
 
-Model = str | Path | Encodes  # a checkpoint's name or path, or an open encoder
+Model: TypeAlias = "str | Path | Encodes"  # a checkpoint's name or path, or an open encoder
 
 
 def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Encodes:
@@ -102,7 +102,7 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
 def check_model(store: Store, model: ModelInfo) -> None:
     """Raises LibraryError when the library's vectors were made by another model."""
     made_by = store.model()
-    if made_by is None or made_by.fingerprint == model.fingerprint or not store.num_contents():
+    if made_by is None or made_by.fingerprint == model.fingerprint or store.is_empty():
         return
     raise LibraryError(
         f'the library {store.folder} was built with the model "{made_by.name}" ({made_by.fingerprint[:8]}), '

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from devise.library.store import Store
 from devise.vectors import Vector
 
 
-@dataclass(frozen=True)
-class Nearby:
+class Nearby(NamedTuple):
     """Think of it as all photos of a space, asked for those that are worth an exact look.
 
     tail, rows: the contents that the graph has not heard of, and their projections (n, d).

@@ -8,7 +8,7 @@ rounded to bytes, is 2,945 bytes instead of 38,400 (half precision), and pairs o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,26 +19,29 @@ from devise.vectors import Vector
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Of n photos: basis (n, rank, dim) and mix (n, parts, rank), whose product is the parts' vectors."""
+class Parts(NamedTuple):
+    """Of n photos: basis (n, rank, dim), scale (n, rank) and mix (n, parts, rank).
+
+    The parts' vectors are mix times the rows of the basis, each of those times its scale.
+    """
 
     basis: Floats
+    scale: Floats
     mix: Floats
 
     @classmethod
     def none(cls, count: int, dim: int) -> Parts:
-        return cls(np.empty((count, 0, dim), np.float32), np.empty((count, 0, 0), np.float32))
+        return cls(*(np.empty((count, *shape), np.float32) for shape in ((0, dim), (0,), (0, 0))))
 
     def cosines(self, vector: Vector) -> Floats:
         """(dim,) -> (n, parts), each photo by itself: no row's last digit depends on its neighbours."""
-        near = np.einsum("nrd,d->nr", self.basis, vector)
+        near = np.einsum("nrd,d->nr", self.basis, vector) * self.scale
         scores: Floats = np.clip(np.einsum("npr,nr->np", self.mix, near), -1.0, 1.0)
         return scores
 
     def vectors(self) -> Vector:
         """(n, parts, dim), of length 1 but for what was cut off."""
-        rows: Vector = np.einsum("npr,nrd->npd", self.mix, self.basis)
+        rows: Vector = np.einsum("npr,nrd->npd", self.mix, self.basis * self.scale[:, :, None])
         return rows
 
 
@@ -68,12 +71,10 @@ def unpack(blobs: Sequence[bytes | None], dim: int) -> Parts:
     num_parts, rest = divmod(size - 1 - rank * (4 + dim), rank or 1)
     if not rank or rest or num_parts < 1:
         raise ValueError(f"{size} bytes are no parts of rank {rank}")
-    numbers = np.frombuffer(b"".join(blob or b"" for blob in blobs), np.uint8).reshape(len(blobs), size)
-    steps, basis, mix = np.split(numbers[:, 1:], [4 * rank, (4 + dim) * rank], axis=1)
-    scale = np.ascontiguousarray(steps).view("<f4")  # (n, rank)
+    numbers = np.frombuffer(b"".join([blob or b"" for blob in blobs]), np.uint8).reshape(len(blobs), size)
+    scale = numbers[:, 1 : 1 + 4 * rank].copy().view("<f4")  # (n, rank)
     if not (np.isfinite(scale).all() and (scale >= 0).all() and (scale * 127 * 127 <= 2 * num_parts**0.5).all()):
         raise ValueError("scales that no unit rows have")
-    shapes = (len(blobs), rank, dim), (len(blobs), num_parts, rank)
-    rows, mixed = (np.ascontiguousarray(part).view(np.int8).reshape(shape).astype(np.float32)
-                   for part, shape in zip((basis, mix), shapes, strict=True))  # fmt: skip
-    return Parts(rows * scale[:, :, None].astype(np.float32), mixed)
+    basis, mix = (part.view(np.int8).astype(np.float32)
+                  for part in np.split(numbers[:, 1 + 4 * rank :], [dim * rank], axis=1))  # fmt: skip
+    return Parts(basis.reshape(-1, rank, dim), scale.astype(np.float32), mix.reshape(-1, num_parts, rank))

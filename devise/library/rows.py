@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Photo:
+class Photo(NamedTuple):
     """A file and the content it had when it was last read. stamp: of its sidecars then; None if nobody looked."""
 
     path: str
@@ -17,8 +16,7 @@ class Photo:
     stamp: str | None = None
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(NamedTuple):
     """A file that could not be read as a photo, why, and how it looked then."""
 
     path: str
@@ -27,21 +25,20 @@ class Refused:
     reason: str
 
 
-@dataclass(frozen=True)
-class GraphFile:
+class GraphFile(NamedTuple):
     """One derived graph: which file, how to tell that it is whole, and up to which content it reaches.
 
-    count: its nodes; fitted: how many contents there were when its projection (basis) was made.
+    nodes: those deleted too; fitted: how many contents there were when its projection (basis) was made.
     """
 
     space: str
     file: str
     crc32: int
     size: int
-    count: int
+    nodes: int
     max_id: int
     fitted: int
-    basis: bytes | None = field(default=None, repr=False)
+    basis: bytes | None = None
 
 
 def stored_path(path: str) -> str | bytes:

@@ -105,7 +105,8 @@ CREATE TABLE IF NOT EXISTS gone (content_id INTEGER PRIMARY KEY);
 CREATE TRIGGER IF NOT EXISTS photo_deleted AFTER DELETE ON photos BEGIN
     INSERT OR IGNORE INTO orphans VALUES (old.content_id);
 END;
-CREATE TRIGGER IF NOT EXISTS photo_changed AFTER UPDATE OF content_id ON photos WHEN old.content_id != new.content_id BEGIN
+CREATE TRIGGER IF NOT EXISTS photo_changed AFTER UPDATE OF content_id ON photos
+WHEN old.content_id != new.content_id BEGIN
     INSERT OR IGNORE INTO orphans VALUES (old.content_id);
 END;
 CREATE TRIGGER IF NOT EXISTS content_deleted AFTER DELETE ON contents BEGIN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,10 +16,11 @@ from devise.library.candidates import Candidates
 from devise.library.facts import Facts
 from devise.library.question import Question
 from devise.library.ranking import Scores, cosine_to, row_cosines, top
-from devise.library.store import CHUNK, Store
+from devise.library.store import VIEWS, Store
 from devise.library.where import Where
 from devise.vectors import Match, Space, TermScore, Vector, mean, pooled, unit
 
+TOGETHER = 256  # queries whose candidates are read at once: at most 33,000 rows of 128 each
 Scored = Callable[[Ids | None], Iterator[tuple[Ids, Scores]]]  # of candidates; None: of all
 
 
@@ -59,15 +60,35 @@ class Searcher:
         """
         check_k(k)
         with self._snapshot() as facts:
-            dim = facts.space(space).dim
-            if vector.shape != (dim,) or not np.isfinite(vector).all():
-                raise LibraryError(f"a vector of {vector.shape} numbers; the space {space} takes ({dim},)")
+            _check(vector[None], facts.space(space))
             wanted = k + (without is not None)
             among = self._among(where)
             near = Candidates(self._store, facts, space, among).near(vector[None], wanted, config.MIN_CANDIDATES)
             ids, scores = _best(near, among, lambda found: cosine_to(self._rows(space, found), vector), wanted)
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
+
+    def nearest_to_each(self, vectors: Vector, k: int, *, space: str) -> list[list[Match]]:
+        """The same for each of (n, dim) vectors: the graph is asked on all cores, and each photo is read once."""
+        check_k(k)
+        with self._snapshot() as facts:
+            _check(vectors, facts.space(space))
+            candidates = Candidates(self._store, facts, space, None)
+            found: list[list[Match]] = []
+            for start in range(0, len(vectors), TOGETHER):
+                some = vectors[start : start + TOGETHER]
+                near = candidates.of_each(some, k, config.MIN_CANDIDATES)
+                found += self._best_of_each(some, near, k, space) if near is not None else []
+        return found if len(found) == len(vectors) else [self.nearest(vector, k, space=space) for vector in vectors]
+
+    def _best_of_each(self, vectors: Vector, near: Sequence[Ids], k: int, space: str) -> list[list[Match]]:
+        ids, rows = self._store.vectors(space, np.unique(np.concatenate(near)))
+        best = []
+        for vector, wanted in zip(vectors, near, strict=True):
+            at = np.flatnonzero(np.isin(ids, wanted, assume_unique=True))
+            best.append(top(iter([(ids[at], row_cosines(rows[at], vector))]), k))
+        paths = self._store.paths_of(np.unique(np.concatenate([some for some, _ in best])))
+        return [_sorted(_matches(some, scores, paths), k) for some, scores in best]
 
     def weighted(
         self, vector: Vector, weights: Vector, k: int, *, without: int | None = None, where: Where | None = None
@@ -164,15 +185,29 @@ class Searcher:
         return self._store.scan_views() if near is None else self._views_of(near)
 
     def _views_of(self, ids: Ids) -> Iterator[Views]:
-        return (self._store.views(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK))
+        return (self._store.views(ids[start : start + VIEWS]) for start in range(0, len(ids), VIEWS))
 
     def _matches(
         self, ids: Ids, scores: Scores, k: int, where: Where | None, why: Mapping[int, _Why] | None = None
     ) -> list[Match]:
-        paths = self._store.paths_of(ids, where)
-        score_of = dict(zip(ids.tolist(), scores.tolist(), strict=True))
-        matches = [Match(path, score_of[i], *(why[i] if why else ())) for i, some in paths.items() for path in some]
-        return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
+        return _sorted(_matches(ids, scores, self._store.paths_of(ids, where), why), k)
+
+
+def _matches(
+    ids: Ids, scores: Scores, paths: Mapping[int, Sequence[str]], why: Mapping[int, _Why] | None = None
+) -> Iterator[Match]:
+    for content_id, score in zip(ids.tolist(), scores.tolist(), strict=True):
+        for path in paths.get(content_id, ()):
+            yield Match(path, score, *(why[content_id] if why else ()))
+
+
+def _sorted(matches: Iterable[Match], k: int) -> list[Match]:
+    return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
+
+
+def _check(vectors: Vector, space: Space) -> None:
+    if vectors.ndim != 2 or vectors.shape[1] != space.dim or not np.isfinite(vectors).all():
+        raise LibraryError(f"vectors of {vectors.shape[1:]} numbers; the space {space.name} takes ({space.dim},)")
 
 
 def check_k(k: int) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import fields
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,8 @@ from devise.vectors import ModelInfo, Vector
 
 DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
 _VIEWS = "SELECT words.content_id, words.vector, parts.packed FROM words LEFT JOIN parts USING (content_id)"
-CHUNK = 4_096  # rows read at once while scanning: 5 MB of words vectors, and 40 MB of parts when they are unpacked
+CHUNK = 4_096  # rows read at once while scanning: 5 MB of words vectors
+VIEWS = 512  # with parts: 6 MB when they are unpacked, which is room that a process has already
 
 
 class Store:
@@ -183,6 +183,10 @@ class Store:
         with understanding(self.folder):
             return [path_of(path) for (path,) in rows]
 
+    def has_marks(self) -> bool:
+        """Whether anybody has judged an answer."""
+        return self.db.value("SELECT 1 FROM marks LIMIT 1") is not None
+
     # Skipped photos
 
     def skipped(self, folders: Iterable[str] = (os.sep,)) -> Iterator[Refused]:
@@ -268,7 +272,7 @@ class Store:
     def scan_views(self, after: int = 0) -> Iterator[Views]:
         """All words vectors of contents younger than `after` with those of their parts, in chunks."""
         sql = f"{_VIEWS} WHERE words.content_id > ? ORDER BY words.content_id"
-        for batch in self.db.batches(sql, (after,), size=CHUNK):
+        for batch in self.db.batches(sql, (after,), size=VIEWS):
             yield blobs.views(self.folder, batch)
 
     # Graphs
@@ -278,8 +282,7 @@ class Store:
         return GraphFile(*rows[0]) if rows else None
 
     def put_graph(self, graph: GraphFile) -> None:
-        row = tuple(getattr(graph, field.name) for field in fields(graph))
-        self.db.execute("INSERT OR REPLACE INTO graphs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self.db.execute("INSERT OR REPLACE INTO graphs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", graph)
 
     def remove_graph(self, space: str) -> None:
         self.db.execute("DELETE FROM graphs WHERE space = ?", (space,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
@@ -13,9 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from devise import config
 from devise.errors import VectorsError, WordError
 from devise.vectors import Vector, WordMatch, unit
-from devise.words import catalog, neighbours, queries, spelling
+from devise.words import catalog, queries, spelling
 from devise.words.format import BLOCK, read_vectors, word_key
 from devise.words.queries import Elsewhere, Query, Term
+
+if TYPE_CHECKING:
+    from devise.words.neighbours import WordGraph
 
 SCAN = 128 * BLOCK  # rows scored at a time: 10 MB of float32 stay in the cache of a desktop processor
 NEAR_TIES = 64  # more than k are scored again, as `rows` gives them: the scan's rounding must not decide
@@ -115,6 +119,8 @@ class WordVectors:
             asked = {slot for term in terms for slot in term.slots}
             query = queries.mean_of(terms, query)
         vector = self._checked(query)
+        from devise.words import neighbours
+
         slots = neighbours.candidates(self, vector, k + len(asked))
         if slots is None:
             slots = self._scan(vector, k + len(asked))
@@ -159,6 +165,8 @@ class WordVectors:
         return spelling.Speller(self._tables.spelling[: int(ends[-1])], ends)
 
     @cached_property
-    def graph(self) -> neighbours.WordGraph | None:
+    def graph(self) -> WordGraph | None:
         """The graph beside the file, if it is whole and made for these rows."""
+        from devise.words import neighbours
+
         return neighbours.load(self)
