@@ -73,7 +73,7 @@ SURE = 0.5  # least probability of a tag: right more often than wrong
 TAGS = 5  # tags a photo: what one glance takes in
 EXACT_BELOW = 1_000  # vectors in a space: a scan then takes 0.3 ms, loading and asking a graph 2.2 ms
 CANDIDATES = 8  # times k are taken from the graph and rescored exactly
-MIN_CANDIDATES = 128  # at least, so that small k keeps its recall
+MIN_CANDIDATES = 64  # at least: recall@10 of what 128 of 300 or 1,280 numbers find is 1.000 and 0.998
 MIN_SHOWING = 1_000  # at least, where parts are scored too: a small thing is far from the whole photo
 MIN_WEIGHTED = 500  # at least, where the weights of a class change what is near: recall@10 0.996 of 100,000 photos
 EXACT_AMONG = 5_000  # photos that a filter leaves: all are scored, parts too, in a fifth of a second
@@ -82,10 +82,12 @@ FEEDBACK = 0.2  # times the cosine to photos that were judged: measured, beside 
 NEAR_QUERY = 0.8  # cosine of queries that share judgements: sofa and couch have 0.84, cat and kitten 0.73
 LIKE_FROM = 9  # best photos of a word search whose mean stands for the query when it is ranked like a class
 
-# hnswlib (Malkov and Yashunin, 2018): M links a node, ef candidates kept while building and searching
+# hnswlib (Malkov and Yashunin, 2018): M links a node, ef candidates kept while building and searching; tables of all
+# in docs/performance.md. More links or effort while building gain less than a hundredth of recall
 GRAPH_M = 16
 GRAPH_EF_CONSTRUCTION = 200
 GRAPH_EF = 128
+GRAPH_EF_WORDS = 512  # words are far from all photos: with 128, recall@10 of 10,000 photos is 0.92, with 512 it is 0.98
 GRAPH_DIM = 128  # numbers of a vector in a graph: exact vectors rank what it finds (docs/performance.md)
 GRAPH_BEHIND = 0.02  # share of photos that a graph may lack: 20,000 of a million are scanned in 3 ms
 GRAPH_SEED = 100

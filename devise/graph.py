@@ -124,24 +124,26 @@ class Graph:
             self._index.mark_deleted(int(each))
         self._ids = [live[~np.isin(live, gone)]]
 
-    def search(self, vector: Vector, k: int) -> Ids:
-        """Up to k ids, nearest first. vector: (dim,). k above the number of live ids gives what there is."""
-        return self.search_many(vector[None], k)[0]
+    def search(self, vector: Vector, k: int, ef: int = config.GRAPH_EF) -> Ids:
+        """Up to k ids, nearest first. vector: (dim,). k above the number of live ids gives what there is.
 
-    def search_many(self, vectors: Vector, k: int) -> list[Ids]:
+        ef: how many candidates hnswlib keeps on its way; at least k.
+        """
+        return self.search_many(vector[None], k, ef)[0]
+
+    def search_many(self, vectors: Vector, k: int, ef: int = config.GRAPH_EF) -> list[Ids]:
         """The same for each of (n, dim) vectors, on all cores."""
         if vectors.ndim != 2 or vectors.shape[1] != self.dim or not np.isfinite(vectors).all():
             raise ValueError(f"vectors must be finite and of shape {('n', self.dim)}, not {vectors.shape}")
         k = min(k, len(self))
         if k > 0:
-            self._index.set_ef(max(config.GRAPH_EF, k))  # not saved in the file, and lost when set before loading
+            self._index.set_ef(max(ef, k))  # not saved in the file, and lost when set before loading
             with suppress(RuntimeError):
                 return list(self._index.knn_query(vectors, k=k)[0].astype(np.int64))
-        return [self._patiently(vector, k) for vector in vectors]
+        return [self._patiently(vector, k, max(ef, k)) for vector in vectors]
 
-    def _patiently(self, vector: Vector, k: int) -> Ids:
+    def _patiently(self, vector: Vector, k: int, ef: int) -> Ids:
         """When hnswlib finds fewer than k (many duplicates or deletions), it raises: then more effort, then fewer."""
-        ef = max(config.GRAPH_EF, k)
         while k > 0:
             self._index.set_ef(ef)
             with suppress(RuntimeError):

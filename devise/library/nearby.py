@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from devise import config
 from devise.graph import Graph
 from devise.library.blobs import Ids
 from devise.library.projection import Projection
@@ -18,12 +19,14 @@ class Nearby(NamedTuple):
     """Think of it as all photos of a space, asked for those that are worth an exact look.
 
     tail, rows: the contents that the graph has not heard of, and their projections (n, d).
+    ef: the effort of the graph.
     """
 
     graph: Graph
     projection: Projection
     tail: Ids
     rows: Vector
+    ef: int
 
     @classmethod
     def of(cls, store: Store, record: GraphFile, graph: Graph, projection: Projection) -> Nearby:
@@ -32,12 +35,12 @@ class Nearby(NamedTuple):
         late = [(ids, projection.of(rows)) for ids, rows in store.scan(record.space, after=record.max_id)]
         ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in late)])
         rows = np.concatenate([np.empty((0, graph.dim), np.float32), *(rows for _, rows in late)])
-        return cls(graph, projection, ids, rows)
+        return cls(graph, projection, ids, rows, config.GRAPH_EF_WORDS if record.space == "words" else config.GRAPH_EF)
 
     def search(self, vectors: Vector, k: int) -> list[Ids]:
         """For each vector (n, dim) up to k contents of the graph and up to k of the others, in no order."""
         asked = self.projection.of(vectors)
-        found = self.graph.search_many(asked, k)
+        found = self.graph.search_many(asked, k, self.ef)
         if not len(self.tail):
             return found
         if len(self.tail) <= k:

@@ -115,6 +115,8 @@ class Store:
 
     def num_contents(self, after: int = 0) -> int:
         """How many different photos there are, younger than `after`."""
+        if not after:  # SQLite counts pages then, not rows
+            return int(self.db.value("SELECT count(*) FROM contents"))
         return int(self.db.value("SELECT count(*) FROM contents WHERE id > ?", (after,)))
 
     def is_empty(self) -> bool:

@@ -1,0 +1,190 @@
+"""What the parts cost, counted and not timed: imports, SQL, decodes, passes, and that none grows with the library."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeEncoder, brute_force
+from PIL import Image
+
+from devise import config
+from devise.library import Library, Progress, database, graphs
+from devise.library.lock import writer
+from devise.library.projection import Projection
+from devise.library.rows import Photo
+from devise.library.search import Searcher
+from devise.library.store import Store
+from devise.vectors import unit
+from devise.words import import_vectors
+
+IDLE = {"torch", "torchvision", "gensim", "scipy", "PIL", "matplotlib", "openvino", "pydantic", "filelock", "rich"}
+EVERY = 100  # steps of SQLite's machine between two looks
+
+
+@dataclass
+class Spent:
+    statements: list[str] = field(default_factory=list)
+    steps: int = 0
+
+
+@pytest.fixture
+def spent(monkeypatch: pytest.MonkeyPatch) -> Spent:
+    """What SQLite is asked from now on, by all connections that are opened from now on."""
+    counted, connect = Spent(), database._connect
+
+    def step() -> int:
+        counted.steps += EVERY
+        return 0
+
+    def counting(address: str, threads: bool = False):
+        connection = connect(address, threads)
+        connection.set_trace_callback(counted.statements.append)
+        connection.set_progress_handler(step, EVERY)
+        return connection
+
+    monkeypatch.setattr(database, "_connect", counting)
+    return counted
+
+
+@contextmanager
+def since(spent: Spent) -> Iterator[Spent]:
+    """What was spent within."""
+    only = Spent()
+    before, steps = len(spent.statements), spent.steps
+    yield only
+    only.statements, only.steps = spent.statements[before:], spent.steps - steps
+
+
+def paint(folder: Path, count: int, seed: int) -> Path:
+    """Different photos."""
+    folder.mkdir()
+    for i in range(count):
+        noise = np.random.default_rng([i, seed]).integers(0, 256, (30, 40, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{i:04}.jpg")
+    return folder
+
+
+def filled(path: Path, count: int) -> Library:
+    """A library of invented photos in a folder that nobody indexes again."""
+    library, rows = Library(path), np.random.default_rng(count)
+    path.mkdir()
+    with writer(path, create=True) as store, store.transaction():
+        store.set_model(FakeEncoder().info, FakeEncoder().labels)
+        for i in range(count):
+            vectors = {"words": unit(rows.normal(size=4)), "features": unit(rows.normal(size=48))}
+            store.put_photo(Photo(f"/elsewhere/{i:06}.jpg", store.add_content(b"%020d" % i, vectors), 1, 1))
+    return library
+
+
+def test_a_whole_search_imports_what_it_needs_and_no_more(tmp_path: Path) -> None:
+    folder, library = paint(tmp_path / "photos", 3, 7), tmp_path / "library"
+    words = tmp_path / "tiny.txt"
+    words.write_text("red 0.9 0.1 0.1 0.1\nblue 0.1 0.2 0.8 0.1\n")
+    with Library(library) as opened:
+        opened.index([folder], model=FakeEncoder(vectors_fingerprint=import_vectors(str(words)).fingerprint))
+    code = (
+        "import sys; from devise.cli.main import app\n"
+        f"sys.argv = ['devise', 'search', 'red', '--min-score', '0', '--library', {str(library)!r}]"
+        "\ntry: app()\nexcept SystemExit as ended: assert not ended.code, ended\n"
+        f"print(*sorted({IDLE!r} & {{*sys.modules}}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    *found, idle = done.stdout.splitlines(keepends=True)
+    assert (len(found), idle) == (3, "\n"), done.stderr
+
+
+def test_statements_and_steps_of_a_run_do_not_grow_with_the_library(tmp_path: Path, spent: Spent) -> None:
+    folder, counts = paint(tmp_path / "photos", 40, 3), []
+    for size in (1_200, 12_000):
+        with filled(tmp_path / f"library-{size}", size) as library:
+            graphs_of(library)
+            with since(spent) as run:
+                assert library.index([folder], model=FakeEncoder()).added == 40
+            counts.append(run)
+    assert len(counts[0].statements) == len(counts[1].statements)
+    assert counts[1].steps < 1.5 * counts[0].steps
+
+
+def graphs_of(library: Library) -> None:
+    with writer(library.path, create=False) as store:
+        graphs.update(store, Progress())
+
+
+def test_statements_of_a_batch(tmp_path: Path, spent: Spent) -> None:
+    """Eleven a new photo (its content, two or three vectors, its row and texts) and few beside them."""
+    numbers = []
+    for count in (32, 64, 96):
+        folder = paint(tmp_path / f"photos-{count}", count, count)
+        with Library(tmp_path / f"library-{count}") as library, since(spent) as run:
+            library.index([folder], model=FakeEncoder())
+        numbers.append(sum(not sql.startswith("--") for sql in run.statements))  # FTS5 notes its own so
+    assert numbers[2] - numbers[1] == numbers[1] - numbers[0] <= 32 * 14 + 10
+
+
+def test_each_photo_is_read_and_decoded_once_and_copies_never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, read, decoded = paint(tmp_path / "photos", 70, 9), [], []
+    from devise.library import reading
+
+    read_, load = reading.read, reading.load
+    monkeypatch.setattr(reading, "read", lambda path: read.append(path) or read_(path))
+    monkeypatch.setattr(reading, "load", lambda data, **how: decoded.append(how["path"]) or load(data, **how))
+    passes = []
+    encoder = FakeEncoder()
+    encode = encoder.encode
+    monkeypatch.setattr(encoder, "encode", lambda pixels: passes.append(len(pixels)) or encode(pixels))
+    with Library(tmp_path / "library") as library:
+        library.index([folder], model=encoder)
+        assert (len(read), len(decoded), len({*decoded})) == (70, 70, 70)
+        assert len(passes) == math.ceil(70 / config.BATCH)
+        (tmp_path / "copies").mkdir()
+        for path in folder.iterdir():
+            (tmp_path / "copies" / path.name).write_bytes(path.read_bytes())
+        library.index([tmp_path / "copies"])
+        assert (len(read), len(decoded), sum(passes)) == (140, 70, 70)
+
+
+@pytest.mark.parametrize("size", [1_500, 6_000])
+def test_a_warm_search_asks_little_of_sqlite(tmp_path: Path, spent: Spent, size: int) -> None:
+    library = filled(tmp_path / "library", size)
+    graphs_of(library)
+    with library, Library(library.path) as reader:
+        query = unit(np.array([1.0, 2, 3, 4]))
+        reader.nearest(query, 10)
+        with since(spent) as one:
+            reader.nearest(query, 10)
+        with since(spent) as many:
+            reader.nearest_to_each(np.stack([query] * 50), 10)
+    assert [sql.split()[0] for sql in one.statements] == ["SELECT", "BEGIN", "PRAGMA", "SELECT", "SELECT", "COMMIT"]
+    assert one.steps < 5_000
+    assert len(many.statements) == len(one.statements)
+
+
+def test_a_projected_graph_finds_what_all_numbers_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors that are mostly in few directions, as photos are; queries that are not, as words are."""
+    monkeypatch.setattr(config, "GRAPH_DIM", 16)
+    random = np.random.default_rng(5)
+    rows = unit(random.normal(size=(3_000, 48)) * np.geomspace(1, 1e-3, 48))
+    store, paths = Store(tmp_path, write=True), [f"/{i:04}.jpg" for i in range(3_000)]
+    with store.transaction():
+        store.set_model(FakeEncoder().info, ())
+        for path, row in zip(paths, rows, strict=True):
+            content = store.add_content(path.encode(), {"features": row, "words": unit(row[:4])})
+            store.put_photo(Photo(path, content, 1, 1))
+    graphs.update(store, Progress())
+    assert store.graph("features").basis is not None
+    assert Projection.from_bytes(store.graph("features").basis, 48).dim_of(48) == 16
+    kept = store.vectors("features", range(1, 3_001))[1]
+    queries, searcher = unit(np.vstack([rows[:50] + 0.05, random.normal(size=(50, 48))])), Searcher(store)
+    found = [[match.path for match in searcher.nearest(query, 10, space="features")] for query in queries]
+    exact = [brute_force(kept, paths, query, 10) for query in queries]
+    assert np.mean([len({*a} & {*b}) / 10 for a, b in zip(found, exact, strict=True)]) >= 0.99
+    together = searcher.nearest_to_each(queries, 10, space="features")
+    assert [[match.path for match in some] for some in together] == found
