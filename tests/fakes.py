@@ -36,9 +36,14 @@ def brute_force(rows, paths, vector, k):
     return [paths[i] for i in order[:k]]
 
 
-def without_texts(execute):
-    """Make the tables of a library those of format 3; execute: runs one statement on them."""
+def of_format_3(connection):
+    """Make the tables of a library those of format 3."""
     for column in ("taken", "pixels", "kind", "stamp", "text_id"):
-        execute(f"ALTER TABLE photos DROP COLUMN {column}")
-    execute("DROP TABLE texts")
-    execute("DROP TABLE marks")
+        connection.execute(f"ALTER TABLE photos DROP COLUMN {column}")
+    for trigger in ("photo_deleted", "photo_changed", "content_deleted"):
+        connection.execute(f"DROP TRIGGER {trigger}")
+    for table in ("texts", "marks", "orphans", "gone"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.create_function("floats", 1, lambda row: np.frombuffer(row, "<f2").astype("<f4").tobytes())
+    connection.execute("UPDATE words SET vector = floats(vector)")
+    connection.execute("UPDATE meta SET value = '3' WHERE key = 'format'")

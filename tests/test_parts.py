@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from fakes import FakeEncoder, without_texts
+from fakes import FakeEncoder, of_format_3
 from PIL import Image
 
 from devise import config
@@ -97,7 +97,7 @@ def test_a_library_without_parts_becomes_one_that_can_hold_them(photos, tmp_path
         before = library.nearest(RED, 5)
     store = Store(tmp_path / "old", write=True)
     store.db.execute("DROP TABLE parts")
-    without_texts(store.db.execute)
+    of_format_3(store.db._connection)
     store._set_meta("format", "1")
     store.close()
     with Library(tmp_path / "old", model=FakeEncoder()) as library:

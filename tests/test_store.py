@@ -42,7 +42,8 @@ def test_vectors_come_back(store):
     ids, words, features = fill(store)
     found, rows = store.vectors("words", reversed(ids))
     assert found.tolist() == ids
-    np.testing.assert_array_equal(rows, words)
+    np.testing.assert_allclose(rows, words, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(store.vectors("features", ids)[1], features, atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(store.vectors("features", ids)[1], axis=1), 1, atol=1e-6)
     assert [len(some) for some, _ in store.scan("words", after=ids[0])] == [2]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeEncoder, without_texts
+from fakes import FakeEncoder, of_format_3
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -187,7 +187,7 @@ def test_a_library_of_format_3_gets_its_texts_at_the_next_run(tmp_path: Path, li
     with library:
         library.index([tmp_path / "album"])
     with sqlite3.connect(library.path / "library.db") as db:
-        without_texts(db.execute)
+        of_format_3(db)
         db.execute("UPDATE meta SET value = 3 WHERE key = 'format'")
     with library:
         assert library.index().unchanged == 1
