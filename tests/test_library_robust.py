@@ -85,7 +85,7 @@ def test_two_at_once_one_is_told(tmp_path, photos):
     run = start(SLOW, tmp_path / "library", photos)
     library = Library(tmp_path / "library", model=FakeEncoder())
     wait_for_photos(library, 4)
-    with pytest.raises(LibraryError, match=r"another devise is indexing.*wait"):
+    with pytest.raises(LibraryError, match=r"another devise .*is writing.*wait"):
         library.index([photos])
     assert run.wait(20) == 0
     run.communicate()

@@ -20,6 +20,7 @@ COMMANDS = {
     "tag": ("tag", "Name what photos show."),
     "words": ("words", "Show words near a word."),
     "train": ("train", "Train a model on your own photos."),
+    "check": ("check", "Look whether the library is whole."),
     "info": ("info", "Show what is in use."),
     "vectors": ("vectors", "Import, list and choose word vectors."),
 }

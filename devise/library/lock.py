@@ -1,9 +1,13 @@
-"""One program at a time may write photos into a library."""
+"""One program at a time may write photos into a library; the others are told which one."""
 
 from __future__ import annotations
 
+import json
+import os
+import platform
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -11,23 +15,50 @@ from filelock import FileLock, Timeout
 from devise.errors import LibraryError, writing
 from devise.library.store import Store
 
+HOLDER = "holder"  # the file that says who has the lock; without the lock it says nothing
+
 
 @contextmanager
-def writer(folder: Path, *, create: bool) -> Iterator[Store]:
-    """The library's rows for writing; create: where there is no library.
+def locked(folder: Path, *, create: bool = False) -> Iterator[None]:
+    """create: the folder, where there is none.
 
     Raises LibraryError where another program indexes, WriteError where the folder cannot be written.
     """
     with writing(folder):
         if create:
-            folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock", timeout=0)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", timeout=0, mode=0o600)
         try:
             lock.acquire()
         except Timeout as error:
-            raise LibraryError(f"another devise is indexing into {folder}; wait until it has finished") from error
+            raise LibraryError(
+                f"another devise{_holder(folder)} is writing to {folder}; wait until it has finished"
+            ) from error
     try:
-        with closing(Store(folder, write=True)) as store:
-            yield store
+        _hold(folder)
+        yield
     finally:
+        with suppress(OSError):
+            (folder / HOLDER).unlink()
         lock.release()
+
+
+@contextmanager
+def writer(folder: Path, *, create: bool) -> Iterator[Store]:
+    """The library's rows for writing; create: where there is no library. Raises what `locked` raises."""
+    with locked(folder, create=create), closing(Store(folder, write=True)) as store:
+        yield store
+
+
+def _hold(folder: Path) -> None:
+    """A courtesy: where it cannot be written, work goes on."""
+    said = {"process": os.getpid(), "computer": platform.node(), "since": f"{datetime.now():%H:%M}"}
+    with suppress(OSError):
+        (folder / HOLDER).write_text(json.dumps(said), "utf-8")
+
+
+def _holder(folder: Path) -> str:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        said = json.loads((folder / HOLDER).read_text("utf-8"))
+        return f" (process {int(said['process'])} on {said['computer']:.40}, since {said['since']:.5})"
+    return ""

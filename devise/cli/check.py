@@ -1,0 +1,50 @@
+"""`devise check`: is the library whole, and what mends it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from devise import config
+from devise.cli import show
+from devise.cli.options import Form, Json, LibraryPath
+
+
+def check(
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    library: LibraryPath = None,
+    json: Json = False,
+) -> None:
+    """Look whether the library is whole. Its database, every vector, texts and graphs, and whether photos are there.
+
+    Exit status 1 where something is damaged and was not mended; photos that are gone or have changed are no damage.
+
+    devise check --repair
+    """
+    from devise.cli.progress import IndexProgress, stages
+    from devise.library.check import check
+
+    with stages() as shown:
+        folder = Path(os.path.abspath(library or config.default_library()))  # noqa: PTH100 (links stay as they are)
+        found = check(folder, repair=repair, progress=IndexProgress(shown))
+    damaged = [finding for finding in found if finding.is_damage]
+    if json:
+        document = [
+            {"text": each.text, "damage": each.is_damage, "mended": each.is_damage and repair} for each in found
+        ]
+        show.answer(show.Answer(columns=(), rows=(), document=document), Form.JSON)
+    else:
+        for finding in found:
+            show.note(f"mended: {finding.text}" if repair and finding.is_damage else finding.text)
+        show.note(_told(bool(damaged), repair))
+    if damaged and not repair:
+        raise typer.Exit(1)
+
+
+def _told(is_damaged: bool, repair: bool) -> str:
+    if not is_damaged:
+        return "the library is whole"
+    return "run devise index to read again what was lost" if repair else "mend it with: devise check --repair"

@@ -1,0 +1,235 @@
+"""Is a library whole? Its file, each stored vector, its texts and graphs, and the photos themselves; and what mends it.
+
+What is derived is built again. Of what cannot be read the rest is kept: the photos it belonged to are read anew by the
+next `devise index`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from devise.errors import DeviseError, LibraryError
+from devise.library import graphs, salvage
+from devise.library.lock import locked
+from devise.library.parts import unpack
+from devise.library.report import Progress
+from devise.library.schema import SPACES
+from devise.library.store import Store
+from devise.vectors import Space
+
+MAX_PROBLEMS = 20  # of SQLite's own list: one is enough to act on
+CHUNK = 1_000  # vectors looked at together, and one by one where that finds damage
+TOLERANCE = 4e-3  # of a squared length, as halves are rounded
+
+Repair = Callable[[Store, Progress], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong. repair: what mends it; None: `devise index` does, and the library is sound."""
+
+    text: str
+    repair: Repair | None = None
+
+    @property
+    def is_damage(self) -> bool:
+        return self.repair is not None
+
+
+def check(folder: Path, *, repair: bool = False, progress: Progress | None = None) -> list[Finding]:
+    """What is wrong with a library, after `repair` what was. Raises LibraryError when there is none to look at."""
+    progress = progress or Progress()
+    if not Store.exists(folder):
+        raise LibraryError(f"there is no library at {folder}; run: devise index FOLDER")
+    if not repair:
+        return _found(folder)
+    with locked(folder):
+        found = _found(folder)
+        if any(finding.repair is _salvaged for finding in found):
+            salvage.salvage(folder)
+            found += [finding for finding in _found(folder) if finding.is_damage]
+        with closing(Store(folder, write=True)) as store:
+            for finding in found:
+                if finding.repair not in (None, _salvaged):
+                    finding.repair(store, progress)
+            graphs.update(store, progress)
+        left = [finding.text for finding in _found(folder) if finding.is_damage]
+        if left:
+            raise LibraryError(f"the library {folder} is damaged beyond repair ({left[0]}); index its folders anew")
+    return found
+
+
+def _salvaged(store: Store, progress: Progress) -> None:
+    """Stands for what has been done before any other repair."""
+
+
+def _found(folder: Path) -> list[Finding]:
+    try:
+        with closing(Store(folder)) as store, store.transaction(write=False):
+            if broken := [text for (text,) in store.db.rows(f"PRAGMA integrity_check({MAX_PROBLEMS})") if text != "ok"]:
+                return [_of_file(broken)]
+            store.roots(), store.model(), store.labels(), store.revision()
+            return [*_lost(store), *_vectors(store), *_texts(store), *_graphs(store), *_photos(store)]
+    except LibraryError as error:
+        if not salvage.is_ours(folder):
+            raise
+        return [Finding(str(error).partition(";")[0], _salvaged)]
+
+
+def _of_file(broken: list[str]) -> Finding:
+    if all("index" in text for text in broken):
+        return Finding(f"an index of the database disagrees with its table ({broken[0]})", _reindexed)
+    return Finding(f"the database is damaged ({broken[0]})", _salvaged)
+
+
+def _reindexed(store: Store, progress: Progress) -> None:
+    store.db.execute("REINDEX")
+
+
+def _lost(store: Store) -> Iterator[Finding]:
+    """Photos of no content, contents of no photo, rows of neither."""
+    homeless = store.db.value("SELECT count(*) FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")
+    if homeless:
+        yield Finding(f"{homeless:,} photos have lost their vectors; the next run reads them again", _disowned)
+    empty = store.db.value(
+        "SELECT count(*) FROM contents WHERE id NOT IN (SELECT content_id FROM photos) "
+        "AND id NOT IN (SELECT content_id FROM orphans)"
+    )
+    if empty:
+        yield Finding(f"{empty:,} contents belong to no photo", _swept)
+
+
+def _disowned(store: Store, progress: Progress) -> None:
+    with store.transaction():
+        store.db.execute("DELETE FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")
+        store.db.execute("DELETE FROM texts WHERE rowid NOT IN (SELECT text_id FROM photos WHERE text_id IS NOT NULL)")
+
+
+def _swept(store: Store, progress: Progress) -> None:
+    with store.transaction():
+        store.db.execute("DELETE FROM contents WHERE id NOT IN (SELECT content_id FROM photos)")
+
+
+def _vectors(store: Store) -> Iterator[Finding]:
+    """Contents without a vector in a space of the model, or with one that is none."""
+    model, bad = store.model(), set[int]()
+    for space in model.spaces if model else ():
+        sql = f"SELECT id FROM contents WHERE id NOT IN (SELECT content_id FROM {space.name})"
+        bad |= {content_id for (content_id,) in store.db.rows(sql)} | set(_bad_rows(store, space))
+        if space.name == "words":
+            bad |= set(_bad_parts(store, space.dim))
+    if bad:
+        ids = sorted(bad)
+        yield Finding(
+            f"the vectors of {len(ids):,} photos are missing or damaged; the next run reads those again",
+            lambda store, progress: _forgotten(store, ids),
+        )
+
+
+def _forgotten(store: Store, ids: list[int]) -> None:
+    with store.transaction():
+        for content_id in ids:
+            paths = store.paths_of([content_id]).get(content_id, [])
+            store.remove_photos(paths)
+            store.db.execute("DELETE FROM contents WHERE id = ?", (content_id,))
+
+
+def _bad_rows(store: Store, space: Space) -> Iterator[int]:
+    kind = np.dtype(SPACES[space.name])
+    for batch in store.db.batches(f"SELECT content_id, vector FROM {space.name}", size=CHUNK):
+        whole = [row for row in batch if isinstance(row[1], bytes) and len(row[1]) == space.dim * kind.itemsize]
+        yield from {row[0] for row in batch} - {row[0] for row in whole}
+        rows = np.frombuffer(b"".join(row[1] for row in whole), kind).reshape(len(whole), space.dim).astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            squares = np.einsum("ij,ij->i", rows, rows)
+        for i in np.flatnonzero(~(np.abs(squares - 1) < TOLERANCE)):
+            yield whole[i][0]
+
+
+def _bad_parts(store: Store, dim: int) -> Iterator[int]:
+    usual = store.db.value("SELECT length(packed) FROM parts GROUP BY length(packed) ORDER BY count(*) DESC LIMIT 1")
+    for batch in store.db.batches("SELECT content_id, packed FROM parts", size=CHUNK):
+        whole = [row for row in batch if isinstance(row[1], bytes) and len(row[1]) == usual]
+        yield from {row[0] for row in batch} - {row[0] for row in whole}
+        if not _unpacks([packed for _, packed in whole], dim):
+            yield from (content_id for content_id, packed in whole if not _unpacks([packed], dim))
+
+
+def _unpacks(packed: list[bytes], dim: int) -> bool:
+    try:
+        unpack(packed, dim)
+        return True
+    except ValueError:
+        return False
+
+
+def _texts(store: Store) -> Iterator[Finding]:
+    """Photos whose names cannot be looked up, and texts of no photo."""
+    sql = "SELECT count(*) FROM photos WHERE stamp IS NOT NULL AND text_id NOT IN (SELECT rowid FROM texts)"
+    missing = store.db.value(sql)
+    extra = store.db.value(
+        "SELECT count(*) FROM texts WHERE rowid NOT IN (SELECT text_id FROM photos WHERE text_id IS NOT NULL)"
+    )
+    broken = False
+    try:
+        store.db.value("SELECT count(*) FROM texts WHERE texts MATCH 'a*'")
+    except (DeviseError, sqlite3.Error):
+        broken = True
+    if missing or extra or broken:
+        what = "cannot be read" if broken else f"lacks {missing:,} photos and has {extra:,} too many"
+        yield Finding(f"the index of names and captions {what}", _told_again)
+
+
+def _told_again(store: Store, progress: Progress) -> None:
+    """The next run asks the files again."""
+    with store.transaction():
+        store.db.execute("UPDATE photos SET stamp = NULL, text_id = NULL")
+        store.db.execute("DROP TABLE texts")
+        store.db.execute(salvage.TEXTS)
+
+
+def _graphs(store: Store) -> Iterator[Finding]:
+    model = store.model()
+    ids, gone = store.ids(), store.gone()
+    for space in model.spaces if model else ():
+        record = store.graph(space.name)
+        if record is None:
+            continue
+        opened = graphs.load(store, record, space.dim)
+        if opened is None:
+            yield Finding(f"the graph of {space.name} is missing or damaged", _rebuilt(space.name))
+            continue
+        held = np.setdiff1d(opened[0].ids(), gone)
+        if not np.array_equal(held, ids[ids <= record.max_id]):
+            yield Finding(f"the graph of {space.name} holds other photos than the library", _rebuilt(space.name))
+
+
+def _rebuilt(space: str) -> Repair:
+    def drop(store: Store, progress: Progress) -> None:
+        with store.transaction():
+            store.remove_graph(space)
+
+    return drop
+
+
+def _photos(store: Store) -> Iterator[Finding]:
+    """Photos on the disk that are not what they were."""
+    gone = changed = 0
+    for photo in store.photos():
+        try:
+            status = os.stat(photo.path)
+        except OSError:
+            gone += 1
+            continue
+        changed += (status.st_size, status.st_mtime_ns) != (photo.size, photo.mtime_ns)
+    if gone:
+        yield Finding(f"{gone:,} photos are not where they were; if their disk is mounted, run: devise index")
+    if changed:
+        yield Finding(f"{changed:,} photos have changed since they were indexed; run: devise index")

@@ -1,0 +1,114 @@
+"""Save what can be read of a library's damaged database into a new one; the old one is kept beside it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from devise.errors import LibraryError, writing
+from devise.library.database import FILE
+from devise.library.schema import APPLICATION_ID, FORMAT, TABLES, statements
+from devise.library.store import Store
+
+DAMAGED = f"{FILE}.damaged"  # the old file
+TEXTS = next(statement for statement in statements(TABLES) if "VIRTUAL TABLE texts" in statement)
+# table -> its columns, those that rows are told apart by first. Texts and graphs are derived.
+NUMBERED = {
+    "contents": "id, hash",
+    "words": "content_id, vector",
+    "features": "content_id, vector",
+    "parts": "content_id, packed",
+    "marks": "id, query, hash, path, is_good, marked, batch",
+}
+NAMED = {
+    "meta": "key, value",
+    "roots": "path",
+    "photos": "path, content_id, size, mtime_ns",
+    "skipped": "path, size, mtime_ns, reason",
+}
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether the file begins as our databases do, whatever comes behind."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            head = file.read(100)
+    except OSError:
+        return False
+    return head[:16] == b"SQLite format 3\0" and head[68:72] == APPLICATION_ID.to_bytes(4, "big")
+
+
+def salvage(folder: Path) -> None:
+    """Raises LibraryError where not even what the library is can be read; then nothing has changed."""
+    new = folder / f".{FILE}.salvage"
+    with writing(folder):
+        _remove(new)
+        new.mkdir(mode=0o700)
+        try:
+            with closing(Store(new, write=True)) as store:
+                _copy(folder / FILE, store, folder)
+            for suffix in ("-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    os.replace(folder / f"{FILE}{suffix}", folder / f"{DAMAGED}{suffix}")
+            os.replace(folder / FILE, folder / DAMAGED)
+            os.replace(new / FILE, folder / FILE)
+        finally:
+            _remove(new)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_dir():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+
+
+def _copy(source: Path, store: Store, folder: Path) -> None:
+    with closing(sqlite3.connect(source, isolation_level=None)) as old, store.transaction():
+        old.text_factory = lambda text: text.decode(errors="surrogateescape")
+        for table, columns in (*NAMED.items(), *NUMBERED.items()):
+            marks = ", ".join("?" * len(columns.split(",")))
+            rows = _by_number(old, table, columns) if table in NUMBERED else _by_name(old, table, columns)
+            for row in rows:
+                with suppress(sqlite3.IntegrityError, UnicodeEncodeError):
+                    store.db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", row)
+        if store.db.value("SELECT value FROM meta WHERE key = 'format'") != str(FORMAT) or store.model() is None:
+            raise LibraryError(f"the library {folder} is damaged beyond repair; delete it and run: devise index FOLDER")
+        store.db.execute("DELETE FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")
+        # Contents whose photos were lost wait for the next run: it finds them by their hash and encodes nothing
+        store.db.execute("INSERT OR IGNORE INTO orphans SELECT id FROM contents")
+
+
+def _by_number(old: sqlite3.Connection, table: str, columns: str) -> Iterator[Any]:
+    """All rows that can be read, leaping over damage in ever longer leaps."""
+    last, leap, end = 0, 1, _end(old, table)
+    while last < end:
+        try:
+            for row in old.execute(f"SELECT {columns} FROM {table} WHERE rowid > ? ORDER BY rowid", (last,)):
+                yield row
+                last, leap = row[0], 1
+            return
+        except sqlite3.DatabaseError:
+            last, leap = last + leap, 2 * leap
+
+
+def _end(old: sqlite3.Connection, table: str) -> int:
+    for sql in (f"SELECT max(rowid) FROM {table}", "SELECT max(seq) FROM sqlite_sequence"):
+        with suppress(sqlite3.DatabaseError):
+            return int(old.execute(sql).fetchone()[0] or 0)
+    return 1 << 32
+
+
+def _by_name(old: sqlite3.Connection, table: str, columns: str) -> Iterator[Any]:
+    """From both ends up to the damage. What lies between is found again by its content when it is indexed."""
+    key = columns.split(",")[0]
+    for order in ("ASC", "DESC"):
+        try:
+            yield from old.execute(f"SELECT {columns} FROM {table} ORDER BY {key} {order}")
+            return
+        except sqlite3.DatabaseError:
+            continue
