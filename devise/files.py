@@ -13,13 +13,13 @@ from devise.errors import writing
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well; else nothing is left.
 
     >>> with replacing(folder / "notes.txt") as temporary:
     ...     _ = temporary.write_text("whole")
 
-    Raises WriteError when the disk is full or the folder cannot be written.
+    mode: who may read it. Raises WriteError when the disk is full or the folder cannot be written.
     """
     with writing(path):
         if path.exists() and not path.is_file():  # to replace /dev/null or /dev/stdout would break the machine
@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
-            temporary.chmod(0o644)  # mkstemp's 0600 would hide a shared file from other users
+            temporary.chmod(mode)  # mkstemp's 0600 would hide a shared file from other users
             temporary.replace(path)
         except BaseException:
             with suppress(OSError):

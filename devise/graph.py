@@ -157,7 +157,7 @@ class Graph:
 
     def save(self, path: Path) -> tuple[int, int]:
         """Write to `path`, whole or not at all -> (crc32, size) that `load` will ask for. Raises WriteError."""
-        with replacing(path) as temporary:
+        with replacing(path, mode=0o600) as temporary:
             self._index.save_index(os.fsencode(temporary))
             size = temporary.stat().st_size
             if size != self._index.index_file_size():  # a full disk: hnswlib says nothing

@@ -187,7 +187,7 @@ def test_damage_in_the_middle_is_told(tmp_path):
         list(damaged.scan("words"))
         list(damaged.photos())
 
-    with pytest.raises(LibraryError, match="damaged; delete its folder and run"):
+    with pytest.raises(LibraryError, match="damaged; mend it with: devise check --repair"):
         read_all()
 
 

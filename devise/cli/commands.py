@@ -22,6 +22,7 @@ COMMANDS = {
     "train": ("train", "Train a model on your own photos."),
     "check": ("check", "Look whether the library is whole."),
     "info": ("info", "Show what is in use."),
+    "library": ("library", "Copy, merge and move libraries."),
     "vectors": ("vectors", "Import, list and choose word vectors."),
 }
 

@@ -49,6 +49,4 @@ def _damage(folder: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise LibraryError(
-            f"the library {folder} is damaged ({what}); delete its folder and run: devise index FOLDER"
-        ) from error
+        raise LibraryError(f"the library {folder} is damaged ({what}); mend it with: devise check --repair") from error

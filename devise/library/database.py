@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +18,7 @@ BUSY_SECONDS = 10.0  # a writer's transaction takes milliseconds; ten seconds me
 PAGE_BYTES = 16_384  # 13 rows of words vectors with little left over; of SQLite's 4,096 bytes a tenth is wasted
 CACHE_KIB = 16_384  # pages kept in memory
 
-_DAMAGED = "is damaged; delete its folder and run: devise index FOLDER"
+_DAMAGED = "is damaged; mend it with: devise check --repair"
 # SQLite's error names begin with these; the first that fits tells what happened and what to do.
 _ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
     (
@@ -204,6 +204,8 @@ def _address(folder: Path, options: str) -> str:
 
 
 def _writable(folder: Path) -> sqlite3.Connection:
+    with suppress(OSError):  # SQLite says it better
+        os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o600))  # what people photograph is their own business
     connection = _connect(_address(folder, "mode=rwc"))
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded only while the file is empty
     connection.execute("PRAGMA journal_mode = WAL")

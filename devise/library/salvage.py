@@ -32,10 +32,10 @@ NAMED = {
 }
 
 
-def is_ours(folder: Path) -> bool:
-    """Whether the file begins as our databases do, whatever comes behind."""
+def is_ours(path: Path) -> bool:
+    """Whether a file (or that of a library's folder) begins as our databases do, whatever comes behind."""
     try:
-        with (folder / FILE).open("rb") as file:
+        with (path / FILE if path.is_dir() else path).open("rb") as file:
             head = file.read(100)
     except OSError:
         return False

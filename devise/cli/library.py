@@ -1,0 +1,84 @@
+"""`devise library`: carry a library elsewhere, keep a copy of it, put two together, follow photos that moved."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from devise import config
+from devise.cli import show
+from devise.cli.options import LibraryPath
+
+library = typer.Typer(
+    help="Copy, merge and move libraries.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
+File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, readable=False, help="One portable file.")]
+
+
+def _folder(path: Path | None) -> Path:
+    return Path(os.path.abspath(path or config.default_library()))  # noqa: PTH100 (links stay as they are)
+
+
+@library.command("export")
+def export(file: File, library: LibraryPath = None) -> None:
+    """Write the whole library into one file: a backup, also while photos are indexed.
+
+    devise library export photos.devise
+    """
+    from devise.library import portable
+
+    count = portable.export(_folder(library), file)
+    show.note(f"{count:,} photos in {file}")
+
+
+@library.command("import")
+def import_(file: File, library: LibraryPath = None) -> None:
+    """Make an exported file a library, where there is none yet.
+
+    devise library import photos.devise --library ~/elsewhere
+    """
+    from devise.cli.progress import IndexProgress, stages
+    from devise.library import portable
+
+    with stages() as shown:
+        count = portable.import_(file, _folder(library), IndexProgress(shown))
+    show.note(f"{count:,} photos in {_folder(library)}")
+
+
+@library.command("merge")
+def merge(
+    other: Annotated[
+        Path,
+        typer.Argument(metavar="OTHER", show_default=False, readable=False, help="Another library or exported file."),
+    ],
+    library: LibraryPath = None,
+) -> None:
+    """Add the photos of another library, which stays as it is. Both need the same model.
+
+    devise library merge ~/laptop/library
+    """
+    from devise.cli.progress import IndexProgress, stages
+    from devise.library import portable
+
+    with stages() as shown:
+        count = portable.merge(_folder(library), other, IndexProgress(shown))
+    show.note(f"{count:,} photos added")
+
+
+@library.command("move")
+def move(
+    old: Annotated[Path, typer.Argument(metavar="OLD", show_default=False, readable=False, help="Where they were.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", show_default=False, readable=False, help="Where they are.")],
+    library: LibraryPath = None,
+) -> None:
+    """Tell the library that photos lie in another folder now. Nothing is read or encoded again.
+
+    devise library move /media/old-disk/photos ~/Pictures
+    """
+    from devise.library import portable
+
+    count = portable.move(_folder(library), str(old), str(new))
+    show.note(f"{count:,} photos moved")

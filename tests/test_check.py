@@ -1,0 +1,130 @@
+"""What `check` finds in libraries that were damaged on purpose, and that repair loses no more than it has to."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeEncoder
+from PIL import Image
+
+from devise import config
+from devise.errors import LibraryError
+from devise.library import Library
+from devise.library.check import check
+from devise.library.store import Store
+
+PHOTOS = 60
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    monkeypatch.setattr(config, "EXACT_BELOW", 20)
+    (tmp_path / "photos").mkdir()
+    for seed in range(PHOTOS):
+        noise = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / "photos" / f"{seed:03}.png")
+    library = Library(tmp_path / "library")
+    with library:
+        library.index([tmp_path / "photos"], model=FakeEncoder())
+    return library
+
+
+def sql(*statements: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        with closing(Store(folder, write=True)) as store:
+            store.db.execute("PRAGMA foreign_keys = OFF")
+            store.db.execute("PRAGMA writable_schema = ON")
+            for statement in statements:
+                store.db.execute(statement)
+
+    return damage
+
+
+def flipped_graph(folder: Path) -> None:
+    path = next(folder.glob("words-*.graph"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def swapped_graph(folder: Path) -> None:
+    words, features = (next(folder.glob(f"{space}-*.graph")) for space in ("words", "features"))
+    words.write_bytes(features.read_bytes())
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], None], str, int]] = {
+    "a vector of nan": (sql("UPDATE words SET vector = x'007e007e007e007e' WHERE content_id = 3"), "1 photos", 1),
+    "a short vector": (sql("UPDATE features SET vector = x'00' WHERE content_id IN (4, 5)"), "2 photos", 2),
+    "a missing vector": (sql("DELETE FROM words WHERE content_id = 7"), "vectors of 1 photos", 1),
+    "a vector of another type": (sql("UPDATE words SET vector = 17 WHERE content_id = 7"), "vectors of 1 photos", 1),
+    "a missing content": (sql("DELETE FROM contents WHERE id = 9"), "lost their vectors", 1),
+    "a missing photo": (
+        sql("DROP TRIGGER photo_deleted", "DELETE FROM photos WHERE content_id = 9"),
+        "belong to no photo",
+        1,
+    ),
+    "no texts": (sql("DELETE FROM texts WHERE rowid < 5"), "names and captions", 0),
+    "texts too many": (sql("INSERT INTO texts VALUES ('a', 'b', 'c')"), "names and captions", 0),
+    "a flipped graph": (flipped_graph, "graph of words", 0),
+    "a foreign graph": (swapped_graph, "graph of words", 0),
+    "a graph of others": (sql("DROP TRIGGER content_deleted", "DELETE FROM photos WHERE content_id = 5",
+                              "DELETE FROM contents WHERE id = 5", "DELETE FROM words WHERE content_id = 5",
+                              "DELETE FROM features WHERE content_id = 5"), "holds other photos", 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_is_found_and_mended(library: Library, name: str) -> None:
+    damage, said, again = DAMAGE[name]
+    assert check(library.path) == []
+    damage(library.path)
+    found = [finding for finding in check(library.path) if finding.is_damage]
+    assert any(said in finding.text for finding in found), found
+    check(library.path, repair=True)
+    assert [finding for finding in check(library.path) if finding.is_damage] == []
+    encoder = FakeEncoder()
+    with library:
+        library.index(model=encoder)
+        assert len(library) == PHOTOS
+    assert encoder.num_encoded == again
+    assert check(library.path) == []
+
+
+def test_photos_that_are_gone_or_changed_are_told_and_no_damage(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "000.png").unlink()
+    (tmp_path / "photos" / "001.png").write_bytes(b"something else")
+    found = check(library.path)
+    assert [finding.text[:8] for finding in found] == ["1 photos", "1 photos"]
+    assert not any(finding.is_damage for finding in found)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_can_be_read_of_a_damaged_file_is_kept(library: Library, seed: int) -> None:
+    """Pages overwritten anywhere behind the first."""
+    file = library.path / "library.db"
+    data, chance = bytearray(file.read_bytes()), random.Random(seed)
+    for _ in range(1 + seed % 4):
+        at = chance.randrange(16_384, len(data) - 600)
+        data[at : at + 600] = chance.randbytes(600)
+    file.write_bytes(data)
+    check(library.path, repair=True)
+    assert [finding for finding in check(library.path) if finding.is_damage] == []
+    with library:
+        library.index([library.path.parent / "photos"], model=FakeEncoder())
+        assert len(library) == PHOTOS
+    assert check(library.path) == []
+
+
+def test_a_library_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="no library"):
+        check(tmp_path)
+    (tmp_path / "library.db").write_bytes(b"hello" * 1000)
+    for repair in (False, True):
+        with pytest.raises(LibraryError, match="no devise library"):
+            check(tmp_path, repair=repair)
+    assert (tmp_path / "library.db").read_bytes() == b"hello" * 1000

@@ -1,0 +1,208 @@
+"""Libraries as one file, two libraries as one, photos that lie elsewhere now, and who may read any of it."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeEncoder, of_format_3
+from PIL import Image
+
+from devise import config
+from devise.errors import FolderError, LibraryError, WriteError
+from devise.library import Library, Where, portable
+from devise.library.check import check
+from devise.library.store import Store
+
+
+def noise(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (30, 40, 3), np.uint8)).save(path)
+
+
+def album(folder: Path, seeds: range) -> Path:
+    for seed in seeds:
+        noise(folder / "summer" / f"photo{seed:03}.png", seed)
+    return folder
+
+
+def indexed(path: Path, folder: Path, encoder: FakeEncoder | None = None) -> Library:
+    library = Library(path)
+    library.index([folder], model=encoder or FakeEncoder())
+    return library
+
+
+def answers(library: Library, space: str = "words") -> list[tuple[str, float]]:
+    dim = {"words": 4, "features": 48}[space]
+    query = np.random.default_rng(1).random(dim).astype(np.float32)
+    found = library.nearest(query / np.linalg.norm(query), 1_000, space=space)
+    return [(match.path, round(match.score, 4)) for match in found]
+
+
+@pytest.fixture(params=["without a graph", "with graphs"])
+def _graphs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "with graphs":
+        monkeypatch.setattr(config, "EXACT_BELOW", 5)
+
+
+@pytest.mark.usefixtures("_graphs")
+def test_an_exported_library_is_the_same_elsewhere(tmp_path: Path) -> None:
+    with indexed(tmp_path / "library", album(tmp_path / "photos", range(12))) as library:
+        assert portable.export(library.path, tmp_path / "out.devise") == 12
+        assert portable.import_(tmp_path / "out.devise", tmp_path / "other" / "library") == 12
+        with Library(tmp_path / "other" / "library") as other:
+            for space in ("words", "features"):
+                assert answers(other, space) == answers(library, space)
+            assert [m.path for m in other.search(where=Where(text="photo003"))] == [
+                str(tmp_path / "photos/summer/photo003.png")
+            ]
+            assert check(other.path) == []
+            assert other.index(model=FakeEncoder()).unchanged == 12
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["library", "other", "out.devise", "photos"]
+
+
+def test_a_backup_while_photos_are_indexed_is_a_snapshot(tmp_path: Path) -> None:
+    folder = album(tmp_path / "photos", range(80))
+    encoder, counts = FakeEncoder(), []
+    encode = encoder.encode
+
+    def slowly(pixels):
+        if counts or encoder.num_encoded:
+            counts.append(portable.export(tmp_path / "library", tmp_path / f"backup{len(counts)}.devise"))
+        return encode(pixels)
+
+    encoder.encode = slowly
+    thread = threading.Thread(target=lambda: Library(tmp_path / "library").index([folder], model=encoder))
+    thread.start()
+    thread.join()
+    assert counts == [32, 64]
+    assert portable.import_(tmp_path / "backup1.devise", tmp_path / "again") == 64
+    assert [finding for finding in check(tmp_path / "again") if finding.is_damage] == []
+
+
+@pytest.mark.usefixtures("_graphs")
+def test_two_libraries_become_one(tmp_path: Path) -> None:
+    one = indexed(tmp_path / "one", album(tmp_path / "a", range(10)))
+    two = indexed(tmp_path / "two", album(tmp_path / "b", range(5, 20)))  # five photos are in both
+    with two:
+        two.index([tmp_path / "a"])  # a path that both know
+    assert portable.merge(one.path, two.path) == 15
+    with one:
+        assert (len(one), one.info().num_contents) == (25, 20)
+        assert set(one.info().roots) == {str(tmp_path / "a"), str(tmp_path / "b")}
+        assert answers(one) == answers(two)
+        assert len(one.search(where=Where(text="photo007"))) == 2
+        assert check(one.path) == []
+        assert one.index(model=FakeEncoder()).unchanged == 25
+    assert portable.merge(one.path, two.path) == 0
+
+
+def test_judgements_are_merged_once(tmp_path: Path) -> None:
+    one = indexed(tmp_path / "one", album(tmp_path / "a", range(3)))
+    two = indexed(tmp_path / "two", tmp_path / "a")
+    for library, photo in ((one, 0), (two, 1)):
+        with Store(library.path, write=True).db.transaction():
+            pass
+        store = Store(library.path, write=True)
+        digest = store.db.value("SELECT hash FROM contents LIMIT 1 OFFSET ?", (photo,))
+        row = ("red", digest, f"/{photo}.png", 1, "2026-01-01", 1)
+        store.db.execute("INSERT INTO marks (query, hash, path, is_good, marked, batch) VALUES (?, ?, ?, ?, ?, ?)", row)
+        store.close()
+    for _ in range(2):
+        portable.merge(one.path, two.path)
+        store = Store(one.path)
+        assert store.db.rows("SELECT path, batch FROM marks ORDER BY id") == [("/0.png", 1), ("/1.png", 2)]
+        store.close()
+
+
+def test_libraries_of_different_models_are_not_merged(tmp_path: Path) -> None:
+    one = indexed(tmp_path / "one", album(tmp_path / "a", range(3)))
+    two = indexed(tmp_path / "two", album(tmp_path / "b", range(3)), FakeEncoder(fingerprint="0" * 64))
+    with pytest.raises(LibraryError, match="another model"):
+        portable.merge(one.path, two.path)
+    with one:
+        assert len(one) == 3
+    assert not (one.path / ".incoming").exists()
+
+
+def test_what_is_imported_is_looked_at_first(tmp_path: Path) -> None:
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(40)))
+    file = tmp_path / "out.devise"
+    portable.export(library.path, file)
+    whole = file.read_bytes()
+    new = tmp_path / "new"
+    with pytest.raises(LibraryError, match="already; add to it"):
+        portable.import_(file, library.path)
+    with pytest.raises(LibraryError, match="no file"):
+        portable.import_(tmp_path / "none", new)
+    for damaged in (
+        b"",
+        b"hello",
+        whole[:5_000],
+        whole[: len(whole) // 2],
+        whole[:30_000] + bytes(40_000) + whole[70_000:],
+    ):
+        file.write_bytes(damaged)
+        with pytest.raises(LibraryError, match=r"no library that devise exported|damaged"):
+            portable.import_(file, new)
+        assert not (new / "library.db").exists()
+    file.write_bytes(whole)
+    assert portable.import_(file, new) == 40
+
+
+def test_an_export_of_an_older_devise_is_imported(tmp_path: Path) -> None:
+    import sqlite3
+
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(6)))
+    before, file = answers(library), tmp_path / "old.devise"
+    portable.export(library.path, file)
+    with sqlite3.connect(file) as old:
+        of_format_3(old)
+        old.execute("CREATE TABLE IF NOT EXISTS graphs (space)")
+    assert portable.import_(file, tmp_path / "new") == 6
+    with Library(tmp_path / "new") as new:
+        assert answers(new) == before
+
+
+@pytest.mark.usefixtures("_graphs")
+def test_photos_that_lie_elsewhere_now(tmp_path: Path) -> None:
+    encoder = FakeEncoder()
+    with indexed(tmp_path / "library", album(tmp_path / "old", range(8)), encoder) as library:
+        (tmp_path / "old" / "bad.jpg").write_bytes(b"no photo")
+        library.index(model=encoder)
+        before = [score for _, score in answers(library)]
+        shutil.move(tmp_path / "old", tmp_path / "new")
+        assert portable.move(library.path, str(tmp_path / "old"), str(tmp_path / "new")) == 8
+    with Library(library.path) as moved:
+        assert [score for _, score in answers(moved)] == before
+        assert moved.info().roots == (str(tmp_path / "new"),)
+        report = moved.index(model=encoder)
+        assert (report.unchanged, len(report.skipped), encoder.num_encoded) == (8, 1, 8)
+        assert len(moved.search(where=Where(text="new photo003"))) == 1
+        assert check(moved.path) == []
+    with pytest.raises(FolderError, match="no photos below"):
+        portable.move(library.path, str(tmp_path / "old"), str(tmp_path / "new"))
+    with pytest.raises(FolderError, match="no folder"):
+        portable.move(library.path, str(tmp_path / "new"), str(tmp_path / "nowhere"))
+
+
+def test_only_the_user_may_read_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "EXACT_BELOW", 5)
+    with indexed(tmp_path / "library", album(tmp_path / "photos", range(9))) as library:
+        library.nearest(np.ones(4, np.float32) / 2, 1)
+        portable.export(library.path, tmp_path / "out.devise")
+        files = [tmp_path / "out.devise", library.path, *library.path.iterdir()]
+        assert len(files) >= 6
+        for file in files:
+            assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
+
+
+def test_an_export_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(2)))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WriteError):
+        portable.export(library.path, tmp_path / "file" / "out.devise")
