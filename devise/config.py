@@ -50,7 +50,7 @@ SHIPPED_VECTORS = "minilm"  # the word vectors that ship: embeddings/minilm.safe
 # Photos
 _SUFFIXES = """
     .jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .bmp .dib .tif .tiff .jp2 .j2k .jpf .jpx
-    .ppm .pgm .pbm .pnm .psd .sgi .pcx .qoi
+    .ppm .pgm .pbm .pnm .psd .sgi .pcx .qoi .heic .heif .hif
 """
 PHOTO_SUFFIXES = frozenset(_SUFFIXES.split())  # of files that can be read; what ends so in a query is a photo
 MAX_MEGAPIXELS = 150.0  # the largest phone sensors give 108; a 200-megapixel picture takes 600 MB as RGB

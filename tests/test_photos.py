@@ -142,9 +142,25 @@ def test_empty_and_text_and_others():
     assert "empty" in reason(b"")
     assert "text" in reason(b"<html>not found</html>")
     assert "PDF" in reason(b"%PDF-1.4 \xff\xfe")
-    assert "HEIC" in reason(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     assert "film" in reason(b"\0\0\0\x18ftypisom\0\0\0\0\xff")
     assert "damaged" in reason(b"\x01\x02\xff" * 100)
+
+
+def test_heic_needs_a_plugin_that_is_named(monkeypatch):
+    pytest.importorskip("pillow_heif")
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    assert "needs" not in reason(heic)
+    monkeypatch.setattr("devise.photos.formats.heif", lambda: False)
+    assert "pip install 'devise[heic]'" in reason(heic)
+
+
+def test_heic_is_read():
+    """Its own boxes say how it is turned, and libheif turns it; EXIF has no say (ISO/IEC 23008-12)."""
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = squash(encoded(corners((96, 64)), "HEIF", quality=95, exif=exif)).astype(int)
+    assert abs(pixels - squash(encoded(corners((96, 64)))).astype(int)).mean() < 12
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])

@@ -37,6 +37,7 @@ HOMES = {
     "snowballstemmer": {"words"},
     "hnswlib": {"graph"},
     "PIL": {"photos"},
+    "pillow_heif": {"photos"},
     "pathspec": {"photos"},
     "torch": {"model", "training"},
     "torchvision": {"model", "training"},

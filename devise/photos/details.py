@@ -19,7 +19,7 @@ from PIL import Image, ImageFile, IptcImagePlugin
 
 from devise.errors import PhotoError
 from devise.photos import sidecars
-from devise.photos.formats import PILLOW_FORMATS, kind_of
+from devise.photos.formats import kind_of, readable
 from devise.photos.sidecars import Sidecar
 
 MAX_TEXT = 20_000  # characters of all captions together
@@ -58,7 +58,7 @@ def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()
     """
     taken, pixels, kind, texts = None, 0, "", list[str]()
     try:
-        with Image.open(io.BytesIO(data) if data is not None else path, formats=PILLOW_FORMATS) as image:
+        with Image.open(io.BytesIO(data) if data is not None else path, formats=readable()) as image:
             pixels, kind = image.width * image.height, kind_of(image.format or "")
             for reader in (_of_exif, _of_iptc, _of_xmp, _of_png):
                 with suppress(Exception):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from devise import config
 from devise.errors import FolderError
-from devise.photos.formats import UNREADABLE, suffix
+from devise.photos.formats import UNREADABLE, suffix, unreadable
 from devise.photos.ignore import IGNORE_FILE, Rules
 from devise.photos.sidecars import ENDINGS, Sidecar, beside
 
@@ -131,7 +131,7 @@ class _Walk:
             return
         if not stat.S_ISREG(status.st_mode):
             return
-        reason = UNREADABLE.get(suffix(path))
+        reason = unreadable(path)
         if reason:
             yield Trouble(path, reason)
             return

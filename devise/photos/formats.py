@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePath
 
+from devise.photos.plugins import heif
+
 # Pillow's names. EPS, PDF and WMF are left out: they start other programs or are no photos.
 PILLOW_FORMATS = (
     *(
@@ -25,6 +27,7 @@ PILLOW_FORMATS = (
     ),
 )
 
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 _CAMERA_RAW = """
     .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf
     .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f
@@ -32,16 +35,29 @@ _CAMERA_RAW = """
 _OTHERS = ".jxl .jxr .hdp .wdp .tga .xcf .psb .exr .hdr .bpg"
 
 _EXPORT = "export it as JPEG"
-_HEIC = f"HEIC pictures cannot be read; {_EXPORT}, or set the camera to 'most compatible'"
+_HEIC = f"HEIC pictures need pillow-heif; run: pip install 'devise[heic]', or {_EXPORT}"
 _RAW = f"camera raw files cannot be read; {_EXPORT}"
 _UNUSUAL = f"this format cannot be read; {_EXPORT} or PNG"
 
 # Photos that are reported with a remedy, for a photo that is skipped in silence is never looked for.
 UNREADABLE: Mapping[str, str] = {
-    **dict.fromkeys((".heic", ".heif", ".hif"), _HEIC),
+    **dict.fromkeys(HEIF_SUFFIXES, _HEIC),
     **dict.fromkeys(_CAMERA_RAW.split(), _RAW),
     **dict.fromkeys(_OTHERS.split(), _UNUSUAL),
 }
+
+
+def unreadable(path: str) -> str | None:
+    """Why a file of that name cannot be read, and what to do; None if it may be a photo."""
+    if suffix(path) in HEIF_SUFFIXES and heif():
+        return None
+    return UNREADABLE.get(suffix(path))
+
+
+def readable() -> tuple[str, ...]:
+    """Pillow's names of the formats that can be read here."""
+    return (*PILLOW_FORMATS, *(["HEIF"] if heif() else []))
+
 
 # What a file that Pillow does not know turns out to be: where its signature stands, the signature, what to say.
 SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
@@ -57,7 +73,8 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 
 
 # What `--type` takes beside the kinds themselves
-_ALSO = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "mpo": "jpeg", "tif": "tiff", "jp2": "jpeg2000", "apng": "png",
+_ALSO = {"heic": "heif", "hif": "heif",
+         "jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "mpo": "jpeg", "tif": "tiff", "jp2": "jpeg2000", "apng": "png",
          "j2k": "jpeg2000", "jpx": "jpeg2000", "dib": "bmp", "pgm": "ppm", "pbm": "ppm", "pnm": "ppm"}  # fmt: skip
 
 
@@ -73,7 +90,7 @@ def kind_of(name: str) -> str:
 
 def kinds() -> tuple[str, ...]:
     """All that a photo can be."""
-    return tuple(dict.fromkeys(kind_of(name) for name in PILLOW_FORMATS))
+    return tuple(dict.fromkeys(kind_of(name) for name in (*PILLOW_FORMATS, "HEIF")))
 
 
 def suffix(path: str) -> str:
@@ -83,7 +100,7 @@ def suffix(path: str) -> str:
 def unknown(data: bytes) -> str:
     """Why a file that starts with `data` is no photo, and what to do."""
     for offset, signature, reason in SIGNATURES:
-        if data[offset : offset + len(signature)] == signature:
+        if data[offset : offset + len(signature)] == signature and not (reason == _HEIC and heif()):
             return reason
     if data[:512].isascii() and b"\0" not in data[:512]:
         return "it is text, not a picture; rename it, or get the picture again"
