@@ -9,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
+import devise
 from devise.errors import LibraryError, WriteError
 from devise.library.database import FILE
 from devise.library.rows import Photo, Refused
@@ -151,9 +152,9 @@ def test_damaged_foreign_newer_and_older(tmp_path):
     with pytest.raises(LibraryError, match="never filled; run: devise index"):
         Store(tmp_path)
     Store(tmp_path, write=True).close()
-    for number, message in ((FORMAT + 1, "newer devise"), (0, "older devise")):
+    for number, message in ((FORMAT + 1, f"devise {devise.__version__} or newer"), (0, "older devise")):
         with sqlite3.connect(file) as connection:
-            connection.execute("UPDATE meta SET value = ?", (str(number),))
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(number),))
         connection.close()
         with pytest.raises(LibraryError, match=message):
             Store(tmp_path)

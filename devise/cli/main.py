@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +18,15 @@ from devise.errors import DeviseError
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
+class Stopped(BaseException):
+    """Somebody sent a signal: what is open is closed on the way out."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
 class Root(Commanding):
-    """Exit status 0: done. 1: an error of the user's or the data's making. 2: wrong usage. 130: Ctrl-C."""
+    """Exit status 0: done. 1: an error of the user's or the data's making. 2: wrong usage. 128 + signal: stopped."""
 
     def invoke(self, ctx: Any) -> Any:  # typer's Context has two homes, depending on its version
         try:
@@ -33,6 +41,9 @@ class Root(Commanding):
         except KeyboardInterrupt as interrupt:
             show.note("interrupted")
             raise typer.Exit(INTERRUPTED) from interrupt
+        except Stopped as stopped:
+            show.note("stopped; what was stored stays, and the next run goes on")
+            raise typer.Exit(128 + stopped.number) from stopped
         except BrokenPipeError:  # the reader, such as `head`, has all that it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
@@ -80,8 +91,15 @@ def root(
     """Find photos by words and words for photos, on your own machine."""
 
 
+def _stop(number: int, frame: object) -> None:
+    raise Stopped(number)
+
+
 def main() -> None:
     """The entry point of the `devise` command."""
+    for name in ("SIGTERM", "SIGHUP"):  # whoever runs us under nohup wants no SIGHUP
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _stop)
     app(prog_name="devise")
 
 

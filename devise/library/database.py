@@ -155,16 +155,17 @@ class Database:
                 return  # another process was quicker
             for statement in statements(TABLES):
                 self.execute(statement)
-            self.execute("INSERT INTO meta VALUES ('format', ?)", (str(FORMAT),))
+            self._set_format(FORMAT)
             self.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def _migrate(self, write: bool) -> None:
         with understanding(self.folder):
             found = int(self.value("SELECT value FROM meta WHERE key = 'format'"))
         if found > FORMAT:
+            needs = self.value("SELECT value FROM meta WHERE key = 'needs'")
             raise LibraryError(
                 f"the library {self.folder} has format {found}, this devise reads up to {FORMAT}; "
-                "install a newer devise"
+                f"install {f'devise {needs} or newer' if needs else 'a newer devise'}"
             )
         if found < FORMAT and not write:
             raise LibraryError(f"the library {self.folder} was made by an older devise; run: devise index")
@@ -175,7 +176,14 @@ class Database:
             with self.transaction():
                 for statement in statements(MIGRATIONS[number]):
                     self.execute(statement)
-                self.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(number + 1),))
+                self._set_format(number + 1)
+
+    def _set_format(self, number: int) -> None:
+        """And which devise reads it, for those that are too old for it."""
+        import devise
+
+        rows = (("format", str(number)), ("needs", devise.__version__))
+        self.execute_many("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
 
 def halves(stored: bytes) -> bytes:
