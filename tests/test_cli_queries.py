@@ -127,3 +127,27 @@ def test_like_needs_a_model_with_classes(devise: Run, knowing: Path) -> None:  #
 def test_words_can_be_weighed_too(devise: Run, indexed: Path) -> None:  # noqa: F811
     assert devise("words", "--", "red", "-green").exit_code == 0
     fails(devise("words", "red", "a.jpg"), "a.jpg is a photo")
+
+
+def test_with_relative_no_absolute_path_is_told(devise, indexed, tmp_path, monkeypatch) -> None:
+    (indexed / "bad.jpg").write_bytes(b"no photo")
+    monkeypatch.chdir(indexed.parent)
+    sheet = tmp_path / "out" / "sheet.html"
+    for command in (
+        ("search", "red", "--min-score", "0"),
+        ("similar", indexed / "red.png"),
+        ("tag", indexed, "--sure", "0", "--any-word"),
+        ("index", indexed),
+    ):
+        more = () if command[0] == "index" else ("--html", sheet)
+        for form in ((), ("--json",)):
+            result = devise(*command, *more, *form, "--relative")
+            assert result.exit_code == 0, result.stderr
+            told = (result.stdout + result.stderr).replace(f"contact sheet: {sheet}", "")
+            assert str(tmp_path) not in told
+            assert "album" in told
+        if more:
+            page = sheet.read_text()
+            assert str(tmp_path) not in page
+            assert "file://" not in page
+            assert 'href="../album/' in page

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devise.cli import show
-from devise.cli.options import Form, Json, LibraryPath
+from devise.cli.options import Form, Json, LibraryPath, Relative
 from devise.errors import MAX_LISTED
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def index(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no list of skipped photos.")] = False,
     library: LibraryPath = None,
     json: Json = False,
+    relative: Relative = False,
 ) -> None:
     """Bring photos into the library.
 
@@ -47,6 +48,7 @@ def index(
     with Library(library) as opened, stages() as shown:
         progress = None if quiet else IndexProgress(shown)
         report = opened.index(folders or (), model=model, allow_empty=allow_empty, progress=progress)
+    report = replace(report, skipped=tuple(replace(s, path=show.told(s.path, relative)) for s in report.skipped))
     if json:
         show.answer(show.Answer(columns=(), rows=(), document=asdict(report)), Form.JSON)
     elif not quiet:

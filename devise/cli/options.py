@@ -33,6 +33,10 @@ Html = Annotated[
         help="Also write a contact sheet for a browser.",
     ),
 ]
+Relative = Annotated[
+    bool,
+    typer.Option("--relative", help="Paths as seen from here (on a contact sheet from it): none says where you live."),
+]
 Inside = Annotated[
     Path | None,
     typer.Option("--in", metavar="FOLDER", show_default=False, readable=False, help="Only photos in a folder."),

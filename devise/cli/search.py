@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +26,7 @@ from devise.cli.options import (
     LibraryPath,
     Null,
     Paths,
+    Relative,
     Text,
     Top,
     form,
@@ -86,6 +88,7 @@ def search(
     paths: Paths = False,
     null: Null = False,
     html: Html = None,
+    relative: Relative = False,
 ) -> None:
     """Find photos by words and photos. All that is asked for has to be in them.
 
@@ -111,8 +114,8 @@ def search(
         matches = opened.search(pieces, k, average=not every, min_probability=min_score, like=like, where=where)
         _say_texts(opened, pieces)
         if html:  # first: when it fails, stdout stays empty
-            _sheet(html, asked, matches, opened, pieces if why else None)
-        _show(matches, chosen, _nothing(opened, asked if pieces else "", min_score, where), why)
+            _sheet(html, asked, matches, opened, pieces if why else None, relative)
+        _show(_told(matches, relative), chosen, _nothing(opened, asked if pieces else "", min_score, where), why)
 
 
 def _nothing(library: Library, asked: str, min_score: float | None, where: Where) -> str:
@@ -171,6 +174,7 @@ def similar(
     paths: Paths = False,
     null: Null = False,
     html: Html = None,
+    relative: Relative = False,
 ) -> None:
     """Find photos like a photo. The photo itself and its copies are left out.
 
@@ -186,9 +190,9 @@ def similar(
         _say_classes(opened, like)
         matches = opened.similar(photo, k, space=space.value, like=like, where=where)
         if html:
-            _sheet(html, f"like {photo.name}", matches, opened)
+            _sheet(html, f"like {photo.name}", matches, opened, None, relative)
         nothing = f"no photo besides {photo}; add some with: devise index FOLDER"
-        _show(matches, chosen, "no other photo of the library is of that kind" if where else nothing)
+        _show(_told(matches, relative), chosen, "no other photo of the library is of that kind" if where else nothing)
 
 
 def _show(matches: Sequence[Match], chosen: Form, nothing: str, why: bool = False) -> None:
@@ -232,8 +236,17 @@ def _percent(probability: float | None) -> str:
     return f"{probability:.0%}" if probability is not None else ""
 
 
+def _told(matches: Sequence[Match], relative: bool) -> list[Match]:
+    return [replace(match, path=show.told(match.path, relative)) for match in matches]
+
+
 def _sheet(
-    file: Path, heading: str, matches: Sequence[Match], library: Library, why: Sequence[str | Path] | None = None
+    file: Path,
+    heading: str,
+    matches: Sequence[Match],
+    library: Library,
+    why: Sequence[str | Path] | None,
+    relative: bool,
 ) -> None:
     """why: the query that the photos are lit up by."""
     from devise.cli.sheet import Card, heat_or_none, tags_or_none, write
@@ -242,5 +255,5 @@ def _sheet(
         Card(match.path, match.score, tags_or_none(library, match.path), heat_or_none(library, match.path, why))
         for match in matches
     ]
-    write(file, heading, cards)
+    write(file, heading, cards, relative=relative)
     show.note(f"contact sheet: {file}")

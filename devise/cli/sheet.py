@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from devise import config
 from devise.cli.show import name, printable
@@ -104,11 +106,13 @@ class Card:
     heat: NDArray[np.float32] | None = None  # where it shows what was asked for
 
 
-def write(file: Path, heading: str, cards: Sequence[Card]) -> None:
+def write(file: Path, heading: str, cards: Sequence[Card], *, relative: bool = False) -> None:
     """Write the sheet whole or not at all. Raises WriteError.
 
-    A photo that cannot be read keeps its place, with the reason in it.
+    A photo that cannot be read keeps its place, with the reason in it. relative: links lead from the sheet's folder to
+    the photos, and no path is absolute.
     """
+    base = Path.cwd() / file.parent if relative else None
     count = "1 photo" if len(cards) == 1 else f"{len(cards):,} photos"
     with (
         replacing(file) as temporary,
@@ -117,7 +121,7 @@ def write(file: Path, heading: str, cards: Sequence[Card]) -> None:
     ):
         sheet.write(HEAD.format(title=_text(heading), count=count))
         for start in range(0, len(cards), AT_ONCE):
-            sheet.writelines(threads.map(_card, cards[start : start + AT_ONCE]))
+            sheet.writelines(threads.map(lambda card: _card(card, base), cards[start : start + AT_ONCE]))
         sheet.write(FOOT)
 
 
@@ -141,13 +145,15 @@ def heat_or_none(library: Library, path: str, query: Sequence[str | Path] | None
         return None
 
 
-def _card(card: Card) -> str:
-    return "".join(_lines(card))
+def _card(card: Card, base: Path | None) -> str:
+    return "".join(_lines(card, base))
 
 
-def _lines(card: Card) -> Iterator[str]:
+def _lines(card: Card, base: Path | None) -> Iterator[str]:
     path = Path(card.path).absolute()
-    link = f'href="{escape(path.as_uri())}" title="{_text(name(str(path)))}"'
+    near = os.path.relpath(path, base) if base else None
+    link = f'href="{escape(quote(os.fsencode(near)) if near else path.as_uri())}"'
+    link += f' title="{_text(near or name(str(path)))}"'
     yield f'<li><a {link}><div class="photo">{_photo(card)}</div></a>'
     score = "" if card.score is None else f'<span class="score">{card.score:.3f}</span>'
     yield f'<div class="text"><div class="line"><span class="name">{_text(path.name)}</span>{score}</div>'

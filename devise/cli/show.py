@@ -73,6 +73,11 @@ def name(path: str) -> str:
     return path
 
 
+def told(path: str, relative: bool) -> str:
+    """A path as it is printed: absolute as the library has it, or as seen from the working folder."""
+    return os.path.relpath(path) if relative else path
+
+
 def _line(row: Sequence[Cell]) -> bytes:
     cells = (f"{cell:.6f}" if isinstance(cell, float) else _one_line(str(cell)) for cell in row)
     return os.fsencode("\t".join(cells)) + b"\n"

@@ -11,7 +11,7 @@ import typer
 
 from devise import config
 from devise.cli import show
-from devise.cli.options import Csv, Html, Json, LibraryPath, Null, Paths, Top, form
+from devise.cli.options import Csv, Html, Json, LibraryPath, Null, Paths, Relative, Top, form
 from devise.errors import DeviseError, PhotoError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def tag(
     paths: Paths = False,
     null: Null = False,
     html: Html = None,
+    relative: Relative = False,
 ) -> None:
     """Name what photos show. A word is given with its probability, or its cosine where the model knows none.
 
@@ -53,43 +54,43 @@ def tag(
 
     chosen = form(json, csv, paths, null)
     with Library(library) as opened:
-        tagged, failed = _tag_all(opened, photos, k, any_word, sure)
+        tagged, failed = _tag_all(opened, photos, k, any_word, sure, relative)
     if failed and not tagged:
         raise failed[0]
     if html:  # first: when it fails, stdout stays empty
-        _sheet(html, tagged)
-    show.answer(_answer(tagged), chosen)
+        _sheet(html, tagged, relative)
+    show.answer(_answer([(show.told(path, relative), tags) for path, tags in tagged]), chosen)
     for error in failed:
-        show.note(f"error: {error}")
+        show.note(f"error: {show.told(error.path, relative)}: {error.reason}")
     if failed:
         raise typer.Exit(1)
 
 
-def _sheet(file: Path, tagged: Sequence[Tagged]) -> None:
+def _sheet(file: Path, tagged: Sequence[Tagged], relative: bool) -> None:
     from devise.cli.sheet import Card, write
 
-    write(file, "tags", [Card(path, None, tuple(tags)) for path, tags in tagged])
+    write(file, "tags", [Card(path, None, tuple(tags)) for path, tags in tagged], relative=relative)
     show.note(f"contact sheet: {file}")
 
 
 def _tag_all(
-    library: Library, photos: Sequence[Path], k: int, any_word: bool, sure: float
+    library: Library, photos: Sequence[Path], k: int, any_word: bool, sure: float, relative: bool
 ) -> tuple[list[Tagged], list[PhotoError]]:
     """Tags for all that can be read, and errors of photos given by name."""
     tagged: list[Tagged] = []
     failed: list[PhotoError] = []
-    for path, is_named in _expand(photos):
+    for path, is_named in _expand(photos, relative):
         try:
             tagged.append((path, library.tag(path, k, any_word=any_word, sure=sure)))
         except PhotoError as error:
             if is_named:
                 failed.append(error)
             else:
-                show.note(f"skipped {error}")
+                show.note(f"skipped {show.told(error.path, relative)}: {error.reason}")
     return tagged, failed
 
 
-def _expand(photos: Sequence[Path]) -> Iterator[tuple[str, bool]]:
+def _expand(photos: Sequence[Path], relative: bool) -> Iterator[tuple[str, bool]]:
     """Every photo with whether it was given by name; folders give theirs in order."""
     from devise.photos import Trouble, find
 
@@ -103,7 +104,7 @@ def _expand(photos: Sequence[Path]) -> Iterator[tuple[str, bool]]:
             if isinstance(found, Trouble) and found.path == os.path.abspath(photo):  # noqa: PTH100 (links stay)
                 raise DeviseError(f"{found.path}: {found.reason}")
             if isinstance(found, Trouble):
-                show.note(f"skipped {found.path}: {found.reason}")
+                show.note(f"skipped {show.told(found.path, relative)}: {found.reason}")
             else:
                 yield found.path, False
         if not count:
