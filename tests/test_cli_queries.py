@@ -129,7 +129,7 @@ def test_words_can_be_weighed_too(devise: Run, indexed: Path) -> None:  # noqa: 
     fails(devise("words", "red", "a.jpg"), "a.jpg is a photo")
 
 
-def test_with_relative_no_absolute_path_is_told(devise, indexed, tmp_path, monkeypatch) -> None:
+def test_with_relative_no_absolute_path_is_told(devise, indexed, tmp_path, monkeypatch) -> None:  # noqa: F811
     (indexed / "bad.jpg").write_bytes(b"no photo")
     monkeypatch.chdir(indexed.parent)
     sheet = tmp_path / "out" / "sheet.html"
