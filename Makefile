@@ -10,6 +10,7 @@ UV := $(BIN)/uv
 STAMP := .venv/.setup-done
 PHOTOS ?=
 DATA ?=
+FULL ?=
 
 .PHONY: help setup demo fix lint types test bench bench-quality docs model vectors check lock wheel
 
@@ -44,9 +45,10 @@ types: setup ## Check types
 test: setup ## Run the quick tests: no network, no GPU, no downloads
 	$(BIN)/python -m pytest
 
-bench: setup ## Measure what the documentation claims; needs DATA=folder
+bench: setup ## Measure speed, memory and disk beside the peers (FULL=1: all sizes, hours); needs DATA=folder
 	@test -n "$(DATA)" || { echo "make bench needs the data folder: make bench DATA=folder"; exit 2; }
-	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[train,bench]'
+	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks $(if $(FULL),--full --write)
 
 bench-quality: setup ## Measure the tables of docs/evaluation.md anew; needs DATA=folder and hours
 	@test -n "$(DATA)" || { echo "make bench-quality needs the data folder: make bench-quality DATA=folder"; exit 2; }

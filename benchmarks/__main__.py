@@ -1,18 +1,67 @@
-"""All benchmarks of speed and of word vectors one after another: `make bench DATA=folder`."""
+"""All benchmarks of speed one after another: `make bench DATA=folder`; --write puts what they print into the docs.
+
+python -m benchmarks --data DIR [--full] [--write] [--only NAME,NAME]
+"""
 
 from __future__ import annotations
 
+import datetime
+import os
+import platform
+import re
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
-ALL = ("word_similarity", "indexing", "cold_search")
+from benchmarks import report
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+ALL = ("indexing", "growth", "cold_search", "warm_search", "footprint", "head_training", "words_index")
+VERSIONS = ("openvino", "hnswlib", "numpy", "torch", "pillow", "typer")
 
 
 def main() -> None:
     """Each in a process of its own, so that none warms up another."""
-    for name in ALL:
-        print(f"\npython -m benchmarks.{name}", flush=True)
-        subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:]], check=True)
+    parser = report.parser(__doc__)
+    parser.add_argument("--write", action="store_true", help="put what is printed into docs/performance.md")
+    parser.add_argument("--only", default=",".join(ALL), metavar="NAMES", help="some of them, with commas")
+    options = parser.parse_args()
+    for name in options.only.split(","):
+        more = ["--full"] if options.full else []
+        command = f"python -m benchmarks.{' '.join([name, '--data D', *more])}"
+        print(f"\n{command}", flush=True)
+        text = ran([f"benchmarks.{name}", "--data", str(options.data), *more])
+        if options.write:
+            write(name, f"`{command}`, {datetime.date.today():%Y-%m-%d}, {machine()}:\n\n```text\n{text.strip()}\n```")
+
+
+def ran(arguments: list[str]) -> str:
+    """What it printed, shown as it came."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    command, lines = [sys.executable, "-m", *arguments], []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as run:
+        for line in run.stdout or ():
+            print(line, end="", flush=True)
+            lines.append(line)
+    if run.returncode:
+        sys.exit(f"{' '.join(arguments)} failed with status {run.returncode}")
+    return "".join(lines)
+
+
+def machine() -> str:
+    """What the figures depend on."""
+    names = re.findall(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else []
+    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
+    return f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}, {versions}"
+
+
+def write(name: str, text: str) -> None:
+    marks = re.compile(rf"(<!-- bench: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    page = PAGE.read_text("utf-8")
+    if not marks.search(page):
+        sys.exit(f"docs/performance.md has no place for it: <!-- bench: {name} --> ... <!-- end -->")
+    PAGE.write_text(marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page), "utf-8")
 
 
 if __name__ == "__main__":

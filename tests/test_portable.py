@@ -16,6 +16,7 @@ from devise import config
 from devise.errors import FolderError, LibraryError, WriteError
 from devise.library import Library, Where, portable
 from devise.library.check import check
+from devise.library.compact import compact
 from devise.library.store import Store
 
 
@@ -206,3 +207,19 @@ def test_an_export_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WriteError):
         portable.export(library.path, tmp_path / "file" / "out.devise")
+
+
+@pytest.mark.usefixtures("_graphs")
+def test_compacting_gives_room_back_and_changes_no_answer(tmp_path: Path) -> None:
+    with indexed(tmp_path / "library", album(tmp_path / "photos", range(200))) as library:
+        for seed in range(60):
+            (tmp_path / "photos" / "summer" / f"photo{seed:03}.png").unlink()
+        library.index()
+        before = answers(library)
+        large, small = compact(library.path)
+        assert small < large
+        assert answers(library) == before
+        assert len(library.search(where=Where(text="photo150"))) == 1
+        assert check(library.path) == []
+    with pytest.raises(LibraryError, match="no library"):
+        compact(tmp_path / "nowhere")

@@ -82,3 +82,17 @@ def move(
 
     count = portable.move(_folder(library), str(old), str(new))
     show.note(f"{count:,} photos moved")
+
+
+@library.command("compact")
+def compact(library: LibraryPath = None) -> None:
+    """Give back the room of deleted photos. Takes as much room as the library has for a moment.
+
+    devise library compact
+    """
+    from devise.cli.progress import IndexProgress, stages
+    from devise.library.compact import compact
+
+    with stages() as shown:
+        before, after = compact(_folder(library), IndexProgress(shown))
+    show.note(f"{before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now")

@@ -1,0 +1,30 @@
+"""Give back the room that deleted photos leave: in the database, in its texts and in the graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from devise.errors import LibraryError
+from devise.library import graphs
+from devise.library.lock import writer
+from devise.library.report import Progress, num_bytes
+from devise.library.store import Store
+
+
+def compact(folder: Path, progress: Progress | None = None) -> tuple[int, int]:
+    """Bytes before and after. Needs as much room again for a moment. Raises LibraryError, WriteError."""
+    if not Store.exists(folder):
+        raise LibraryError(f"there is no library at {folder}; run: devise index FOLDER")
+    before = num_bytes(folder)
+    with writer(folder, create=False) as store:
+        model = store.model()
+        with store.transaction():
+            for space in model.spaces if model else ():
+                record = store.graph(space.name)
+                if record and record.nodes != store.num_contents() - store.num_contents(after=record.max_id):
+                    store.remove_graph(space.name)  # built anew, without the deleted
+            store.db.execute("INSERT INTO texts (texts) VALUES ('optimize')")
+        graphs.update(store, progress or Progress())
+        store.db.execute("VACUUM")
+        store.db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return before, num_bytes(folder)
