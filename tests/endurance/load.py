@@ -71,7 +71,7 @@ def measured(folder: Path, said: str) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "linux" else 1 << 30)
     print(
         f"{said}: {len(ids):,} photos, {size / 1e6:,.0f} MB; opened and first answer {opened:.2f} s, a search "
-        f"{1e3 * seconds:.1f} ms, recall@{K} {recall:.3f}; peak memory so far {peak:.2f} GB (with all vectors, to compare)",
+        f"{1e3 * seconds:.1f} ms, recall@{K} {recall:.3f}; peak memory so far {peak:.2f} GB with all vectors",
         flush=True,
     )
     if recall < LEAST_RECALL:
