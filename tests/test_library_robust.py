@@ -19,6 +19,7 @@ from fakes import FakeEncoder
 
 from devise.errors import LibraryError, WriteError
 from devise.library import Library
+from devise.library.store import Store
 from devise.vectors import unit
 
 TESTS = Path(__file__).parent
@@ -219,3 +220,22 @@ def test_the_default_library_is_that_of_the_environment(tmp_path, monkeypatch):
     assert Library().path == tmp_path / "mine"
     monkeypatch.delenv("DEVISE_LIBRARY")
     assert Library().path.is_relative_to(os.environ["XDG_DATA_HOME"])
+
+
+def test_a_writer_leaves_the_locks_of_a_reader_alone(tmp_path, photos):
+    """Without them another program that ends takes itself for the last one, and deletes the log that is in use."""
+    with Library(tmp_path / "library") as library:
+        library.index([photos], model=FakeEncoder())
+        assert len(library) == 40  # a reader stays open
+        Store(library.path, write=True).close()
+        other = """
+        import sys
+        from contextlib import closing
+        from pathlib import Path
+        from devise.library.store import Store
+        with closing(Store(Path(sys.argv[1]), write=True)) as store, store.transaction():
+            store.next_revision()
+        """
+        assert start(other, library.path).wait(20) == 0
+        assert (library.path / "library.db-wal").exists()
+        assert len(library) == 40

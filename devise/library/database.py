@@ -213,7 +213,9 @@ def _address(folder: Path, options: str) -> str:
 
 def _writable(folder: Path) -> sqlite3.Connection:
     with suppress(OSError):  # SQLite says it better
-        os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o600))  # what people photograph is their own business
+    # What people photograph is their own business. An existing file is never opened beside SQLite: closing it would
+    # drop the locks of all connections of this process (sqlite.org/howtocorrupt.html, 2.2)
+        os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     connection = _connect(_address(folder, "mode=rwc"))
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded only while the file is empty
     connection.execute("PRAGMA journal_mode = WAL")
