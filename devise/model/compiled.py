@@ -8,6 +8,7 @@ in bytes it alone would cost more than all others together.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from devise import config
 from devise.errors import CheckpointError
 from devise.model.config import SILENT, BackboneConfig, HeadConfig, Layer, model_info, trunk
 from devise.model.format import AGAIN, RANGES, Arrays, find, first_line, read, widened
@@ -23,6 +25,7 @@ from devise.vectors import Vector, speaking, unit
 
 EPSILON = 1e-5  # torch's batch norms
 LEVELS = 256
+TOGETHER = 8  # photos a stream computes at once: four or more of them keep four streams busy with one batch
 
 Array = NDArray[np.float32]
 Pads = tuple[Sequence[int], Sequence[int]]
@@ -48,11 +51,8 @@ class Compiled:
         graph = Graph(backbone, arrays)
         outputs = graph.outputs(words, head)
         graph.check()
-        # f32: some processors would else compute in half precision, and give other vectors than others
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        model = openvino.Model(list(outputs.values()), [graph.pixels])
-        self._run = openvino.Core().compile_model(model, "CPU", settings)
         self._names = list(outputs)
+        self._queue = _compiled(openvino.Model(list(outputs.values()), [graph.pixels]))
 
     @classmethod
     def open(cls, name: str | Path, vectors: str | None = None) -> Compiled:
@@ -79,8 +79,7 @@ class Compiled:
         """
         if pixels.shape[1:] != (self.size, self.size, 3):
             raise ValueError(f"pixels of {pixels.shape[1:]}, this model takes {(self.size, self.size, 3)}")
-        rows = self._run([pixels])
-        found = {name: rows[i] for i, name in enumerate(self._names)}
+        found = self._run(pixels)
         views = found.pop("views", None)
         if views is not None:
             found["words"] = views[:, 0]
@@ -88,6 +87,29 @@ class Compiled:
                 found["parts"] = views[:, 1:]
         found["features"] = found["features"] + SILENT  # none below 0
         return {name: unit(row) for name, row in found.items()}
+
+    def _run(self, pixels: NDArray[np.uint8]) -> dict[str, Array]:
+        """The rows of each output, a few photos at a time on as many streams as there are."""
+        told: dict[int, list[Array]] = {}
+
+        def keep(request: Any, start: int) -> None:
+            told[start] = [np.array(request.get_output_tensor(i).data) for i in range(len(self._names))]
+
+        self._queue.set_callback(keep)
+        for start in range(0, max(1, len(pixels)), TOGETHER):
+            self._queue.start_async([pixels[start : start + TOGETHER]], start)
+        self._queue.wait_all()
+        parts = [told[start] for start in sorted(told)]
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(self._names)}
+
+
+def _compiled(model: Any) -> Any:
+    """Photos side by side take a tenth less time than all cores on one, which wait for each other at every layer."""
+    cores = os.cpu_count() or 1
+    streams = min(cores, config.BATCH // TOGETHER)
+    # f32: some processors would else compute in half precision, and give other vectors than others
+    settings = {"NUM_STREAMS": f"{streams}", "INFERENCE_NUM_THREADS": f"{cores}", "INFERENCE_PRECISION_HINT": "f32"}
+    return openvino.AsyncInferQueue(openvino.Core().compile_model(model, "CPU", settings), streams)
 
 
 class Graph:

@@ -25,7 +25,7 @@ def covered(
     The upright photo has grid x grid cells, by rows, whatever of it the model looks at; a cover is `width` cells wide.
     Raises PhotoError.
     """
-    photo = picture(source, SHARP * size)
+    photo = picture(source, round(SHARP * size))
     cell = photo.width / grid, photo.height / grid
     yield seen(photo, size, resize)
     for number in range(grid * grid):

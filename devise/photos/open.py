@@ -23,7 +23,8 @@ from devise.photos.quiet import hush
 hush()
 
 CROP = 256 / 224  # short side of the scaled picture to the side of its centre, as ImageNet models are trained
-SHARP = 2  # times the wanted size that a JPEG is decoded at: less blurs, more costs time
+SHARP = 1.4  # times the wanted size that a JPEG is decoded at, at least: 12 megapixels then take an eighth, 0.7 of the
+# time of a quarter, and the features have a cosine of 0.999 to those of a quarter
 LARGE_PIXELS = 25e6  # larger pictures are decoded one at a time: 150 megapixels take 600 MB for a moment
 JPEG_QUALITY = 82  # of thumbnails: no visible loss at 300 pixels, a third of the bytes of 95
 
@@ -81,7 +82,7 @@ def load(
     if resize not in ("squash", "crop"):
         raise ValueError(f'resize must be "squash" or "crop", not {resize!r}')
     data, path = _bytes_of(source, path)
-    with _opened(data, path, SHARP * size, max_megapixels) as (image, orientation):
+    with _opened(data, path, round(SHARP * size), max_megapixels) as (image, orientation):
         return np.array(_turned(_resized(image, size, resize), orientation), dtype=np.uint8)
 
 
