@@ -1,6 +1,6 @@
 """All benchmarks of speed one after another: `make bench DATA=folder`; --write puts what they print into the docs.
 
-python -m benchmarks --data DIR [--full] [--write] [--only NAME,NAME]
+python -m benchmarks --data DIR [--full] [--write] [--only NAME,NAME [options of theirs]]
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def main() -> None:
     parser = report.parser(__doc__)
     parser.add_argument("--write", action="store_true", help="put what is printed into docs/performance.md")
     parser.add_argument("--only", default=",".join(ALL), metavar="NAMES", help="some of them, with commas")
-    options = parser.parse_args()
+    options, more = parser.parse_known_args()
+    more += ["--full"] if options.full else []
     for name in options.only.split(","):
-        more = ["--full"] if options.full else []
         command = f"python -m benchmarks.{' '.join([name, '--data D', *more])}"
         print(f"\n{command}", flush=True)
         text = ran([f"benchmarks.{name}", "--data", str(options.data), *more])

@@ -1,61 +1,258 @@
-"""Photos per second of `devise index` beside one pass of torchvision's VGG16 over the same photos.
+"""Photos per second into a library: devise beside rclip, and a vgg16 in devise beside a plain torchvision loop.
 
-    python -m benchmarks.indexing --data DIR [--photos N]
+    python -m benchmarks.indexing --data DIR [--full] [--json FILE]
 
-The plain loop is what a newcomer writes: Pillow, torchvision's own transforms, batches of 32, fc2; its weights
-are random, because speed does not depend on them. Both take the same photos in the same run.
+Whole processes, `devise index FOLDER` and `rclip "sofa cat"` in the folder, over the same ordinary JPEGs. Each also
+runs once over one photo, so that a start (Python, the network; for rclip its search too) can be told from the photos.
+The plain loop is what a newcomer writes: Pillow, torchvision's own transforms, batches of 32, fc2; its start is free.
+rclip and both vgg16 have random weights: speed does not depend on them. After each run the photos in the library or
+database are counted, and their vectors looked at; those of vgg16 in bytes are compared with those in floats. Networks
+and photos are made at the first run (three minutes, 1.5 GB) and kept in the cache.
 """
 
 from __future__ import annotations
 
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import torch
-from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from torchvision.models import VGG16_Weights, vgg16
 
-from benchmarks import data
-from devise import Library
+from benchmarks import pictures, rclip, report, vgg16
+from devise import config
+from devise.library.schema import SPACES
+from devise.vectors import Vector, unit
+
+DEVISE = str(Path(sys.executable).with_name("devise"))
+SHIPPED, RCLIP, PLAIN = "devise", "rclip", "plain vgg16 loop"
+BYTES, FLOATS = "devise, vgg16 in bytes", "devise, vgg16 in floats"
+PEERS = {SHIPPED: RCLIP, BYTES: PLAIN, FLOATS: PLAIN}
+AIMS = {SHIPPED: 10.0, BYTES: 2.5}  # times as fast as the peer
+QUICK = {
+    pictures.ORDINARY: {SHIPPED: 200, RCLIP: 60, BYTES: 64, FLOATS: 32, PLAIN: 32},
+    pictures.PHONE: {SHIPPED: 40, RCLIP: 24, BYTES: 32, PLAIN: 16},
+}  # fmt: skip
+FULL = {
+    pictures.ORDINARY: dict.fromkeys((SHIPPED, RCLIP, BYTES, FLOATS, PLAIN), 1880),
+    pictures.PHONE: dict.fromkeys((SHIPPED, RCLIP, BYTES, FLOATS, PLAIN), 200),
+}
+Contents = dict[bytes, Vector]  # hash of a file -> features
+Job = Callable[[Path, Path], None]  # a folder of photos, an empty place
 
 
-def plain_loop(paths: list[Path]) -> float:
-    """Seconds for all photos."""
-    model, transforms = vgg16(weights=None).eval(), VGG16_Weights.IMAGENET1K_V1.transforms()
+@dataclass(frozen=True)
+class Took:
+    photos: int
+    seconds: float
+    busy: float  # seconds of all cores together
+
+    @classmethod
+    def of(cls, photos: int, job: Callable[[], None]) -> Took:
+        begun, busy = time.perf_counter(), _busy()
+        job()
+        return cls(photos, time.perf_counter() - begun, _busy() - busy)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What one peer did with photos of one size: with one of them, with all."""
+
+    name: str
+    first: Took
+    whole: Took
+
+    @property
+    def overall(self) -> float:
+        return self.whole.photos / self.whole.seconds
+
+    @property
+    def further(self) -> float:
+        """Photos a second once it has begun: what a larger folder gets nearer to."""
+        return (self.whole.photos - self.first.photos) / (self.whole.seconds - self.first.seconds)
+
+    @property
+    def work(self) -> float:
+        """Seconds of a core a photo once it has begun, which other programs on the machine hardly change."""
+        return (self.whole.busy - self.first.busy) / (self.whole.photos - self.first.photos)
+
+
+def _busy() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def devise(model: Path | None) -> Job:
+    def job(folder: Path, place: Path) -> None:
+        chosen = ["--model", str(model)] if model else []
+        _run([DEVISE, "index", str(folder), "--library", str(place), *chosen], rclip.environment(), folder)
+
+    return job
+
+
+def rclip_index(peer: rclip.Rclip) -> Job:
+    """It has no command that only indexes: its search of half a second is part of the start."""
+
+    def job(folder: Path, place: Path) -> None:
+        _run([peer.program, "sofa cat"], peer.environment(place), folder)
+
+    return job
+
+
+def _run(command: list[str], environment: dict[str, str], folder: Path) -> None:
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed: {done.stderr}")
+
+
+def plain_loop(files: list[Path]) -> Took:
+    import torch
+    from PIL import Image
+    from torchvision.models import VGG16_Weights
+    from torchvision.models import vgg16 as plain_vgg16
+
+    model, transforms = plain_vgg16(weights=None).eval(), VGG16_Weights.IMAGENET1K_V1.transforms()
     fc2 = torch.nn.Sequential(*list(model.classifier)[:5])
-    begun = time.perf_counter()
-    with torch.inference_mode():
-        for start in range(0, len(paths), 32):
-            batch = torch.stack([transforms(Image.open(path).convert("RGB")) for path in paths[start : start + 32]])
-            fc2(torch.flatten(model.avgpool(model.features(batch)), 1))
-    return time.perf_counter() - begun
+
+    def loop() -> None:
+        with torch.inference_mode():
+            for start in range(0, len(files), 32):
+                batch = torch.stack([transforms(Image.open(file).convert("RGB")) for file in files[start : start + 32]])
+                fc2(torch.flatten(model.avgpool(model.features(batch)), 1))
+
+    return Took.of(len(files), loop)
 
 
-def indexed(folder: Path) -> float:
-    with tempfile.TemporaryDirectory() as library:
-        begun = time.perf_counter()
-        with Library(Path(library) / "library") as opened:
-            opened.index([folder])
-        return time.perf_counter() - begun
+def contents(library: Path, num_photos: int) -> Contents:
+    """What a library holds. Exits when that is not one finite vector of each space for each photo."""
+    with closing(sqlite3.connect(library / "library.db")) as database:
+        features = database.execute("SELECT hash, vector FROM contents JOIN features ON content_id = id").fetchall()
+        words = database.execute("SELECT vector FROM words").fetchall()
+        ((held,),) = database.execute("SELECT count(*) FROM photos")
+    if {held, len(features), len(words)} != {num_photos}:
+        sys.exit(f"{num_photos} photos, and {library} holds {held}, with {len(features)} and {len(words)} vectors")
+    _check_finite(np.frombuffer(row, SPACES["words"]) for (row,) in words)
+    found = {digest: np.frombuffer(row, SPACES["features"]).astype(np.float32) for digest, row in features}
+    _check_finite(found.values())
+    return {digest: unit(row) for digest, row in found.items()}
+
+
+def check_rclip(place: Path, num_photos: int) -> None:
+    with closing(sqlite3.connect(place / "db.sqlite3")) as database:
+        rows = database.execute("SELECT vector FROM images WHERE deleted IS NULL").fetchall()
+    if len(rows) != num_photos or {len(row) for (row,) in rows} != {4 * rclip.DIM}:
+        sys.exit(f"{num_photos} photos, and rclip's database holds {len(rows)}")
+    _check_finite(np.frombuffer(row, np.float32) for (row,) in rows)
+
+
+def _check_finite(vectors: Iterable[NDArray[Any]]) -> None:
+    if not all(np.isfinite(vector).all() for vector in vectors):
+        sys.exit("a vector with numbers that are not finite")
+
+
+def agreement(floats: Contents, in_bytes: Contents) -> list[report.Figure]:
+    """Of the photos that both hold: as they are, and with the mean of all taken off, which is stricter."""
+    both = sorted(floats.keys() & in_bytes.keys())
+    plain, rounded = (np.stack([held[digest] for digest in both]) for held in (floats, in_bytes))
+    mean = plain.mean(0)
+    cosines = {"": (plain * rounded).sum(1), ", means taken off": (unit(plain - mean) * unit(rounded - mean)).sum(1)}
+    return [
+        report.Figure(f"features of {len(both)} photos: {what} cosine{how}", value, "")
+        for how, found in cosines.items()
+        for what, value in (("mean", float(found.mean())), ("least", float(found.min())))
+    ]
+
+
+def measured(
+    counts: dict[str, int], files: list[Path], jobs: dict[str, Job], place: Path
+) -> tuple[list[Rate], dict[str, Contents]]:
+    """Each peer once over one photo and once over as many as `counts` says; what devise's libraries hold then."""
+    rates, held = [], {}
+    one = pictures.linked(files[:1], place / "one")
+    for name, count in counts.items():
+        if name == PLAIN:
+            rates.append(Rate(name, Took(0, 0.0, 0.0), plain_loop(files[:count])))
+            continue
+        some, work, job = pictures.linked(files[:count], place / name / "photos"), place / name, jobs[name]
+        first, whole = (Took.of(n, partial(job, folder, work / str(n))) for n, folder in ((1, one), (count, some)))
+        rates.append(Rate(name, first, whole))
+        if name == RCLIP:
+            check_rclip(work / str(count), count)
+        else:
+            held[name] = contents(work / str(count), count)
+    return rates, held
+
+
+def ratios(rate: Rate, peer: Rate | None) -> tuple[float, float] | None:
+    """Times as fast as the peer: whole runs, and after the start."""
+    return (rate.overall / peer.overall, rate.further / peer.further) if peer else None
+
+
+def table(title: str, rates: list[Rate], named: dict[str, str]) -> Table:
+    columns = ("photos", "start s", "photos/s", "ratio", "after the start", "ratio", "core-ms a photo", "to", "aim")
+    shown = Table("what", *columns, title=title)
+    by_name = {rate.name: rate for rate in rates}
+    for rate in rates:
+        found, peer = ratios(rate, by_name.get(PEERS.get(rate.name, ""))), PEERS.get(rate.name, "")
+        whole, further = (f"{ratio:.1f}" for ratio in found) if found else ("", "")
+        shown.add_row(
+            named.get(rate.name, rate.name), f"{rate.whole.photos}", f"{rate.first.seconds:.1f}",
+            f"{rate.overall:.1f}", whole, f"{rate.further:.1f}", further, f"{1000 * rate.work:.0f}",
+            named.get(peer, peer), f"{AIMS[rate.name]:.1f}" if rate.name in AIMS else "",
+        )  # fmt: skip
+    return shown
+
+
+def figures(size: int, rates: list[Rate], named: dict[str, str]) -> list[report.Figure]:
+    by_name, made = {rate.name: rate for rate in rates}, []
+    for rate in rates:
+        whole, further = ratios(rate, by_name.get(PEERS.get(rate.name, ""))) or (None, None)
+        name = f"{named.get(rate.name, rate.name)}, {rate.whole.photos} photos of {size} pixels"
+        made += [
+            report.Figure(f"{name}: whole run", rate.overall, "photos/s", whole),
+            report.Figure(f"{name}: after the start", rate.further, "photos/s", further),
+            report.Figure(f"{name}: start", rate.first.seconds, "s"),
+            report.Figure(f"{name}: work a photo", 1000 * rate.work, "core-ms"),
+        ]
+    return made
 
 
 def main() -> None:
-    parser = data.parser(__doc__.splitlines()[0])
-    parser.add_argument("--plain", type=int, default=160, help="photos of the plain loop")
+    parser = report.parser(__doc__)
+    parser.add_argument("--pixels", type=int, choices=list(QUICK), action="append", help="only photos of that size")
     options = parser.parse_args()
-    folder = data.unpacked(options.data, "voc") / "images"
-    paths = sorted(folder.glob("*.jpg"))
-    rates = {
-        f"devise index, {len(paths)} photos, whole run": len(paths) / indexed(folder),
-        f"torchvision VGG16, first {options.plain} of them": options.plain / plain_loop(paths[: options.plain]),
-    }
-    shown = Table("what", "photos/s", "ratio", title=f"{torch.get_num_threads()} threads")
-    for what, rate in rates.items():
-        shown.add_row(what, f"{rate:.1f}", f"{rate / min(rates.values()):.1f}")
-    Console(width=100).print(shown)
+    peer = rclip.prepared()
+    models = vgg16.checkpoints(pictures.photos(options.data, pictures.ORDINARY, vgg16.PHOTOS))
+    jobs = {SHIPPED: devise(None), BYTES: devise(models["bytes"]), FLOATS: devise(models["floats"])}
+    jobs[RCLIP] = rclip_index(peer)
+    named, saved = {RCLIP: f"rclip {peer.version}"}, []
+    for size, counts in (FULL if options.full else QUICK).items():
+        if options.pixels and size not in options.pixels:
+            continue
+        files = pictures.photos(options.data, size, max(counts.values()))
+        with tempfile.TemporaryDirectory(dir=config.user_cache() / "benchmarks") as place:
+            rates, held = measured(counts, files, jobs, Path(place))
+        megabytes = np.mean([file.stat().st_size for file in files]) / 1e6
+        title = f"photos of {size} pixels on the longest side, {megabytes:.2f} MB on average; {os.cpu_count()} cores"
+        Console(width=130).print(table(title, rates, named))
+        saved += figures(size, rates, named)
+        if FLOATS in held:
+            close = agreement(held[FLOATS], held[BYTES])
+            print(*(f"vgg16 in bytes and in floats, {figure.name}: {figure.value:.4f}" for figure in close), sep="\n")
+            saved += close
+    report.save(saved, options.json)
 
 
 if __name__ == "__main__":
