@@ -35,7 +35,8 @@ class Nearby(NamedTuple):
         late = [(ids, projection.of(rows)) for ids, rows in store.scan(record.space, after=record.max_id)]
         ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in late)])
         rows = np.concatenate([np.empty((0, graph.dim), np.float32), *(rows for _, rows in late)])
-        return cls(graph, projection, ids, rows, config.GRAPH_EF_WORDS if record.space == "words" else config.GRAPH_EF)
+        effort = int(config.GRAPH_EF_WORDS * (len(graph) / 100_000) ** 0.5) if record.space == "words" else 0
+        return cls(graph, projection, ids, rows, max(config.GRAPH_EF, effort))
 
     def search(self, vectors: Vector, k: int) -> list[Ids]:
         """For each vector (n, dim) up to k contents of the graph and up to k of the others, in no order."""
