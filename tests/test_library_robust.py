@@ -239,3 +239,54 @@ def test_a_writer_leaves_the_locks_of_a_reader_alone(tmp_path, photos):
         assert start(other, library.path).wait(20) == 0
         assert (library.path / "library.db-wal").exists()
         assert len(library) == 40
+
+
+def test_a_folder_that_is_taken_away_during_a_run_is_told_and_costs_nothing(tmp_path, photos, monkeypatch):
+    monkeypatch.setattr("devise.config.BATCH", 4)
+    monkeypatch.setattr("devise.config.LOOK_AHEAD", 4)
+
+    class Pulled(FakeEncoder):
+        def encode(self, pixels):
+            if photos.exists():
+                photos.rename(tmp_path / "away")
+            return super().encode(pixels)
+
+    library = Library(tmp_path / "library")
+    with library, pytest.raises(FolderError, match=r"vanished during the run.*mounted"):
+        library.index([photos], model=Pulled())
+    (tmp_path / "away").rename(photos)
+    with library:
+        stored = len(library)
+        assert 4 <= stored < 40
+        assert library.index(model=FakeEncoder()).added == 40 - stored
+
+
+@pytest.mark.parametrize(
+    "numbers", [("SIGINT",), ("SIGTERM",), ("SIGHUP",), ("SIGTERM", "SIGHUP"), ("SIGHUP", "SIGHUP")]
+)
+def test_signals_end_a_command_with_one_line(tmp_path, numbers):
+    code = """
+    import sys, time
+    from pathlib import Path
+    from devise.cli import main
+    def app(prog_name):
+        Path(sys.argv[1]).touch()
+        try:
+            time.sleep(20)
+        finally:
+            time.sleep(0.2)
+            raise OSError("the terminal is gone")
+    main.app = app
+    main.main()
+    """
+    run = start(code, tmp_path / "begun")
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.02)
+    for name in numbers:
+        run.send_signal(getattr(signal, name))
+        time.sleep(0.05)
+    said = run.communicate(timeout=20)[1]
+    assert run.returncode == 128 + getattr(signal, numbers[0])
+    assert said == (
+        "interrupted\n" if numbers == ("SIGINT",) else "stopped; what was stored stays, and the next run goes on\n"
+    )

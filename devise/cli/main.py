@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,13 +17,11 @@ from devise.cli.commands import Commanding
 from devise.errors import DeviseError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Stopped(BaseException):
     """Somebody sent a signal: what is open is closed on the way out."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
 
 
 class Root(Commanding):
@@ -41,9 +40,6 @@ class Root(Commanding):
         except KeyboardInterrupt as interrupt:
             show.note("interrupted")
             raise typer.Exit(INTERRUPTED) from interrupt
-        except Stopped as stopped:
-            show.note("stopped; what was stored stays, and the next run goes on")
-            raise typer.Exit(128 + stopped.number) from stopped
         except BrokenPipeError:  # the reader, such as `head`, has all that it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
@@ -91,16 +87,41 @@ def root(
     """Find photos by words and words for photos, on your own machine."""
 
 
-def _stop(number: int, frame: object) -> None:
-    raise Stopped(number)
-
-
 def main() -> None:
     """The entry point of the `devise` command."""
-    for name in ("SIGTERM", "SIGHUP"):  # whoever runs us under nohup wants no SIGHUP
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
-            signal.signal(getattr(signal, name), _stop)
-    app(prog_name="devise")
+    received: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        """The first signal ends what is under way in order. Of those that follow, Ctrl-C ends it at once."""
+        if not received:
+            received.append(number)
+            raise Stopped
+        if number == signal.SIGINT:
+            leave(number, frame)
+
+    def leave(number: int, frame: object) -> None:
+        os._exit(128 + number)
+
+    _heed(stop)
+    try:
+        app(prog_name="devise")
+    except BaseException:  # also what goes wrong while all is closed, as when the terminal is gone
+        if not received:
+            raise
+    finally:
+        _heed(leave)  # Python is on its way out, and would show where it was
+    if received:
+        is_typed = received[0] == signal.SIGINT
+        show.note("interrupted" if is_typed else "stopped; what was stored stays, and the next run goes on")
+        sys.exit(128 + received[0])
+
+
+def _heed(handler: Callable[[int, object], None]) -> None:
+    """Whoever runs us under nohup wants no SIGHUP."""
+    for name in SIGNALS:
+        number = getattr(signal, name, None)  # not every system has all of them
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":
