@@ -128,7 +128,9 @@ def test_vanishing_files_and_folders_are_survived(tmp_path, monkeypatch):
     (tmp_path / "b.jpg").unlink()
     (tmp_path / "sub/c.jpg").unlink()
     (tmp_path / "sub").rmdir()
-    assert [os.path.basename(entry.path) for entry in walk] == ["d.jpg"]
+    rest = list(walk)
+    assert [os.path.basename(entry.path) for entry in rest] == ["b.jpg", "sub", "d.jpg"]
+    assert [entry.hides for entry in rest if isinstance(entry, Trouble)] == [True, True]  # unknown, not gone
 
 
 def test_a_folder_without_permission_is_reported_and_hides_its_photos(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from fakes import FakeEncoder
 
-from devise.errors import LibraryError, WriteError
+from devise.errors import FolderError, LibraryError, WriteError
 from devise.library import Library
 from devise.library.store import Store
 from devise.vectors import unit

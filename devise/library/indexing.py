@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from devise import config
-from devise.errors import PhotoError
+from devise.errors import FolderError, PhotoError, listed
+from devise.library.below import is_below
 from devise.library.known import Known
 from devise.library.models import check_model
 from devise.library.plan import Plan, plan
-from devise.library.reading import Failed, Opened, Outcome, Pixels, read_ahead
+from devise.library.reading import Failed, Gone, Opened, Outcome, Pixels, read_ahead
 from devise.library.report import Encodes, IndexReport, Progress, Skipped
 from devise.library.rows import Photo, Refused
 from devise.library.store import Store
@@ -46,6 +47,7 @@ def index(
     else:
         run.remember(folders, None)
     run.listen()
+    run.look_back(folders)
     removed = run.finish()
     skipped = sorted(planned.skipped, key=lambda skipped: skipped.path)
     return IndexReport(**run.counts, removed=removed, skipped=tuple(skipped), seconds=time.monotonic() - started)
@@ -59,6 +61,7 @@ class _Run:
     counts: dict[str, int] = field(init=False)
     done: int = 0
     roots: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -106,6 +109,8 @@ class _Run:
                     self._skip(outcome)
                 elif isinstance(outcome, Opened):
                     self._put(outcome, known, vectors)
+                elif isinstance(outcome, Gone):
+                    self.gone.append(outcome.found.path)
             self.store.next_revision()
         self.done += len(outcomes)
         self.progress.worked(self.done, self.total)
@@ -139,6 +144,16 @@ class _Run:
             self.done += len(some)
             self.progress.worked(self.done, self.total)
 
+    def look_back(self, folders: Sequence[str | Path]) -> None:
+        """Raises FolderError for folders that were taken away with photos in them that were to be read."""
+        taken = [root for root in map(os.path.abspath, folders)
+                 if any(is_below(path, root) for path in self.gone) and not _holds_anything(root)]  # fmt: skip
+        if taken:
+            raise FolderError(
+                f"{listed(taken)} vanished during the run; nothing was removed from the library. "
+                "Is its disk mounted? Mount it again and run: devise index"
+            )
+
     def _kind(self, path: str, content_id: int) -> str:
         """Which count a photo goes to; the old path of a renamed one is removed here."""
         if path in self.plan.before:
@@ -166,6 +181,14 @@ class _Run:
             self.store.remove_orphans()
             self.store.next_revision()
         return len(vanished)
+
+
+def _holds_anything(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(entries)
+    except OSError:
+        return False
 
 
 def _encoded(encoder: Encodes, outcomes: Sequence[Outcome], known: dict[bytes, int]) -> dict[bytes, dict[str, Vector]]:

@@ -15,6 +15,9 @@ from devise.photos.formats import UNREADABLE, suffix, unreadable
 from devise.photos.ignore import IGNORE_FILE, Rules
 from devise.photos.sidecars import ENDINGS, Sidecar, beside
 
+# Deleted, or on a disk that was taken away: the next walk tells
+VANISHED = "it vanished while its folder was looked at; the next run looks again"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -84,7 +87,8 @@ class _Walk:
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except FileNotFoundError:
-            return  # deleted while we were walking
+            yield Trouble(folder, VANISHED, hides=True)
+            return
         except OSError as error:
             yield Trouble(folder, f"the folder cannot be read: {_text(error)}; check its permissions", hides=True)
             return
@@ -123,9 +127,9 @@ class _Walk:
         try:
             status = os.stat(path)
         except FileNotFoundError:
-            if os.path.islink(path):
-                yield Trouble(path, "the link leads nowhere; delete it or mount the disk it leads to", hides=True)
-            return  # else deleted while we were walking
+            nowhere = "the link leads nowhere; delete it or mount the disk it leads to"
+            yield Trouble(path, nowhere if os.path.islink(path) else VANISHED, hides=True)
+            return
         except OSError as error:
             yield Trouble(path, f"{_text(error)}; check the file and its permissions", hides=True)
             return
