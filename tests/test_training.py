@@ -105,6 +105,23 @@ def test_equal_seeds_give_equal_checkpoints_even_when_interrupted(
     assert checkpoints.load(different).fingerprint != checkpoints.load(stopped.out).fingerprint
 
 
+def test_a_run_killed_beside_its_first_checkpoint_has_not_ended(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopped = train(options).path, replace(options, out=str(tmp_path / "other" / "colours.safetensors"))
+
+    def saved(*arguments: object) -> None:
+        checkpoints.save(*arguments)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr("devise.training.loop.save", saved)
+        with pytest.raises(KeyboardInterrupt):
+            train(stopped)
+    resumed = train(replace(stopped, resume=True)).path
+    assert checkpoints.load(resumed).fingerprint == checkpoints.load(whole).fingerprint
+
+
 def test_resuming_what_has_ended_changes_nothing(options: TrainOptions) -> None:
     first = train(options)
     before = first.path.read_bytes()

@@ -35,6 +35,7 @@ from devise.training.report import EpochReport, TrainProgress, TrainReport
 from devise.training.sources import Cached, Photos, Source
 from devise.words import WordVectors
 
+DAMAGED = "is damaged; delete it and train anew without --resume"
 PAIRED = 512  # validation photos that are compared with each other: a quarter of a million pairs fit two numbers
 
 
@@ -103,12 +104,13 @@ def train(options: TrainOptions, progress: TrainProgress | None = None) -> Train
             f"{len(rows)} readable photos to train on; first trouble: {next(iter(source.skipped.values()), 'none')}"
         )
     learner = _learner(options, checkpoint, source)
-    state = path.with_suffix(".training")
-    key = _key(options, [*examples, *said], vectors)
+    state, key = path.with_suffix(".training"), _key(options, [*examples, *said], vectors)
     if options.resume and state.exists():
         _restore(learner, state, key)
     elif options.resume and path.exists():
         return _finished(path, key, labels, begun)
+    else:
+        _keep(learner, state, key)  # a checkpoint without it would be taken for a finished one
     targets = torch.from_numpy(np.stack([vectors.vector(label) for label in labels])).to(source.device)
     lessons = Lessons(source, rows, checked, targets, *data.truth(ordered, labels),
                       torch.tensor([example.weight for example in ordered]))  # fmt: skip
@@ -329,15 +331,20 @@ def _keep(learner: Learner, state: Path, key: str) -> None:
 def _restore(learner: Learner, state: Path, key: str) -> None:
     try:
         saved = torch.load(state, map_location="cpu", weights_only=True)
+        said = saved["key"]
     except Exception as error:  # a damaged pickle raises whatever it likes
-        raise TrainingError(f"{state} is damaged; delete it and train anew without --resume") from error
-    if saved["key"] != key:
+        raise TrainingError(f"{state} {DAMAGED}") from error
+    if said != key:
         raise TrainingError(
             f"{state} was made with other options, labels or photos; "
             "repeat the same command with --resume, or start anew with --force"
         )
-    for name, module in learner.modules().items():
-        if name in saved["modules"]:
-            module.load_state_dict(saved["modules"][name])
-    learner.optimizer.load_state_dict(saved["optimizer"])
-    learner.epoch, learner.best = saved["epoch"], EpochReport(**saved["best"])
+    try:
+        for name, module in learner.modules().items():
+            if name in saved["modules"]:
+                module.load_state_dict(saved["modules"][name])
+        learner.optimizer.load_state_dict(saved["optimizer"])
+        best = saved["best"]
+        learner.epoch, learner.best = saved["epoch"], EpochReport(**best) if best else None
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise TrainingError(f"{state} {DAMAGED}") from error
