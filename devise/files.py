@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from devise.errors import writing
+
+TEMPORARY = ".devise-tmp"  # how our temporary files end, so that none of other programs is taken for one
 
 
 @contextmanager
@@ -25,9 +28,8 @@ def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
         if path.exists() and not path.is_file():  # to replace /dev/null or /dev/stdout would break the machine
             raise OSError(errno.EINVAL, "it is a folder" if path.is_dir() else "it is no regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        sweep(path.parent)
+        handle, temporary = _held(path)
         try:
             yield temporary
             with temporary.open("rb") as written:
@@ -35,6 +37,32 @@ def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
             temporary.chmod(mode)  # mkstemp's 0600 would hide a shared file from other users
             temporary.replace(path)
         except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
+            _remove(temporary)
             raise
+        finally:
+            os.close(handle)
+
+
+def sweep(folder: Path) -> None:
+    """Delete the temporary files that killed programs left in a folder: those that no living one holds."""
+    for temporary in folder.glob(f".*{TEMPORARY}"):
+        with suppress(OSError), temporary.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(temporary)
+
+
+def _held(path: Path) -> tuple[int, Path]:
+    """A temporary file beside `path`, and the handle that keeps it from being swept while it is open."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY, dir=path.parent)
+        with suppress(OSError):  # a disk that knows no locks is never swept
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # swept before it was held
+
+
+def _remove(temporary: Path) -> None:
+    for path in (temporary, Path(f"{temporary}-journal")):  # SQLite's, of an export
+        with suppress(OSError):
+            path.unlink()

@@ -14,8 +14,8 @@ from PIL import Image
 
 from devise import config
 from devise.errors import LibraryError
-from devise.library import Library
-from devise.library.check import check
+from devise.library import Library, salvage
+from devise.library.check import _graphs, check
 from devise.library.store import Store
 
 PHOTOS = 60
@@ -128,3 +128,23 @@ def test_a_library_that_is_none(tmp_path: Path) -> None:
         with pytest.raises(LibraryError, match="no devise library"):
             check(tmp_path, repair=repair)
     assert (tmp_path / "library.db").read_bytes() == b"hello" * 1000
+
+
+def test_a_repair_that_was_cut_off_is_finished(library: Library) -> None:
+    folder, aside = library.path, library.path / salvage.DONE
+    aside.mkdir()
+    (folder / "library.db").rename(aside / "library.db")  # the damaged one is gone, the new one not in its place
+    assert check(folder, repair=True) == []
+    with library:
+        assert len(library) == PHOTOS
+    assert not aside.exists()
+
+
+def test_a_graph_that_a_run_has_just_replaced_is_no_damage(library: Library) -> None:
+    with closing(Store(library.path)) as store, store.transaction(write=False):
+        assert store.graph("words") is not None
+        for path in (library.path.parent / "photos").glob("0[0-3]*.png"):
+            path.unlink()
+        with library:
+            library.index()
+        assert not [finding.text for finding in _graphs(store)]

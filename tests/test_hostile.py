@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from devise.cli import show
 from devise.cli.main import app
 from devise.errors import LibraryError, PhotoError, VectorsError, WordError, WriteError
-from devise.files import replacing
+from devise.files import TEMPORARY, replacing
 from devise.library import Library
 from devise.library.store import Store
 from devise.photos import find, read
@@ -201,11 +201,24 @@ def test_a_format_that_never_was(filled: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_swept(filled: Path, album: Path) -> None:
-    left = filled / ".words-3.graph.x1y2.tmp"
-    left.touch()
+    left = [filled / f".words-3.graph.x1y2{TEMPORARY}", filled / ".incoming" / "library.db"]
+    left[1].parent.mkdir()
+    for file in left:
+        file.touch()
     with Library(filled) as library:
         library.index([album], model=FakeEncoder())
-    assert not left.exists()
+    assert not any(file.exists() for file in left)
+
+
+def test_only_what_dead_programs_left_is_swept(tmp_path: Path) -> None:
+    left, alien = tmp_path / f".other.txt.abc{TEMPORARY}", tmp_path / ".notes.tmp"
+    left.touch()
+    alien.touch()
+    with replacing(tmp_path / "one.txt") as one:
+        one.write_text("1")
+        with replacing(tmp_path / "two.txt") as two:
+            two.write_text("2")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".notes.tmp", "one.txt", "two.txt"]
 
 
 def test_imports_of_odd_texts(tmp_path) -> None:

@@ -20,6 +20,7 @@ from devise.library import graphs, salvage
 from devise.library.lock import locked
 from devise.library.parts import unpack
 from devise.library.report import Progress
+from devise.library.rows import GraphFile
 from devise.library.schema import SPACES
 from devise.library.store import Store
 from devise.vectors import Space
@@ -46,7 +47,7 @@ class Finding:
 def check(folder: Path, *, repair: bool = False, progress: Progress | None = None) -> list[Finding]:
     """What is wrong with a library, after `repair` what was. Raises LibraryError when there is none to look at."""
     progress = progress or Progress()
-    if not Store.exists(folder):
+    if not Store.exists(folder) and not salvage.is_cut_off(folder):
         raise LibraryError(f"there is no library at {folder}; run: devise index FOLDER")
     if not repair:
         return _found(folder)
@@ -203,12 +204,20 @@ def _graphs(store: Store) -> Iterator[Finding]:
         if record is None:
             continue
         opened = graphs.load(store, record, space.dim)
+        if opened is None and _is_replaced(store, record):
+            continue
         if opened is None:
             yield Finding(f"the graph of {space.name} is missing or damaged", _rebuilt(space.name))
             continue
         held = np.setdiff1d(opened[0].ids(), gone)
         if not np.array_equal(held, ids[ids <= record.max_id]):
             yield Finding(f"the graph of {space.name} holds other photos than the library", _rebuilt(space.name))
+
+
+def _is_replaced(store: Store, record: GraphFile) -> bool:
+    """Whether a run has put another graph in its place since we began to look."""
+    with closing(Store(store.folder)) as now:
+        return now.graph(record.space) != record
 
 
 def _rebuilt(space: str) -> Repair:

@@ -34,7 +34,7 @@ _ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
     ("SQLITE_IOERR", WriteError, "cannot be reached: {error}; check its disk and run again"),
     ("SQLITE_READONLY", WriteError, "is read-only; choose another with --library PATH"),
     ("SQLITE_PERM", WriteError, "may not be written; choose another with --library PATH"),
-    ("SQLITE_CANTOPEN", LibraryError, "cannot be opened; check the permissions of its folder"),
+    ("SQLITE_CANTOPEN", LibraryError, "cannot be opened; check its folder's permissions and the room on its disk"),
     ("SQLITE_BUSY", LibraryError, "is in use by another program; wait until it has finished"),
     ("SQLITE_LOCKED", LibraryError, "is in use by another program; wait until it has finished"),
     ("SQLITE_NOTADB", LibraryError, "is no devise library or is damaged; choose another with --library PATH"),
@@ -124,6 +124,11 @@ class Database:
         with telling(self.folder):
             return self._connection.execute(sql, values).rowcount
 
+    def seal(self) -> None:
+        """Let the file hold everything by itself, without a log beside it. Raises WriteError."""
+        if self.rows("PRAGMA wal_checkpoint(TRUNCATE)") != [(0, 0, 0)]:  # whether it was busy, and what is left
+            raise WriteError(f"the library {self.folder} cannot be made one file; free space and run again")
+
     @contextmanager
     def transaction(self, *, write: bool = True) -> Iterator[None]:
         """All or nothing; without `write` a snapshot that a writer cannot change under us."""
@@ -212,9 +217,9 @@ def _address(folder: Path, options: str) -> str:
 
 
 def _writable(folder: Path) -> sqlite3.Connection:
-    with suppress(OSError):  # SQLite says it better
     # What people photograph is their own business. An existing file is never opened beside SQLite: closing it would
     # drop the locks of all connections of this process (sqlite.org/howtocorrupt.html, 2.2)
+    with suppress(OSError):  # SQLite says it better
         os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     connection = _connect(_address(folder, "mode=rwc"))
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded only while the file is empty

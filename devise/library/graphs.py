@@ -141,14 +141,14 @@ def _forget_gone(store: Store) -> None:
 
 
 def _sweep(store: Store) -> None:
-    """Delete the files of earlier graphs, and those of runs that were killed while they wrote one.
+    """Delete the files of earlier graphs.
 
     A reader that has one open keeps it; one that comes too late scans.
     """
     model = store.model()
     records = [store.graph(space.name) for space in model.spaces] if model else []
     used = {record.file for record in records if record}
-    for path in (*store.folder.glob("*.graph"), *store.folder.glob(".*.graph.*.tmp")):
+    for path in store.folder.glob("*.graph"):
         if path.name not in used:
             with suppress(OSError):
                 path.unlink()

@@ -267,16 +267,17 @@ class Library:
         if not Store.exists(self.path):
             return LibraryInfo(path=str(self.path), exists=False)
         store = self._reader()
-        return LibraryInfo(
-            path=str(self.path),
-            exists=True,
-            num_photos=store.num_photos(),
-            num_contents=store.num_contents(),
-            num_skipped=sum(1 for _ in store.skipped()),
-            num_bytes=num_bytes(self.path),
-            model=store.model(),
-            roots=tuple(store.roots()),
-        )
+        with store.transaction(write=False):  # of one moment
+            return LibraryInfo(
+                path=str(self.path),
+                exists=True,
+                num_photos=store.num_photos(),
+                num_contents=store.num_contents(),
+                num_skipped=sum(1 for _ in store.skipped()),
+                num_bytes=num_bytes(self.path),
+                model=store.model(),
+                roots=tuple(store.roots()),
+            )
 
     def _reader(self) -> Store:
         if self._store is None:

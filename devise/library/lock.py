@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
@@ -13,8 +14,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from devise.errors import LibraryError, writing
+from devise.files import sweep
+from devise.library import salvage
 from devise.library.store import Store
 
+INCOMING = ".incoming"  # a folder for another library that is to be brought in
 HOLDER = "holder"  # the file that says who has the lock; without the lock it says nothing
 
 
@@ -36,6 +40,7 @@ def locked(folder: Path, *, create: bool = False) -> Iterator[None]:
             ) from error
     try:
         _hold(folder)
+        _tidy(folder)
         yield
     finally:
         with suppress(OSError):
@@ -48,6 +53,14 @@ def writer(folder: Path, *, create: bool) -> Iterator[Store]:
     """The library's rows for writing; create: where there is no library. Raises what `locked` raises."""
     with locked(folder, create=create), closing(Store(folder, write=True)) as store:
         yield store
+
+
+def _tidy(folder: Path) -> None:
+    """Finish and sweep what programs left that were killed: nobody else is at work here."""
+    with writing(folder):
+        salvage.clear(folder)
+        sweep(folder)
+        shutil.rmtree(folder / INCOMING, ignore_errors=True)
 
 
 def _hold(folder: Path) -> None:

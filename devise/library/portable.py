@@ -15,7 +15,7 @@ from devise.library import graphs, salvage
 from devise.library.below import is_below
 from devise.library.check import check
 from devise.library.database import FILE, telling
-from devise.library.lock import locked, writer
+from devise.library.lock import INCOMING, locked, writer
 from devise.library.report import Progress
 from devise.library.rows import path_of, stored_path
 from devise.library.store import Store
@@ -29,7 +29,7 @@ def export(folder: Path, file: Path) -> int:
     """
     with closing(Store(folder)) as store, replacing(file, mode=0o600) as temporary:
         store.db.execute("VACUUM INTO ?", (os.fspath(temporary),))
-        with closing(sqlite3.connect(temporary)) as copy, copy:
+        with telling(file), closing(sqlite3.connect(temporary)) as copy, copy:
             copy.execute("DELETE FROM graphs")
             copy.execute("DELETE FROM gone")
         return store.num_photos()
@@ -85,8 +85,7 @@ def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
 @contextmanager
 def _apart(file: Path, folder: Path) -> Iterator[Path]:
     """A copy of a library's file in a folder of its own, brought up to date and looked through."""
-    place = folder / ".incoming"
-    shutil.rmtree(place, ignore_errors=True)
+    place = folder / INCOMING
     with writing(folder):
         place.mkdir(mode=0o700)
     try:
@@ -96,7 +95,7 @@ def _apart(file: Path, folder: Path) -> Iterator[Path]:
         if damaged := [finding.text for finding in check(place) if finding.is_damage and "graph" not in finding.text]:
             raise LibraryError(f"{file} is damaged ({damaged[0]}); mend its library with: devise check --repair")
         with closing(Store(place, write=True)) as store:
-            store.db.execute("PRAGMA journal_mode = DELETE")  # one file, whole
+            store.db.seal()
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from devise.errors import LibraryError, writing
-from devise.library.database import FILE
+from devise.library.database import FILE, telling
 from devise.library.schema import APPLICATION_ID, FORMAT, TABLES, statements
 from devise.library.store import Store
 
 DAMAGED = f"{FILE}.damaged"  # the old file
+PLACE = f".{FILE}.salvage"  # where a new one is made
+DONE = f".{FILE}.salvaged"  # the same, when it holds all that could be read
 TEXTS = next(statement for statement in statements(TABLES) if "VIRTUAL TABLE texts" in statement)
+_NO_DAMAGE = tuple(f"SQLITE_{name}" for name in ("FULL", "CANTOPEN", "READONLY", "BUSY", "IOERR_SHM", "IOERR_WRITE"))
 # table -> its columns, those that rows are told apart by first. Texts and graphs are derived.
 NUMBERED = {
     "contents": "id, hash",
@@ -44,31 +48,39 @@ def is_ours(path: Path) -> bool:
 
 def salvage(folder: Path) -> None:
     """Raises LibraryError where not even what the library is can be read; then nothing has changed."""
-    new = folder / f".{FILE}.salvage"
+    new = folder / PLACE
     with writing(folder):
-        _remove(new)
+        clear(folder)
         new.mkdir(mode=0o700)
         try:
             with closing(Store(new, write=True)) as store:
-                _copy(folder / FILE, store, folder)
-            for suffix in ("-wal", "-shm"):
-                with suppress(FileNotFoundError):
-                    os.replace(folder / f"{FILE}{suffix}", folder / f"{DAMAGED}{suffix}")
-            os.replace(folder / FILE, folder / DAMAGED)
-            os.replace(new / FILE, folder / FILE)
+                with telling(folder):
+                    _copy(folder / FILE, store, folder)
+                store.db.seal()
+            new.rename(folder / DONE)
         finally:
-            _remove(new)
+            clear(folder)
 
 
-def _remove(folder: Path) -> None:
-    if folder.is_dir():
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
+def clear(folder: Path) -> None:
+    """Put what was saved in its place, and sweep what was begun: also where that was cut off at any moment."""
+    if (folder / DONE / FILE).is_file():
+        for name in ("", "-wal", "-shm"):  # the old log must never stand beside the new file
+            with suppress(FileNotFoundError):
+                os.replace(folder / f"{FILE}{name}", folder / f"{DAMAGED}{name}")
+        os.replace(folder / DONE / FILE, folder / FILE)
+    for place in (PLACE, DONE):
+        shutil.rmtree(folder / place, ignore_errors=True)
+
+
+def is_cut_off(folder: Path) -> bool:
+    """Whether the library lies beside its place."""
+    return (folder / DONE / FILE).is_file()
 
 
 def _copy(source: Path, store: Store, folder: Path) -> None:
     with closing(sqlite3.connect(source, isolation_level=None)) as old, store.transaction():
+        _opens(old)
         old.text_factory = lambda text: text.decode(errors="surrogateescape")
         for table, columns in (*NAMED.items(), *NUMBERED.items()):
             marks = ", ".join("?" * len(columns.split(",")))
@@ -81,6 +93,15 @@ def _copy(source: Path, store: Store, folder: Path) -> None:
         store.db.execute("DELETE FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")
         # Contents whose photos were lost wait for the next run: it finds them by their hash and encodes nothing
         store.db.execute("INSERT OR IGNORE INTO orphans SELECT id FROM contents")
+
+
+def _opens(old: sqlite3.Connection) -> None:
+    """Damage is what we are here for. A full disk, or no permission, must not be taken for that."""
+    try:
+        old.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith(_NO_DAMAGE):
+            raise
 
 
 def _by_number(old: sqlite3.Connection, table: str, columns: str) -> Iterator[Any]:
