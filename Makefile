@@ -12,7 +12,7 @@ PHOTOS ?=
 DATA ?=
 FULL ?=
 
-.PHONY: help setup demo fix lint types test bench bench-quality docs model vectors check lock wheel
+.PHONY: help setup demo fix lint types test test-slow bench bench-quality docs model vectors check lock wheel
 
 help: ## List the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ types: setup ## Check types
 
 test: setup ## Run the quick tests: no network, no GPU, no downloads
 	$(BIN)/python -m pytest
+
+test-slow: setup ## Kill, fill disks, damage files, feed hostile ones: minutes (FULL=1: hours)
+	$(BIN)/python -m tests.endurance $(if $(FULL),--full)
 
 bench: setup ## Measure speed, memory and disk beside the peers (FULL=1: all sizes, hours); needs DATA=folder
 	@test -n "$(DATA)" || { echo "make bench needs the data folder: make bench DATA=folder"; exit 2; }
