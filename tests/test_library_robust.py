@@ -290,3 +290,22 @@ def test_signals_end_a_command_with_one_line(tmp_path, numbers):
     assert said == (
         "interrupted\n" if numbers == ("SIGINT",) else "stopped; what was stored stays, and the next run goes on\n"
     )
+
+
+def test_a_library_whose_making_was_cut_off_says_so(tmp_path, photos):
+    """A journal that has to be rolled back first, which only a writer can."""
+    file = tmp_path / "library" / "library.db"
+    file.parent.mkdir()
+    code = """
+    import os, sqlite3, sys
+    made = sqlite3.connect(sys.argv[1], isolation_level=None)
+    made.execute("PRAGMA cache_size = 1")
+    made.execute("CREATE TABLE t (x)")
+    made.execute("BEGIN")
+    for _ in range(500):
+        made.execute("INSERT INTO t VALUES (randomblob(999))")
+    os._exit(0)
+    """
+    assert start(code, file).wait(20) == 0
+    with Library(file.parent) as library, pytest.raises(LibraryError, match="cut off while it was being made"):
+        len(library)

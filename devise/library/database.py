@@ -32,6 +32,7 @@ _ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
         "cannot be written: {error}; free space and run again, nothing is lost",
     ),
     ("SQLITE_IOERR", WriteError, "cannot be reached: {error}; check its disk and run again"),
+    ("SQLITE_READONLY_ROLLBACK", LibraryError, "was cut off while it was being made; run: devise index FOLDER"),
     ("SQLITE_READONLY", WriteError, "is read-only; choose another with --library PATH"),
     ("SQLITE_PERM", WriteError, "may not be written; choose another with --library PATH"),
     ("SQLITE_CANTOPEN", LibraryError, "cannot be opened; check its folder's permissions and the room on its disk"),

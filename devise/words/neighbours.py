@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from devise import config
-from devise.errors import DeviseError
+from devise.errors import DeviseError, writing
 from devise.files import replacing
 from devise.graph import Graph, available
 from devise.vectors import Vector
@@ -64,7 +64,8 @@ def build(vectors: Rows, progress: Callable[[int, int], None] | None = None) -> 
         graph.add(slots, vectors.rows(slots))
         if progress:
             progress(int(slots[-1]) + 1, len(vectors))
-    stamp_path(vectors.path).unlink(missing_ok=True)  # a stamp must never stand beside another graph
+    with writing(stamp_path(vectors.path)):
+        stamp_path(vectors.path).unlink(missing_ok=True)  # a stamp must never stand beside another graph
     crc32, size = graph.save(graph_path(vectors.path))
     with replacing(stamp_path(vectors.path)) as temporary:
         stamp = {"fingerprint": vectors.fingerprint, "crc32": crc32, "size": size}
