@@ -8,7 +8,6 @@ import gzip
 import io
 import logging
 import os
-import pickle
 import re
 import socket
 import warnings
@@ -23,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.errors import VectorsError, needed
-from devise.words import catalog, neighbours
+from devise.words import catalog, neighbours, pickles
 from devise.words.embeddings import WordVectors
 from devise.words.format import CHUNK, SUFFIX, write_vectors
 
@@ -33,9 +32,9 @@ ENDINGS = re.compile(r"(\.(txt|bin|gz|vec|kv|model|w2v|w2vec|word2vec|wordvector
 DOWNLOADABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # gensim's names have neither dots nor slashes
 MAX_DIM = 10_000  # numbers a word: a first line with more is no line of vectors
 MAX_LINE = 1 << 20  # bytes: 10,000 numbers of full length
+DEFLATED = 1_032  # times shorter that gzip makes a file at most (zlib.net/zlib_tech.html)
 TIMEOUT_SECONDS = 20.0  # without an answer: gensim's downloader itself would wait for ever
-TROUBLE = (ValueError, EOFError, OSError, zlib.error, pickle.UnpicklingError, MemoryError)
-BAD_PICKLE = (*TROUBLE, AttributeError, ImportError, IndexError, KeyError, TypeError)
+TROUBLE = (ValueError, EOFError, OSError, zlib.error, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
 
     GloVe and word2vec as text (with and without header, also .gz), word2vec binary, gensim's KeyedVectors and models.
     Rows are stored as float32 of length 1; zero and NaN rows and words that come twice are dropped and counted in
-    `source`. A KeyedVectors file is a pickle and runs code: take it only from people you trust.
+    `source`. A KeyedVectors file is a pickle: its words and rows are read, nothing in it is run (devise.words.pickles).
     Raises VectorsError, WriteError.
     """
     needed("gensim", "importing word vectors")
@@ -158,7 +157,7 @@ def _check_lines(path: Path, shape: Shape) -> int:
     number = 0
     try:
         with _opened(path) as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(_lines(file), 1):
                 if (number > 1 or not shape.has_header) and line.rstrip().count(b" ") != shape.dim:
                     found = max(len(line.split()) - 1, 0)
                     raise VectorsError(
@@ -173,10 +172,19 @@ def _check_lines(path: Path, shape: Shape) -> int:
     return rows if shape.count is None else shape.count
 
 
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Raises ValueError for one that no memory need be spent on."""
+    while line := file.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE:
+            raise ValueError(f"a line of more than {MAX_LINE:,} bytes")
+        yield line
+
+
 def _load_word2vec(path: Path, shape: Shape, num_rows: int) -> Loaded:
     from gensim.models import KeyedVectors
 
-    if shape.is_binary and not path.name.endswith(".gz") and 4 * num_rows * shape.dim > path.stat().st_size:
+    most = path.stat().st_size * (DEFLATED if path.name.endswith(".gz") else 1)
+    if shape.is_binary and 4 * num_rows * shape.dim > most:
         raise _broken(path, f"its header promises {num_rows:,} words of {shape.dim} numbers")
     try:
         with _quiet():
@@ -204,16 +212,11 @@ def _bad_number(path: Path, shape: Shape) -> VectorsError | None:
 
 
 def _load_pickle(path: Path) -> Loaded:
-    from gensim.models import KeyedVectors
-
     try:
-        with _quiet():
-            loaded = KeyedVectors.load(str(path))
-            vectors = getattr(loaded, "wv", loaded)  # a whole model carries its vectors
-            return Loaded(list(vectors.index_to_key), np.asarray(vectors.vectors))
-    except BAD_PICKLE as error:
-        reason = str(error) or type(error).__name__
-        raise VectorsError(f"{path} is no KeyedVectors file that gensim can read: {reason}; get it again") from error
+        return Loaded(*pickles.read(path))
+    except Exception as error:  # a damaged pickle raises whatever it likes
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise VectorsError(f"{path} is no KeyedVectors file that can be read: {reason}; get it again") from error
 
 
 def _cleaned(loaded: Loaded) -> tuple[Loaded, int]:
