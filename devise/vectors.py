@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from devise import config
 
 Vector = NDArray[np.float32]  # (dim,) or (n, dim), rows of length 1
+ROUNDED = 1e-2  # of a squared length: halves change it by less than 1e-3 (of 300 numbers), bytes would by more
 
 
 def unit(rows: ArrayLike) -> Vector:
@@ -31,6 +32,13 @@ def unit(rows: ArrayLike) -> Vector:
         raise ValueError("a vector must be finite and not zero")
     scaled: Vector = (wide / lengths[..., None]).astype(np.float32)
     return scaled
+
+
+def is_unit(rows: NDArray[Any]) -> bool:
+    """Whether (n, dim) rows are finite and of length 1, but for what halves round off."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        wide = rows.astype(np.float32)
+        return bool((np.abs(np.einsum("ij,ij->i", wide, wide) - 1) < ROUNDED).all())
 
 
 def mean(rows: ArrayLike, weights: ArrayLike | None = None) -> Vector:
@@ -103,7 +111,25 @@ class ModelInfo:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelInfo:
-        return cls(**{**data, "spaces": tuple(Space(**space) for space in data["spaces"])})
+        """Raises KeyError, TypeError or ValueError for what is none."""
+        return cls(**{**data, "spaces": tuple(Space(**space) for space in data["spaces"])}).checked()
+
+    def checked(self) -> ModelInfo:
+        """Itself. Raises ValueError where names are no texts or numbers no numbers."""
+        for space in self.spaces:
+            lines = (space.scale, space.bias, space.photo_scale, space.photo_bias)
+            texts = (self.name, self.fingerprint, space.name, space.vectors or "", space.fingerprint or "")
+            if not all(isinstance(text, str) for text in texts) or not all(map(_is_finite, lines)):
+                raise ValueError(f"a space {space}")
+            if not (
+                isinstance(space.dim, int) and space.dim > 0 <= space.num_parts and isinstance(space.num_parts, int)
+            ):
+                raise ValueError(f"a space of {space.dim} numbers and {space.num_parts} parts")
+        return self
+
+
+def _is_finite(number: object) -> bool:
+    return isinstance(number, int | float) and math.isfinite(number)
 
 
 def speaking(checkpoint: str, head: str) -> str:

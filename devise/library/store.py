@@ -61,12 +61,15 @@ class Store:
         """What made the vectors; None as long as there are none."""
         text = self._meta("model")
         with understanding(self.folder):
-            return ModelInfo.from_json(json.loads(text)) if text else None
+            model = ModelInfo.from_json(json.loads(text)) if text else None
+            if model and not all(space.name in SPACES for space in model.spaces):
+                raise ValueError("a space of no library")
+            return model
 
     def labels(self) -> tuple[str, ...]:
         """The words that the model has learnt, kept so that tagging needs no model."""
         with understanding(self.folder):
-            return tuple(json.loads(self._meta("labels") or "[]"))
+            return tuple(map(str, json.loads(self._meta("labels") or "[]")))
 
     def set_model(self, model: ModelInfo, labels: Sequence[str]) -> None:
         self._set_meta("model", json.dumps(model.to_json()))
@@ -160,7 +163,8 @@ class Store:
 
     def chosen(self, where: Where, *, after: int = 0) -> Ids:
         """The contents, younger than `after`, of the photos that `where` is true of, ascending."""
-        return np.array(texts.contents(self.db, where, after), dtype=np.int64)
+        with understanding(self.folder):
+            return np.array(texts.contents(self.db, where, after), dtype=np.int64)
 
     def count(self, where: Where) -> int:
         """How many contents those are."""
@@ -174,7 +178,8 @@ class Store:
     def photo(self, path: str) -> Photo | None:
         sql = "SELECT content_id, size, mtime_ns FROM photos WHERE path = ?"
         rows = self.db.rows(sql, (stored_path(path),))
-        return Photo(path, *rows[0]) if rows else None
+        with understanding(self.folder):
+            return next((Photo(path, int(i), int(size), int(mtime_ns)) for i, size, mtime_ns in rows), None)
 
     def paths_ending(self, name: str) -> list[str]:
         """The photos whose path is something, a slash and `name`, sorted."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -109,12 +110,13 @@ def load(name: str | Path) -> Checkpoint:
     about, stored = read(path)
     try:
         arrays = widened(stored)
-        checkpoint = Checkpoint(name=path.stem, backbone=Backbone(BackboneConfig.from_json(about["backbone"])))
-        for key, head in about["heads"].items():
-            checkpoint.add_head(HeadConfig.from_json(head), key)
+        with torch.device("meta"):  # shapes alone: a config may ask for more memory than its weights take
+            checkpoint = Checkpoint(name=path.stem, backbone=Backbone(BackboneConfig.from_json(about["backbone"])))
+            for key, head in about["heads"].items():
+                checkpoint.add_head(HeadConfig.from_json(head), key)
         for part, module in checkpoint.modules().items():
-            state = {k.removeprefix(f"{part}."): torch.tensor(v) for k, v in arrays.items() if k.startswith(f"{part}.")}
-            module.load_state_dict(state)
+            state = {k.removeprefix(f"{part}."): _tensor(v) for k, v in arrays.items() if k.startswith(f"{part}.")}
+            module.load_state_dict(state, assign=True)
             module.eval()
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
@@ -124,6 +126,11 @@ def load(name: str | Path) -> Checkpoint:
     checkpoint.ranges = {name: torch.tensor(rows) for name, rows in arrays.items() if name.startswith(RANGES)}
     checkpoint.fingerprint, checkpoint.path = about["fingerprint"], path
     return checkpoint
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    tensor = torch.tensor(array)
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def backbone_fingerprint(checkpoint: Checkpoint) -> str:

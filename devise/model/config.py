@@ -29,6 +29,7 @@ SLIM: Layers = (
 HIDDEN = 2000  # units between features and word vector, as in the reference (Ameisen, 2018)
 SILENT = 1e-6  # added to features: a picture that excites none gets the neutral direction, others do not notice
 MAX_PARTS = 32  # a side: a photo of 1,024 parts
+MAX_LAYERS, MAX_WIDTH = 1_000, 65_536  # many times those of the largest models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,20 @@ class BackboneConfig:
             raise ValueError(f"parts {parts!r} of a top {fields.get('top')!r}")
         fields["layers"] = tuple(fields["layers"])  # type: ignore[arg-type]
         fields["preprocessing"] = Preprocessing.from_json(fields["preprocessing"])  # type: ignore[arg-type]
-        return cls(**fields)  # type: ignore[arg-type]
+        return cls(**fields).checked()  # type: ignore[arg-type]
+
+    def checked(self) -> BackboneConfig:
+        """Itself. Raises ValueError for what no machine could build, TypeError for what is no config."""
+        layers = [layer[1:] if isinstance(layer, str) and layer[:1] == "P" else layer for layer in self.layers]
+        widths = [int(width) for width in layers if width not in ("M", "S")]
+        smaller = sum(layer in ("M", "S") for layer in layers) + (self.first_stride == 2)
+        if not widths or len(layers) > MAX_LAYERS or not 0 < min(widths) <= max(widths) <= MAX_WIDTH:
+            raise ValueError(f"{len(layers)} layers of widths up to {max(widths, default=0)}")
+        if self.first_stride not in (1, 2) or self.top not in ("fc", "conv") or not 0 < self.num_features <= MAX_WIDTH:
+            raise ValueError(f"first stride {self.first_stride}, top {self.top!r:.20}, {self.num_features} features")
+        if self.preprocessing.size >> smaller < 1:
+            raise ValueError(f"photos of {self.preprocessing.size} pixels a side, halved {smaller} times")
+        return self
 
 
 def _torchvision(name: str, layers: Layers, batch_norm: bool) -> BackboneConfig:
@@ -163,6 +177,12 @@ class HeadConfig:
         lines = made.scale, made.bias, made.photo_scale, made.photo_bias
         if not all(isinstance(x, int | float) and math.isfinite(x) for x in lines) or min(lines[0], lines[2]) < 0:
             raise ValueError(f"scales and biases {lines}")
+        if not (0 < made.num_out <= MAX_WIDTH and 0 < made.num_features <= MAX_WIDTH):
+            raise ValueError(f"a head from {made.num_features} to {made.num_out} numbers")
+        if not all(isinstance(label, str) for label in made.labels):
+            raise TypeError("labels that are no words")
+        if made.kind == "classes" and len(made.labels) != made.num_out:
+            raise ValueError(f"{made.num_out} classes with {len(made.labels)} names")
         return made
 
 

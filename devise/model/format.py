@@ -62,11 +62,14 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
             f"{path} is a safetensors file without devise's config; give a checkpoint of devise train"
         )
     _check_format(path, about)
-    missing = [part for part in ("heads", "training", "fingerprint") if part not in about]
+    kinds = {"heads": dict, "training": dict, "fingerprint": str}
+    missing = [part for part, kind in kinds.items() if not isinstance(about.get(part), kind)]
     if missing:
         raise CheckpointError(f"{path} is damaged: its config lacks {', '.join(missing)}; {AGAIN}")
     if fingerprint(about, arrays) != about.get("fingerprint"):
         raise CheckpointError(f"{path} is damaged: its weights do not match its fingerprint; {AGAIN}")
+    if bad := [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]:
+        raise CheckpointError(f"{path} has weights that are no numbers ({bad[0]}); {AGAIN}")
     return about, arrays
 
 

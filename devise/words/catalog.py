@@ -112,6 +112,6 @@ def _read_settings() -> dict[str, object]:
     """No settings, or damaged ones, are the defaults: a broken file must not stop a search."""
     try:
         found = json.loads(_settings().read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from devise import config
 from devise.errors import VectorsError, WordError
-from devise.vectors import Vector, WordMatch, unit
+from devise.vectors import Vector, WordMatch, is_unit, unit
 from devise.words import catalog, queries, spelling
 from devise.words.format import BLOCK, read_vectors, word_key
 from devise.words.queries import Elsewhere, Query, Term
@@ -60,13 +60,13 @@ class WordVectors:
     def word(self, slot: int) -> str:
         """The word in a slot; slots count from the most frequent word."""
         start = int(self._tables.ends[slot - 1]) if slot else 0
-        return self._tables.spelling[start : int(self._tables.ends[slot])].tobytes().decode("utf-8")
+        return self._tables.spelling[start : int(self._tables.ends[slot])].tobytes().decode("utf-8", "replace")
 
     def words(self) -> list[str]:
         """All words, most frequent first."""
         data, start, words = self._tables.spelling.tobytes(), 0, []
         for end in self._tables.ends.tolist():
-            words.append(data[start:end].decode("utf-8"))
+            words.append(data[start:end].decode("utf-8", "replace"))
             start = end
         return words
 
@@ -154,7 +154,7 @@ class WordVectors:
         needed[blocks] = True  # np.unique would do as well, but its first call imports numpy.ma: 60 ms
         for block in np.flatnonzero(needed & ~self._is_verified).tolist():
             rows = self._tables.rows[block * BLOCK : (block + 1) * BLOCK]
-            if crc32(rows.data) != int(self._tables.checks[block]):
+            if crc32(rows.data) != int(self._tables.checks[block]) or not is_unit(rows):
                 raise VectorsError(f"{self.path} is damaged near word {block * BLOCK:,}; copy or import it again")
             self._is_verified[block] = True
 

@@ -168,7 +168,10 @@ def read_vectors(path: Path) -> Tables:
     tables = dict(_tables(path, buffer, layout, start))
     if str(_crc(metadata, layout, tables)) != metadata.get("crc"):
         raise _damaged(path, "its tables do not match their checksum")
-    return Tables(metadata=metadata, **tables)
+    found = Tables(metadata=metadata, **tables)
+    if not _fit(found):
+        raise _damaged(path, "its tables do not fit each other")
+    return found
 
 
 def _header(path: Path, buffer: mmap.mmap) -> tuple[dict[str, str], dict[str, Any], int]:
@@ -181,7 +184,7 @@ def _header(path: Path, buffer: mmap.mmap) -> tuple[dict[str, str], dict[str, An
         layout = json.loads(buffer[8 : 8 + length])
         metadata = layout.pop("__metadata__")
         known = metadata["format"]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _foreign(path) from None
     if known != FORMAT:
         if str(known).startswith("devise.words/"):
@@ -199,8 +202,26 @@ def _tables(path: Path, buffer: mmap.mmap, layout: Mapping[str, Any], start: int
             kind, shape = TYPES[entry["dtype"]], entry["shape"]
             flat = np.frombuffer(buffer, kind, int(np.prod(shape)), start + entry["data_offsets"][0])
             yield key, flat.reshape(shape)
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError):
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError):
         raise _damaged(path, "its header does not describe its tables") from None
+
+
+def _fit(tables: Tables) -> bool:
+    """Whether the tables speak of the same words: a checksum tells that a file is what was written, not by whom."""
+    count, said = len(tables.ends), tables.metadata
+    small: tuple[NDArray[Any], ...] = (tables.keys, tables.slots, tables.ends, tables.checks, tables.spelling)
+    sizes = [len(tables.keys), len(tables.slots), len(tables.checks) - -(-count // BLOCK) + count]
+    return (
+        [NAMES[table.dtype] for table in small] == ["U64", "U32", "U32", "U32", "U8"]
+        and all(isinstance(said.get(key), str) for key in ("name", "source", "fingerprint"))
+        and sizes == [count] * 3
+        and tables.rows.dtype.kind == "f"
+        and (*map(str, tables.rows.shape),) == (str(count), said.get("dim"))
+        and min(tables.rows.shape) > 0
+        and int(tables.slots.max()) < count
+        and int(tables.ends[-1]) == len(tables.spelling)
+        and bool((tables.ends[1:] >= tables.ends[:-1]).all())
+    )
 
 
 def _damaged(path: Path, fact: str) -> VectorsError:

@@ -80,7 +80,7 @@ def load(vectors: Rows) -> Graph | None:
         if stamp.fingerprint != vectors.fingerprint:
             return None
         graph = Graph.load(graph_path(vectors.path), dim=vectors.dim, crc32=stamp.crc32, size=stamp.size)
-    except (OSError, ValueError, TypeError, DeviseError):
+    except (OSError, ValueError, TypeError, RecursionError, DeviseError):
         return None
     return graph if len(graph) == len(vectors) else None
 
