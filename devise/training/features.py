@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -20,6 +23,7 @@ from devise.model.checkpoint import Checkpoint, backbone_fingerprint
 from devise.model.encoder import Encoder
 from devise.photos import load
 
+CHECK = struct.Struct("<Q")  # crc32 of the file's name and of the numbers behind it
 CHUNK = 256  # photos per file: what an interruption can cost; a minute of VGG16 on two cores
 
 Skipped = list[PhotoError]
@@ -43,14 +47,14 @@ def features_of(
     skipped: Skipped = []
     for rows in _chunks(paths):
         part = [paths[row] for row in rows]
-        file = folder / f"{_key(part)}.npy"
-        found = _cached(file, len(part))
+        file = folder / f"{_key(part)}.features"
+        found = _cached(file, (len(part), *features.shape[1:]))
         if found is None:
             found, troubles = _computed(part, encoder)
             skipped += troubles
             if not troubles:  # trouble may pass; look again next time
                 with replacing(file) as temporary, temporary.open("wb") as opened:
-                    np.save(opened, found)
+                    opened.write(_checked(found.tobytes(), file))
         features[rows] = found
         progress(len(part))
     return features, np.isfinite(features[:, 0, 0]), skipped
@@ -92,12 +96,20 @@ def _computed(paths: Sequence[str], encoder: Encoder) -> tuple[NDArray[np.float1
     return features, [picture for picture in pictures if isinstance(picture, PhotoError)]
 
 
-def _cached(file: Path, count: int) -> NDArray[np.float16] | None:
+def _cached(file: Path, shape: tuple[int, ...]) -> NDArray[np.float16] | None:
+    """What was kept, if it is what was written."""
     try:
-        rows: NDArray[np.float16] = np.load(file)
-    except (OSError, ValueError, EOFError):
+        data = file.read_bytes()
+    except OSError:
         return None
-    return rows if rows.ndim == 3 and len(rows) == count else None
+    if len(data) != CHECK.size + 2 * math.prod(shape) or _checked(data[CHECK.size :], file) != data:
+        return None
+    return np.frombuffer(data, "<f2", offset=CHECK.size).reshape(shape)
+
+
+def _checked(numbers: bytes, file: Path) -> bytes:
+    """With a checksum before them, of what they are (the names of the file and its folder) and of themselves."""
+    return CHECK.pack(zlib.crc32(numbers, zlib.crc32(os.fsencode(f"{file.parent.name}/{file.name}")))) + numbers
 
 
 def _key(paths: Sequence[str]) -> str:
