@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from devise.errors import DeviseError, LibraryError
-from devise.library import graphs, salvage
+from devise.library import graphs, salvage, values
+from devise.library.database import damaged
 from devise.library.lock import locked
 from devise.library.parts import unpack
 from devise.library.report import Progress
@@ -27,8 +28,10 @@ from devise.vectors import Space
 
 MAX_PROBLEMS = 20  # of SQLite's own list: one is enough to act on
 CHUNK = 1_000  # vectors looked at together, and one by one where that finds damage
+STAGES = 4  # of a repair: the file, the values in its rows, what those say of each other, and graphs
 TOLERANCE = 4e-3  # of a squared length, as halves are rounded
 
+_PARTLESS = "SELECT id FROM contents WHERE id NOT IN (SELECT content_id FROM parts)"
 Repair = Callable[[Store, Progress], None]
 
 
@@ -53,18 +56,28 @@ def check(folder: Path, *, repair: bool = False, progress: Progress | None = Non
         return _found(folder)
     with locked(folder):
         found = _found(folder)
-        if any(finding.repair is _salvaged for finding in found):
-            salvage.salvage(folder)
-            found += [finding for finding in _found(folder) if finding.is_damage]
-        with closing(Store(folder, write=True)) as store:
-            for finding in found:
-                if finding.repair not in (None, _salvaged):
-                    finding.repair(store, progress)
-            graphs.update(store, progress)
+        for _ in range(STAGES):
+            now = [finding for finding in _found(folder) if finding.is_damage]
+            found += [finding for finding in now if finding.text not in {known.text for known in found}]
+            _repaired(folder, now, progress)
         left = [finding.text for finding in _found(folder) if finding.is_damage]
         if left:
             raise LibraryError(f"the library {folder} is damaged beyond repair ({left[0]}); index its folders anew")
     return found
+
+
+def _repaired(folder: Path, found: list[Finding], progress: Progress) -> None:
+    if any(finding.repair is _salvaged for finding in found):
+        salvage.salvage(folder)
+    with closing(Store(folder, write=True)) as store:
+        for finding in found:
+            if finding.repair not in (None, _salvaged):
+                finding.repair(store, progress)
+        graphs.update(store, progress)
+
+
+def _mended_by(mend: values.Mend) -> Repair:
+    return lambda store, progress: mend(store)
 
 
 def _salvaged(store: Store, progress: Progress) -> None:
@@ -75,8 +88,12 @@ def _found(folder: Path) -> list[Finding]:
     try:
         with closing(Store(folder)) as store, store.transaction(write=False):
             if broken := [text for (text,) in store.db.rows(f"PRAGMA integrity_check({MAX_PROBLEMS})") if text != "ok"]:
-                return [_of_file(broken)]
-            store.roots(), store.model(), store.labels(), store.revision()
+                return [_of_file([" ".join(text.split()) for text in broken])]
+            if odd := list(values.findings(store)):
+                return [*(Finding(text, _mended_by(mend)) for text, mend in odd), *_lost(store)]
+            store.roots(), store.labels(), store.revision()
+            if store.model() is None and not store.is_empty():
+                raise damaged(folder)
             return [*_lost(store), *_vectors(store), *_texts(store), *_graphs(store), *_photos(store)]
     except LibraryError as error:
         if not salvage.is_ours(folder):
@@ -124,8 +141,8 @@ def _vectors(store: Store) -> Iterator[Finding]:
     for space in model.spaces if model else ():
         sql = f"SELECT id FROM contents WHERE id NOT IN (SELECT content_id FROM {space.name})"
         bad |= {content_id for (content_id,) in store.db.rows(sql)} | set(_bad_rows(store, space))
-        if space.name == "words":
-            bad |= set(_bad_parts(store, space.dim))
+        if space.name == "words" and store.db.value("SELECT 1 FROM parts LIMIT 1"):
+            bad |= {content_id for (content_id,) in store.db.rows(_PARTLESS)} | set(_bad_parts(store, space.dim))
     if bad:
         ids = sorted(bad)
         yield Finding(

@@ -40,6 +40,7 @@ _ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
     ("SQLITE_LOCKED", LibraryError, "is in use by another program; wait until it has finished"),
     ("SQLITE_NOTADB", LibraryError, "is no devise library or is damaged; choose another with --library PATH"),
     ("SQLITE_CORRUPT", LibraryError, _DAMAGED),
+    ("SQLITE_MISMATCH", LibraryError, _DAMAGED),  # a number that is none
     ("SQLITE_ERROR", LibraryError, _DAMAGED + " ({error})"),  # "no such table"
 )
 
@@ -68,7 +69,7 @@ def understanding(folder: Path) -> Iterator[None]:
     """Around the reading of stored values: what cannot be made sense of was damaged on the disk."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise damaged(folder) from error
 
 

@@ -7,7 +7,6 @@ deleted they leave out, until there is enough of both that the work of loading a
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,10 +49,10 @@ def max_behind(count: int) -> int:
 
 def load(store: Store, record: GraphFile, dim: int) -> tuple[Graph, Projection] | None:
     """The graph as it was saved, or None when its file is missing, damaged or foreign: then a scan answers."""
-    path = store.folder / record.file
-    if Path(record.file).name != record.file:  # a record must never lead outside the library
-        return None
     try:
+        path = store.folder / record.file
+        if path.parent != store.folder:  # a record must never lead outside the library
+            return None
         projection = Projection.from_bytes(record.basis, dim)
         return Graph.load(path, dim=projection.dim_of(dim), crc32=record.crc32, size=record.size), projection
     except (DeviseError, OSError, ValueError, TypeError):

@@ -71,7 +71,7 @@ def _hold(folder: Path) -> None:
 
 
 def _holder(folder: Path) -> str:
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         said = json.loads((folder / HOLDER).read_text("utf-8"))
         return f" (process {int(said['process'])} on {said['computer']:.40}, since {said['since']:.5})"
     return ""

@@ -144,9 +144,11 @@ def _last(marks: Sequence[Mark], of: Callable[[Mark], Any]) -> list[Mark]:
 def _read(store: Store, condition: str = "") -> list[Mark]:
     sql = f"SELECT query, path, is_good, marked, hash FROM marks {condition} ORDER BY id"
     with understanding(store.folder):
+        rows = store.db.rows(sql)
+        if not all(isinstance(text, str) for query, _, _, marked, _ in rows for text in (query, marked)):
+            raise TypeError("a query that is no text")
         return [
-            Mark(query, path_of(path), bool(is_good), marked, digest)
-            for query, path, is_good, marked, digest in store.db.rows(sql)
+            Mark(query, path_of(path), bool(is_good), marked, digest) for query, path, is_good, marked, digest in rows
         ]
 
 

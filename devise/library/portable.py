@@ -32,7 +32,7 @@ def export(folder: Path, file: Path) -> int:
         with telling(file), closing(sqlite3.connect(temporary)) as copy, copy:
             copy.execute("DELETE FROM graphs")
             copy.execute("DELETE FROM gone")
-        return store.num_photos()
+            return int(copy.execute("SELECT count(*) FROM photos").fetchone()[0])
 
 
 def import_(file: Path, folder: Path, progress: Progress | None = None) -> int:
@@ -76,6 +76,8 @@ def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
                 store.set_model(model, labels)
             _add_contents(store, [space.name for space in model.spaces] if model else [])
             _add_photos(store)
+            store.db.execute("INSERT OR IGNORE INTO orphans SELECT id FROM contents")
+            store.remove_orphans()  # of photos that both know and that have changed
             store.next_revision()
         store.db.execute("DETACH other")
         graphs.update(store, progress or Progress())

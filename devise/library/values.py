@@ -1,0 +1,81 @@
+"""Are the values in a library's rows of the kind that devise writes? SQLite keeps whatever a column is given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from devise.library.schema import TABLES, statements
+from devise.library.store import DIGEST_BYTES, Store
+
+TRIGGER = next(statement for statement in statements(TABLES) if "TRIGGER photo_deleted" in statement)
+MAX_ID = 1 << 40  # a photo a millisecond for 35 years: a higher number was never given
+MAX_REVISION = 1 << 40
+
+_PATH = "typeof(path) NOT IN ('text', 'blob') OR length(path) = 0"
+_FILE = f"{_PATH} OR typeof(size) != 'integer' OR typeof(mtime_ns) != 'integer'"
+_ORPHAN = "content_id NOT IN (SELECT id FROM contents)"
+_NUMBER = f"content_id NOT BETWEEN 1 AND {MAX_ID}"
+# Of each table, its name for people and what is true of a row that devise never wrote. In this order: the rows of a
+# content that goes go too
+BAD = {
+    "contents": ("photos' contents",
+                 f"id NOT BETWEEN 1 AND {MAX_ID} OR typeof(hash) != 'blob' OR length(hash) != {DIGEST_BYTES}"),
+    "words": ("vectors of words", _ORPHAN),
+    "features": ("vectors of features", _ORPHAN),
+    "parts": ("parts", _ORPHAN),
+    "photos": ("photos", f"{_FILE} OR typeof(content_id) != 'integer'"),
+    "roots": ("folders", _PATH),
+    "skipped": ("skipped photos", f"{_FILE} OR typeof(reason) != 'text'"),
+    "marks": ("judgements", f"{_PATH} OR typeof(hash) != 'blob' OR typeof(query) != 'text' OR typeof(marked) != 'text' "
+                            f"OR typeof(batch) != 'integer' OR batch NOT BETWEEN 0 AND {MAX_ID}"),
+    "orphans": ("notes of photos that were removed", _NUMBER),
+    "gone": ("notes of photos that were removed", _NUMBER),
+}  # fmt: skip
+# The last number that was given to a content, as SQLite keeps it, and the least that it can be
+_LAST = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'contents' AND typeof(seq) = 'integer'"
+_LEAST = "SELECT max(ifnull((SELECT max(id) FROM contents), 0), ifnull((SELECT max(max_id) FROM graphs), 0))"
+
+Mend = Callable[[Store], None]
+
+
+def findings(store: Store) -> Iterator[tuple[str, Mend]]:
+    """What is wrong with them, and what mends it."""
+    for table, (name, is_bad) in BAD.items():
+        count = store.db.value(f"SELECT count(*) FROM {table} WHERE {is_bad}")
+        if count:
+            yield f"{count:,} rows of {name} hold what devise never wrote", _swept
+    last, least = store.db.value(_LAST), store.db.value(_LEAST)
+    if store.num_contents() and not (isinstance(least, int) and isinstance(last, int) and least <= last <= MAX_ID):
+        yield "the count of photos is lost, which keeps numbers from being given twice", _counted
+    revision = store.db.value("SELECT value FROM meta WHERE key = 'revision'")
+    if revision is not None and not (str(revision).isdecimal() and len(str(revision)) < len(str(MAX_REVISION))):
+        yield "the number of the last change is lost", _dated
+
+
+def _swept(store: Store) -> None:
+    """What is lost by it is found again when the photos' folders are indexed."""
+    with store.transaction():
+        store.db.execute("PRAGMA defer_foreign_keys = ON")
+        store.db.execute("DROP TRIGGER IF EXISTS photo_deleted")  # it takes numbers only
+        for table, (_, is_bad) in BAD.items():
+            store.db.execute(f"DELETE FROM {table} WHERE {is_bad}")
+        store.db.execute("DELETE FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")
+        store.db.execute(TRIGGER)
+        store.db.execute("INSERT OR IGNORE INTO orphans SELECT id FROM contents")
+        store.db.execute("DELETE FROM graphs")
+
+
+def _counted(store: Store) -> None:
+    """Without graphs no number but those of the contents is known to anybody."""
+    with store.transaction():
+        store.db.execute("DELETE FROM graphs")
+        store.db.execute("DELETE FROM gone")
+        store.db.execute("DELETE FROM sqlite_sequence WHERE name = 'contents' OR typeof(name) != 'text'")
+        store.db.execute("INSERT INTO sqlite_sequence SELECT 'contents', ifnull(max(id), 0) FROM contents")
+
+
+def _dated(store: Store) -> None:
+    """Higher than all before it, unless somebody wrote every second."""
+    with store.transaction():
+        store.db.execute("INSERT OR REPLACE INTO meta VALUES ('revision', ?)", (str(int(time.time())),))
