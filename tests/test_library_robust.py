@@ -18,7 +18,7 @@ import pytest
 from fakes import FakeEncoder
 
 from devise.errors import FolderError, LibraryError, WriteError
-from devise.library import Library
+from devise.library import Library, Where
 from devise.library.store import Store
 from devise.vectors import unit
 
@@ -309,3 +309,15 @@ def test_a_library_whose_making_was_cut_off_says_so(tmp_path, photos):
     assert start(code, file).wait(20) == 0
     with Library(file.parent) as library, pytest.raises(LibraryError, match="cut off while it was being made"):
         len(library)
+
+
+def test_a_caption_that_could_not_be_read_is_read_by_the_next_run(tmp_path, photos, monkeypatch):
+    (photos / "00.txt").write_text("waves at dusk")
+    library = Library(tmp_path / "library")
+    with library, monkeypatch.context() as cut:
+        cut.setattr("devise.photos.sidecars._open_at_once", lambda *_: (_ for _ in ()).throw(OSError(5, "I/O error")))
+        library.index([photos], model=FakeEncoder())
+        assert library.count(Where(text="dusk")) == 0
+    with library:
+        library.index()
+        assert library.count(Where(text="dusk")) == 1

@@ -21,7 +21,7 @@ from devise.library.reading import Failed, Gone, Opened, Outcome, Pixels, read_a
 from devise.library.report import Encodes, IndexReport, Progress, Skipped
 from devise.library.rows import Photo, Refused
 from devise.library.store import Store
-from devise.photos import details, stamp
+from devise.photos import Details, Found, details, stamp
 from devise.vectors import Vector
 
 MAX_WAITING = 16 * config.BATCH  # photos without new pixels (renamed, touched, bad) that share a transaction
@@ -127,7 +127,7 @@ class _Run:
             content_id = known[digest] = self.store.add_content(digest, vectors[digest])
         self.counts[self._kind(found.path, content_id)] += 1
         self.store.put_photo(Photo(found.path, content_id, found.size, found.mtime_ns))
-        self.store.put_texts(found.path, stamp(found.beside), opened.details, self.roots)
+        self.store.put_texts(found.path, _stamp(found, opened.details), opened.details, self.roots)
 
     def listen(self) -> None:
         """Read the texts of photos that have not changed themselves."""
@@ -139,7 +139,7 @@ class _Run:
                     read[found] = details(found.path, beside=found.beside)
             with self.store.transaction():
                 for found, about in read.items():
-                    self.store.put_texts(found.path, stamp(found.beside), about, self.roots)
+                    self.store.put_texts(found.path, _stamp(found, about), about, self.roots)
                 self.store.next_revision()
             self.done += len(some)
             self.progress.worked(self.done, self.total)
@@ -181,6 +181,11 @@ class _Run:
             self.store.remove_orphans()
             self.store.next_revision()
         return len(vanished)
+
+
+def _stamp(found: Found, about: Details) -> str:
+    """Of the files beside a photo; of no such files where one could not be read: the next run tries again."""
+    return stamp(found.beside) if about.is_whole else "unread"
 
 
 def _holds_anything(folder: str) -> bool:

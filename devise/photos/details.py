@@ -42,13 +42,14 @@ _IN_NAME = re.compile(
 class Details:
     """taken: local time as 2020-05-13T10:11:12, or None; pixels: width times height; kind: jpeg, png, ...
 
-    text: captions and keywords, one a line.
+    text: captions and keywords, one a line; is_whole: all files beside the photo could be read.
     """
 
     taken: str | None = None
     pixels: int = 0
     kind: str = ""
     text: str = ""
+    is_whole: bool = True
 
 
 def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()) -> Details:
@@ -56,7 +57,7 @@ def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()
 
     Raises PhotoError when the file cannot be read, never for what is in it.
     """
-    taken, pixels, kind, texts = None, 0, "", list[str]()
+    taken, pixels, kind, texts, is_whole = None, 0, "", list[str](), True
     try:
         with Image.open(io.BytesIO(data) if data is not None else path, formats=readable()) as image:
             pixels, kind = image.width * image.height, kind_of(image.format or "")
@@ -72,11 +73,15 @@ def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()
     except Exception:  # Pillow's readers raise all kinds on damaged files
         pass
     for sidecar in beside:
-        text, date = sidecars.read(sidecar)
+        try:
+            text, date = sidecars.read(sidecar)
+        except OSError:  # only a help; asked again by the next run
+            is_whole = False
+            continue
         texts.append(text)
         taken = taken or date
     text = "\n".join(dict.fromkeys(filter(None, map(_clean, texts))))[:MAX_TEXT]
-    return Details(taken or _date_in(os.path.basename(path)), pixels, kind, text)
+    return Details(taken or _date_in(os.path.basename(path)), pixels, kind, text, is_whole)
 
 
 def _of_exif(image: ImageFile.ImageFile) -> Iterator[str]:

@@ -54,7 +54,7 @@ def stamp(sidecars: tuple[Sidecar, ...]) -> str:
 
 
 def read(sidecar: Sidecar) -> tuple[str, str | None]:
-    """Its text, and when the photo was taken if it says so. Nothing where it cannot be read: it is only a help."""
+    """Its text, and when the photo was taken if it says so; nothing of what makes no sense. Raises OSError."""
     if sidecar.size > MAX_BYTES:
         return "", None
     try:
@@ -64,7 +64,7 @@ def read(sidecar: Sidecar) -> tuple[str, str | None]:
             return text, None
         document = json.loads(text)
         return "\n".join(dict.fromkeys(_texts(document))), _taken(document)
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return "", None
 
 
