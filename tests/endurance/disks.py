@@ -23,7 +23,7 @@ from tests.endurance.rounds import Rounds, Tally, asked
 from tests.endurance.writes import Ended, How, Say, count, ended, forked, with_writes
 
 NOBODY = 65534
-REMEDIES = ("free space", "choose another", "check its disk", "check the permissions")
+REMEDIES = ("free space", "choose another", "check its disk", "the room on its disk")
 STEP = 8 << 10  # bytes: half a page of the database
 
 
@@ -118,7 +118,7 @@ def _vanishing(deed: Deed, rounds: Rounds, chance: random.Random, tally: Tally) 
             f"status {end.status}, and said: {end.error}"]  # fmt: skip
         if end.status == 0:  # all but the last few looks had been answered
             problems = []
-        problems += deed.problems(0)
+        problems += deed.problems(None)
         away, here = deed.folder / "away", deed.folder / "photos"
         if away.exists():
             shutil.rmtree(here, ignore_errors=True)
