@@ -93,7 +93,7 @@ def test_a_pickle_in_place_of_any_file_is_refused_and_not_run(tmp_path: Path) ->
 
 def test_a_pickle_in_place_of_any_file_of_a_library_is_not_run(tmp_path: Path, album: Path, monkeypatch) -> None:
     monkeypatch.setattr(config, "EXACT_BELOW", 2)
-    write_vectors(config.own_folder("embeddings") / "tiny.safetensors", ["red", "blue"] * 1, np.eye(4)[:2], source="x")
+    write_vectors(config.own_folder("embeddings") / "tiny.safetensors", ["red", "blue"], np.eye(4)[:2], source="x")
     neighbours.build(WordVectors.open("tiny"))
     whole, marker = tmp_path / "whole", tmp_path / "marker"
     with Library(whole) as library:
