@@ -124,7 +124,7 @@ def test_ranges_that_are_none(tmp_path: Path, rows: np.ndarray) -> None:
     checkpoint = checkpoints.load(made(SLIM, tmp_path / "own.safetensors"))
     checkpoint.ranges = {f"{RANGES}backbone": torch.from_numpy(rows.astype(np.float32))}
     checkpoints.save(checkpoint, tmp_path / "odd.safetensors")
-    with pytest.raises(CheckpointError, match="do not fit each other|no numbers"):
+    with pytest.raises(CheckpointError, match=r"do not fit each other|no numbers"):
         Compiled.open(tmp_path / "odd.safetensors")
 
 
