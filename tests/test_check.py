@@ -120,6 +120,51 @@ def test_what_can_be_read_of_a_damaged_file_is_kept(library: Library, seed: int)
     assert check(library.path) == []
 
 
+def headless(data: bytearray) -> None:
+    data[:100] = bytes(100)
+
+
+def without_facts(data: bytearray) -> None:
+    """Every page on which the model's name stands."""
+    while (at := data.find(b'{"name": "')) >= 0:
+        start = at // 16_384 * 16_384
+        data[start : start + 16_384] = bytes(16_384)
+
+
+def emptied(data: bytearray) -> None:
+    data[:] = b"\xff" * len(data)
+
+
+@pytest.mark.parametrize(("harm", "again"), [(headless, 0), (without_facts, 0), (emptied, PHOTOS)])
+def test_what_a_library_is_is_known_twice(library: Library, harm: Callable[[bytearray], None], again: int) -> None:
+    """Its first bytes, its model and its folders."""
+    file, info = library.path / "library.db", library.info()
+    data = bytearray(file.read_bytes())
+    harm(data)
+    file.write_bytes(data)
+    assert [finding for finding in check(library.path) if finding.is_damage]
+    check(library.path, repair=True)
+    encoder = FakeEncoder()
+    with library:
+        library.index(model=encoder)
+        assert len(library) == PHOTOS
+        now = library.info()
+        assert (now.model, now.roots) == (info.model, info.roots)
+    assert encoder.num_encoded == again
+    assert check(library.path) == []
+
+
+def test_nothing_is_made_up_where_both_are_lost(library: Library) -> None:
+    (library.path / "library.json").write_text("[]")
+    file = library.path / "library.db"
+    data = bytearray(file.read_bytes())
+    without_facts(data)
+    file.write_bytes(data)
+    with pytest.raises(LibraryError, match="beyond repair"):
+        check(library.path, repair=True)
+    assert file.read_bytes() == data
+
+
 def test_a_library_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="no library"):
         check(tmp_path)

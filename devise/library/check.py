@@ -96,7 +96,7 @@ def _found(folder: Path) -> list[Finding]:
                 raise damaged(folder)
             return [*_lost(store), *_vectors(store), *_texts(store), *_graphs(store), *_photos(store)]
     except LibraryError as error:
-        if not salvage.is_ours(folder):
+        if not salvage.is_library(folder):
             raise
         return [Finding(str(error).partition(";")[0], _salvaged)]
 

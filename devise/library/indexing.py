@@ -13,6 +13,7 @@ import numpy as np
 
 from devise import config
 from devise.errors import FolderError, PhotoError, listed
+from devise.library import spare
 from devise.library.below import is_below
 from devise.library.known import Known
 from devise.library.models import check_model
@@ -83,6 +84,7 @@ class _Run:
             self.store.remove_roots(lost)
             if encoder:
                 self.store.set_model(encoder.info, encoder.labels)
+        spare.keep(self.store)
 
     def work(self, encoder: Encodes) -> None:
         self.progress.worked(0, self.total)

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from devise.errors import LibraryError, writing
 from devise.files import sweep
-from devise.library import salvage
+from devise.library import salvage, spare
 from devise.library.store import Store
 
 INCOMING = ".incoming"  # a folder for another library that is to be brought in
@@ -53,6 +53,7 @@ def writer(folder: Path, *, create: bool) -> Iterator[Store]:
     """The library's rows for writing; create: where there is no library. Raises what `locked` raises."""
     with locked(folder, create=create), closing(Store(folder, write=True)) as store:
         yield store
+        spare.keep(store)
 
 
 def _tidy(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from devise.errors import FolderError, LibraryError, listed, writing
 from devise.files import replacing
-from devise.library import graphs, salvage
+from devise.library import graphs, salvage, spare
 from devise.library.below import is_below
 from devise.library.check import check
 from devise.library.database import FILE, telling
@@ -51,6 +51,7 @@ def import_(file: Path, folder: Path, progress: Progress | None = None) -> int:
             os.replace(whole / FILE, folder / FILE)
         with closing(Store(folder, write=True)) as store:
             graphs.update(store, progress or Progress())
+            spare.keep(store)
             return store.num_photos()
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from devise.errors import LibraryError, writing
-from devise.library.database import FILE, telling
+from devise.library import spare
+from devise.library.database import FILE, PAGE_BYTES, telling
 from devise.library.schema import APPLICATION_ID, FORMAT, TABLES, statements
 from devise.library.store import Store
 
@@ -21,6 +22,8 @@ DONE = f".{FILE}.salvaged"  # the same, when it holds all that could be read
 TEXTS = next(statement for statement in statements(TABLES) if "VIRTUAL TABLE texts" in statement)
 _NO_DAMAGE = tuple(f"SQLITE_{name}" for name in ("FULL", "CANTOPEN", "READONLY", "BUSY", "IOERR_SHM", "IOERR_WRITE"))
 # table -> its columns, those that rows are told apart by first. Texts and graphs are derived.
+HEAD = 100  # bytes of SQLite's header (sqlite.org/fileformat.html, 1.3)
+PAGES_AT = 28  # where in it the number of pages stands
 NUMBERED = {
     "contents": "id, hash",
     "words": "content_id, vector",
@@ -36,14 +39,19 @@ NAMED = {
 }
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a file (or that of a library's folder) begins as our databases do, whatever comes behind."""
+def is_ours(file: Path) -> bool:
+    """Whether a file begins as our databases do, whatever comes behind."""
     try:
-        with (path / FILE if path.is_dir() else path).open("rb") as file:
-            head = file.read(100)
+        with file.open("rb") as opened:
+            head = opened.read(HEAD)
     except OSError:
         return False
     return head[:16] == b"SQLite format 3\0" and head[68:72] == APPLICATION_ID.to_bytes(4, "big")
+
+
+def is_library(folder: Path) -> bool:
+    """Whether a folder's database is ours, by its first bytes or, where those are damaged, by what lies beside it."""
+    return is_ours(folder / FILE) or ((folder / FILE).is_file() and (folder / spare.FILE).is_file())
 
 
 def salvage(folder: Path) -> None:
@@ -55,7 +63,7 @@ def salvage(folder: Path) -> None:
         try:
             with closing(Store(new, write=True)) as store:
                 with telling(folder):
-                    _copy(folder / FILE, store, folder)
+                    _copy(_with_head(folder, new), store, folder)
                 store.db.seal()
             new.rename(folder / DONE)
         finally:
@@ -88,6 +96,7 @@ def _copy(source: Path, store: Store, folder: Path) -> None:
             for row in rows:
                 with suppress(sqlite3.IntegrityError, UnicodeEncodeError):
                     store.db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", row)
+        spare.restore(store, folder)
         if store.db.value("SELECT value FROM meta WHERE key = 'format'") != str(FORMAT) or store.model() is None:
             raise LibraryError(f"the library {folder} is damaged beyond repair; delete it and run: devise index FOLDER")
         store.db.execute("DELETE FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")
@@ -95,11 +104,27 @@ def _copy(source: Path, store: Store, folder: Path) -> None:
         store.db.execute("INSERT OR IGNORE INTO orphans SELECT id FROM contents")
 
 
+def _with_head(folder: Path, new: Path) -> Path:
+    """The damaged database; where even its first bytes are, a copy whose first bytes are those of a new one."""
+    if is_ours(folder / FILE):
+        return folder / FILE
+    copy = new / "headless.db"
+    for name in ("", "-wal"):
+        with suppress(FileNotFoundError):
+            shutil.copyfile(folder / f"{FILE}{name}", f"{copy}{name}")
+    with (new / FILE).open("rb") as healthy, copy.open("r+b") as file:
+        pages = copy.stat().st_size // PAGE_BYTES
+        head = bytearray(healthy.read(HEAD))
+        head[PAGES_AT : PAGES_AT + 4] = pages.to_bytes(4, "big")
+        file.write(head)
+    return copy
+
+
 def _opens(old: sqlite3.Connection) -> None:
     """Damage is what we are here for. A full disk, or no permission, must not be taken for that."""
     try:
         old.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if error.sqlite_errorname.startswith(_NO_DAMAGE):
             raise
 

@@ -148,12 +148,11 @@ class Store:
         """The photos of contents, those that `where` is true of."""
         condition, values = (where or Where()).sql()
         found: dict[int, list[str]] = {}
-        for ids in _chunks(content_ids):
-            sql = (
-                f"SELECT content_id, path FROM photos WHERE content_id IN ({','.join('?' * len(ids))}) AND {condition}"
-            )
-            for content_id, path in self.db.rows(sql, [*ids, *values]):
-                with understanding(self.folder):
+        for ids, marks in _chunks(content_ids):
+            sql = f"SELECT content_id, path FROM photos WHERE content_id IN ({marks}) AND {condition}"
+            rows = self.db.rows(sql, [*ids, *values])
+            with understanding(self.folder):
+                for content_id, path in rows:
                     found.setdefault(content_id, []).append(path_of(path))
         return found
 
@@ -257,11 +256,10 @@ class Store:
     def vectors(self, space: str, ids: Iterable[int]) -> tuple[Ids, Vector]:
         """Those of the ids that are still there, ascending, and their rows: (n,), (n, dim)."""
         found: list[Any] = []
-        for some in _chunks(ids):
-            marks = ",".join("?" * len(some))
-            sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id IN ({marks})"
+        for some, marks in _chunks(ids):
+            sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id IN ({marks}) ORDER BY content_id"
             found += self.db.rows(sql, some)
-        return blobs.matrix(self.folder, space, sorted(found))
+        return blobs.matrix(self.folder, space, found)
 
     def scan(self, space: str, after: int = 0) -> Iterator[tuple[Ids, Vector]]:
         """All vectors of contents younger than `after`, in chunks: (n,), (n, dim)."""
@@ -272,9 +270,9 @@ class Store:
     def views(self, ids: Iterable[int]) -> Views:
         """The words vectors of those ids that are still there, ascending, with those of their parts."""
         found: list[Any] = []
-        for some in _chunks(ids):
-            found += self.db.rows(f"{_VIEWS} WHERE words.content_id IN ({','.join('?' * len(some))})", some)
-        return blobs.views(self.folder, sorted(found))
+        for some, marks in _chunks(ids):
+            found += self.db.rows(f"{_VIEWS} WHERE words.content_id IN ({marks}) ORDER BY words.content_id", some)
+        return blobs.views(self.folder, found)
 
     def scan_views(self, after: int = 0) -> Iterator[Views]:
         """All words vectors of contents younger than `after` with those of their parts, in chunks."""
@@ -321,8 +319,9 @@ def _known(space: str) -> str:
     return space
 
 
-def _chunks(ids: Iterable[int], size: int = 30_000) -> Iterator[list[int]]:
-    """SQLite takes at most 32,766 values in one statement."""
-    numbers = [int(i) for i in ids]
+def _chunks(ids: Iterable[int], size: int = 30_000) -> Iterator[tuple[list[int], str]]:
+    """Ascending, with their question marks: SQLite takes at most 32,766 values in one statement."""
+    numbers = np.sort(np.fromiter(ids, np.int64)).tolist()
     for start in range(0, len(numbers), size):
-        yield numbers[start : start + size]
+        some = numbers[start : start + size]
+        yield some, ",".join("?" * len(some))
