@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from devise.vectors import Vector
 
-EFS = (10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+EFS = (10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 ENOUGH = 0.99  # recall@10 that all have to reach
 CORES = os.cpu_count() or 1
 Ids = NDArray[np.int64]

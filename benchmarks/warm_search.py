@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -52,7 +53,7 @@ PEERS: dict[str, tuple[str, Callable[[], Index]]] = {
     "voyager": ("voyager", Voyager),
 }
 NAMES = {"faiss": "faiss IndexHNSWFlat", "faiss-flat": "faiss IndexFlatIP, exact"}
-CONSOLE = Console(width=140)
+CONSOLE = Console(width=160)
 
 
 @dataclass
@@ -60,9 +61,10 @@ class Engine:
     """One that answers, what was set for it, and how long each query took. recall: all queries, words, photos."""
 
     name: str
-    ask: Callable[[Vector], Ids]
+    ask: Callable[[Vector], Any]
     ask_all: Callable[[Vector], object] | None = None
     set_up: Callable[[], None] = lambda: None
+    ids_of: Callable[[Any], Ids] = lambda found: found
     ef: int | None = None
     build_seconds: float = 0.0
     recall: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -71,13 +73,19 @@ class Engine:
 
     def measure_recall(self, queries: Vector, truth: Ids) -> None:
         self.set_up()
-        found = [self.ask(query) for query in queries]
+        found = [self.ids_of(self.ask(query)) for query in queries]
         halves = recall(found[:NUM_WORDS], truth[:NUM_WORDS]), recall(found[NUM_WORDS:], truth[NUM_WORDS:])
         self.recall = (recall(found, truth), *halves)
 
     @property
     def p50(self) -> float:
         return float(np.percentile(self.times, 50))
+
+    @property
+    def p50_each(self) -> tuple[float, float]:
+        """Of words, of photos."""
+        rounds = np.array(self.times).reshape(-1, 2, NUM_WORDS)
+        return float(np.median(rounds[:, 0])), float(np.median(rounds[:, 1]))
 
     @property
     def p99(self) -> float:
@@ -117,12 +125,12 @@ def check(opened: Library, rows: Vector, queries: Vector) -> None:
 def engines(opened: Library, rows: Vector, queries: Vector, peers: list[str]) -> Iterator[Engine]:
     truth = exact(rows, queries, K)
     check(opened, rows, queries)
-    devise = Engine("devise, Library.nearest", lambda query: places(opened.nearest(query, K)))
+    devise = Engine("devise, Library.nearest", lambda query: opened.nearest(query, K), ids_of=places)
     devise.measure_recall(queries, truth)
     if devise.recall[0] < LEAST_RECALL:
         sys.exit(f"Library.nearest: recall@{K} {devise.recall[0]:.3f}, and {LEAST_RECALL} is the least")
     devise.ask_all = lambda many: opened.nearest_to_each(many, K)
-    if [places(each).tolist() for each in devise.ask_all(queries)] != [devise.ask(query).tolist() for query in queries]:
+    if devise.ask_all(queries) != [devise.ask(query) for query in queries]:
         sys.exit("Library.nearest_to_each: other answers than Library.nearest")
     yield devise
     for name in peers:
@@ -147,7 +155,7 @@ def of_peer(title: str, index: Index, ef: int | None) -> Engine:
         if ef is not None:
             index.set_ef(ef)
 
-    return Engine(title, lambda query: index.ask(query, K), lambda many: index.ask_all(many, K), set_up, ef)
+    return Engine(title, lambda query: index.ask(query, K), lambda many: index.ask_all(many, K), set_up, ef=ef)
 
 
 def take_turns(running: list[Engine], queries: Vector) -> None:
@@ -165,7 +173,7 @@ def take_turns(running: list[Engine], queries: Vector) -> None:
 def shown_nearest(count: int, running: list[Engine]) -> list[Figure]:
     """The table, and its figures; ratios are to raw hnswlib."""
     raw = next((engine for engine in running if engine.name == "hnswlib"), None)
-    columns = ("p50 ms", "p99 ms", "p50 / hnswlib", "batched ms", "/ hnswlib", "build s")
+    columns = ("p50 ms", "of words", "of photos", "p99 ms", "p50 / hnswlib", "batched ms", "/ hnswlib", "build s")
     shown = Table("index", "ef", "recall@10", "words", "photos", *columns)
     shown.title = f"{count:,} photos, the {K} nearest of 300 numbers"
     figures = []
@@ -173,12 +181,13 @@ def shown_nearest(count: int, running: list[Engine]) -> list[Figure]:
         ratios = engine.p50 / raw.p50 if raw else None, engine.p99 / raw.p99 if raw else None
         batched = float(np.median(engine.batched)) if engine.batched else None
         of_batched = batched / float(np.median(raw.batched)) if batched is not None and raw else None
-        cells = (engine.p50, engine.p99, ratios[0], batched, of_batched, engine.build_seconds or None)
+        cells = (engine.p50, *engine.p50_each, engine.p99, ratios[0], batched, of_batched, engine.build_seconds or None)
         texts = ("" if cell is None else report.number(cell) for cell in cells)
         shown.add_row(engine.name, str(engine.ef or ""), *(f"{share:.3f}" for share in engine.recall), *texts)
         what = f"{engine.name}, {count:,} photos"
         figures += [
             Figure(f"p50, {what}", engine.p50, "ms", ratios[0]),
+            *(Figure(f"p50{of}, {what}", p50, "ms") for of, p50 in zip(KINDS[1:], engine.p50_each, strict=True)),
             Figure(f"p99, {what}", engine.p99, "ms", ratios[1]),
             *(Figure(f"recall@{K}{of}, {what}", share, "") for of, share in zip(KINDS, engine.recall, strict=True)),
         ]

@@ -87,8 +87,11 @@ LIKE_FROM = 9  # best photos of a word search whose mean stands for the query wh
 GRAPH_M = 16
 GRAPH_EF_CONSTRUCTION = 200
 GRAPH_EF = 128
-GRAPH_EF_WORDS = 1024  # of 100,000 photos, for words are far from all photos: 512 finds 0.98 of the ten nearest, 1024
-# 0.99. It grows with the square root of their number: of 10,000 photos 192 finds 0.99
+# Photos find 0.99 of their ten nearest with that in any library. Words are far from all photos: of 10,000 photos they
+# need 192 for 0.99, of 100,000 photos 1,024 (512: 0.98), of a million 6,500 for 0.98: a power of the number
+GRAPH_EF_WORDS = 1024  # of 100,000 photos
+GRAPH_EF_GROWTH = 0.8
+GRAPH_NEAR = 0.6  # cosine of the nearest photo: photos have 0.63 to 0.99 to it, words 0.02 to 0.57
 GRAPH_DIM = 128  # numbers of a vector in a graph: exact vectors rank what it finds (docs/performance.md)
 GRAPH_BEHIND = 0.02  # share of photos that a graph may lack: 20,000 of a million are scanned in 3 ms
 GRAPH_SEED = 100

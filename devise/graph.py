@@ -129,31 +129,32 @@ class Graph:
 
         ef: how many candidates hnswlib keeps on its way; at least k.
         """
-        return self.search_many(vector[None], k, ef)[0]
+        return self.search_many(vector[None], k, ef)[0][0]
 
-    def search_many(self, vectors: Vector, k: int, ef: int = config.GRAPH_EF) -> list[Ids]:
-        """The same for each of (n, dim) vectors, on all cores."""
+    def search_many(self, vectors: Vector, k: int, ef: int = config.GRAPH_EF) -> list[tuple[Ids, Vector]]:
+        """The same for each of (n, dim) vectors, with their inner products, on all cores."""
         if vectors.ndim != 2 or vectors.shape[1] != self.dim or not np.isfinite(vectors).all():
             raise ValueError(f"vectors must be finite and of shape {('n', self.dim)}, not {vectors.shape}")
         k = min(k, len(self))
         if k > 0:
             self._index.set_ef(max(ef, k))  # not saved in the file, and lost when set before loading
             with suppress(RuntimeError):
-                return list(self._index.knn_query(vectors, k=k)[0].astype(np.int64))
+                ids, distances = self._index.knn_query(vectors, k=k)
+                return list(zip(ids.astype(np.int64), 1 - distances, strict=True))
         return [self._patiently(vector, k, max(ef, k)) for vector in vectors]
 
-    def _patiently(self, vector: Vector, k: int, ef: int) -> Ids:
+    def _patiently(self, vector: Vector, k: int, ef: int) -> tuple[Ids, Vector]:
         """When hnswlib finds fewer than k (many duplicates or deletions), it raises: then more effort, then fewer."""
         while k > 0:
             self._index.set_ef(ef)
             with suppress(RuntimeError):
-                ids, _ = self._index.knn_query(vector[None], k=k)
-                return np.asarray(ids[0], np.int64)
+                ids, distances = self._index.knn_query(vector[None], k=k)
+                return ids[0].astype(np.int64), 1 - distances[0]
             if ef < self._index.element_count:
                 ef = min(8 * ef, self._index.element_count)
             else:
                 k //= 2
-        return np.empty(0, np.int64)
+        return np.empty(0, np.int64), np.empty(0, np.float32)
 
     def save(self, path: Path) -> tuple[int, int]:
         """Write to `path`, whole or not at all -> (crc32, size) that `load` will ask for. Raises WriteError."""

@@ -73,6 +73,7 @@ def test_an_unreadable_ignore_file_hides_its_folder(tmp_path):
 
 def test_heic_and_raw_are_reported_with_a_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr("devise.photos.formats.heif", lambda: False)
+    monkeypatch.setattr("devise.photos.formats.raw", lambda: False)
     make(tmp_path, "a.HEIC", "b.cr2", "c.dng", "d.tga")
     assert [os.path.basename(trouble.path) for trouble in troubles(tmp_path)] == [
         "a.HEIC",
@@ -112,8 +113,8 @@ def test_overlapping_folders_and_files_give_each_photo_once(tmp_path):
 
 
 def test_a_single_file(tmp_path):
-    make(tmp_path, "a.jpg", "b.cr2")
-    assert [type(entry) for entry in find([tmp_path / "a.jpg", tmp_path / "b.cr2"])] == [Found, Trouble]
+    make(tmp_path, "a.jpg", "b.jxl")
+    assert [type(entry) for entry in find([tmp_path / "a.jpg", tmp_path / "b.jxl"])] == [Found, Trouble]
 
 
 def test_missing_folders_are_all_named(tmp_path):

@@ -38,6 +38,7 @@ HOMES = {
     "hnswlib": {"graph"},
     "PIL": {"photos"},
     "pillow_heif": {"photos"},
+    "rawpy": {"photos"},
     "pathspec": {"photos"},
     "torch": {"model", "training"},
     "torchvision": {"model", "training"},

@@ -19,7 +19,7 @@ class Nearby(NamedTuple):
     """Think of it as all photos of a space, asked for those that are worth an exact look.
 
     tail, rows: the contents that the graph has not heard of, and their projections (n, d).
-    ef: the effort of the graph.
+    ef: the effort of the graph where a query is far from all photos, as words are.
     """
 
     graph: Graph
@@ -35,13 +35,13 @@ class Nearby(NamedTuple):
         late = [(ids, projection.of(rows)) for ids, rows in store.scan(record.space, after=record.max_id)]
         ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in late)])
         rows = np.concatenate([np.empty((0, graph.dim), np.float32), *(rows for _, rows in late)])
-        effort = int(config.GRAPH_EF_WORDS * (len(graph) / 100_000) ** 0.5) if record.space == "words" else 0
-        return cls(graph, projection, ids, rows, max(config.GRAPH_EF, effort))
+        effort = config.GRAPH_EF_WORDS * (len(graph) / 100_000) ** config.GRAPH_EF_GROWTH
+        return cls(graph, projection, ids, rows, max(config.GRAPH_EF, int(effort)))
 
     def search(self, vectors: Vector, k: int) -> list[Ids]:
         """For each vector (n, dim) up to k contents of the graph and up to k of the others, in no order."""
         asked = self.projection.of(vectors)
-        found = self.graph.search_many(asked, k, self.ef)
+        found = self._of_graph(asked, k)
         if not len(self.tail):
             return found
         if len(self.tail) <= k:
@@ -49,3 +49,13 @@ class Nearby(NamedTuple):
         scores = self.rows @ asked.T  # (tail, n)
         best = np.argpartition(scores, len(self.tail) - k, axis=0)[len(self.tail) - k :]
         return [np.concatenate([ids, self.tail[best[:, i]]]) for i, ids in enumerate(found)]
+
+    def _of_graph(self, asked: Vector, k: int) -> list[Ids]:
+        """With little effort first; with more for those queries that seem to be far from all photos."""
+        little = config.GRAPH_EF if k <= config.GRAPH_EF else self.ef
+        found = self.graph.search_many(asked, k, little)
+        far = [i for i, (_, scores) in enumerate(found) if scores.max(initial=0.0) < config.GRAPH_NEAR]
+        if little < self.ef and far:
+            for i, better in zip(far, self.graph.search_many(asked[far], k, self.ef), strict=True):
+                found[i] = better
+        return [ids for ids, _ in found]

@@ -20,6 +20,7 @@ from PIL import Image, ImageFile, IptcImagePlugin
 from devise.errors import PhotoError
 from devise.photos import sidecars
 from devise.photos.formats import kind_of, readable
+from devise.photos.raw import RawFile
 from devise.photos.sidecars import Sidecar
 
 MAX_TEXT = 20_000  # characters of all captions together
@@ -59,7 +60,7 @@ def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()
     """
     taken, pixels, kind, texts, is_whole = None, 0, "", list[str](), True
     try:
-        with Image.open(io.BytesIO(data) if data is not None else path, formats=readable()) as image:
+        with Image.open(io.BytesIO(data) if data is not None else path, formats=readable(path)) as image:
             pixels, kind = image.width * image.height, kind_of(image.format or "")
             for reader in (_of_exif, _of_iptc, _of_xmp, _of_png):
                 with suppress(Exception):
@@ -94,7 +95,7 @@ def _of_exif(image: ImageFile.ImageFile) -> Iterator[str]:
 
 def _exif(image: Image.Image) -> Image.Exif:
     """Of what stands before the pixels: a PNG's own getexif decodes all of them to look behind."""
-    return Image.Image.getexif(image)
+    return image.getexif() if isinstance(image, RawFile) else Image.Image.getexif(image)
 
 
 def _of_iptc(image: ImageFile.ImageFile) -> Iterator[str]:

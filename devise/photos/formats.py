@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from devise.photos.plugins import heif
+from devise.photos.plugins import heif, raw
 
 # Pillow's names. EPS, PDF and WMF are left out: they start other programs or are no photos.
 PILLOW_FORMATS = (
@@ -28,35 +28,44 @@ PILLOW_FORMATS = (
 )
 
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")
-_CAMERA_RAW = """
-    .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf
-    .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f
-"""
+RAW = "RAW"  # as Pillow calls what devise.photos.raw reads
+RAW_SUFFIXES = (
+    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".k25", ".kdc"),
+    *(".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf"),
+    *(".srw", ".x3f"),
+)
 _OTHERS = ".jxl .jxr .hdp .wdp .tga .xcf .psb .exr .hdr .bpg"
 
 _EXPORT = "export it as JPEG"
 _HEIC = f"HEIC pictures need pillow-heif; run: pip install 'devise[heic]', or {_EXPORT}"
-_RAW = f"camera raw files cannot be read; {_EXPORT}"
+_RAW = f"camera raw files need rawpy; run: pip install 'devise[raw]', or {_EXPORT}"
 _UNUSUAL = f"this format cannot be read; {_EXPORT} or PNG"
 
 # Photos that are reported with a remedy, for a photo that is skipped in silence is never looked for.
 UNREADABLE: Mapping[str, str] = {
     **dict.fromkeys(HEIF_SUFFIXES, _HEIC),
-    **dict.fromkeys(_CAMERA_RAW.split(), _RAW),
+    **dict.fromkeys(RAW_SUFFIXES, _RAW),
     **dict.fromkeys(_OTHERS.split(), _UNUSUAL),
 }
 
 
 def unreadable(path: str) -> str | None:
     """Why a file of that name cannot be read, and what to do; None if it may be a photo."""
-    if suffix(path) in HEIF_SUFFIXES and heif():
-        return None
-    return UNREADABLE.get(suffix(path))
+    reason = UNREADABLE.get(suffix(path))
+    return None if _has_reader(reason) else reason
 
 
-def readable() -> tuple[str, ...]:
-    """Pillow's names of the formats that can be read here."""
-    return (*PILLOW_FORMATS, *(["HEIF"] if heif() else []))
+def _has_reader(reason: str | None) -> bool:
+    return (reason == _HEIC and heif()) or (reason == _RAW and raw())
+
+
+def readable(path: str) -> tuple[str, ...]:
+    """Pillow's names of the formats that a file of that name can have here, likely ones first.
+
+    Many raw files begin as TIFF does, so that only their names tell.
+    """
+    is_raw = suffix(path) in RAW_SUFFIXES and raw()
+    return (*([RAW] if is_raw else []), *PILLOW_FORMATS, *(["HEIF"] if heif() else []))
 
 
 # What a file that Pillow does not know turns out to be: where its signature stands, the signature, what to say.
@@ -90,7 +99,7 @@ def kind_of(name: str) -> str:
 
 def kinds() -> tuple[str, ...]:
     """All that a photo can be."""
-    return tuple(dict.fromkeys(kind_of(name) for name in (*PILLOW_FORMATS, "HEIF")))
+    return tuple(dict.fromkeys(kind_of(name) for name in (*PILLOW_FORMATS, "HEIF", RAW)))
 
 
 def suffix(path: str) -> str:
@@ -100,7 +109,7 @@ def suffix(path: str) -> str:
 def unknown(data: bytes) -> str:
     """Why a file that starts with `data` is no photo, and what to do."""
     for offset, signature, reason in SIGNATURES:
-        if data[offset : offset + len(signature)] == signature and not (reason == _HEIC and heif()):
+        if data[offset : offset + len(signature)] == signature and not _has_reader(reason):
             return reason
     if data[:512].isascii() and b"\0" not in data[:512]:
         return "it is text, not a picture; rename it, or get the picture again"

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from devise import config
 from devise.errors import PhotoError
 from devise.photos.colour import to_rgb
-from devise.photos.formats import readable, unknown
+from devise.photos.formats import RAW, readable, unknown
 from devise.photos.quiet import hush
 
 hush()
@@ -131,9 +131,9 @@ def _opened(data: bytes, path: str, at_least: int, max_megapixels: float) -> Ite
     if not data:
         raise PhotoError(path, "the file is empty; copy it again from its source")
     try:
-        with Image.open(io.BytesIO(data), formats=readable()) as image:
+        with Image.open(io.BytesIO(data), formats=readable(path)) as image:
             _check_size(image, path, max_megapixels)
-            if image.format in ("JPEG", "MPO"):
+            if image.format in ("JPEG", "MPO", RAW):
                 image.draft(None, (at_least, at_least))  # None keeps the mode
             with _large if image.width * image.height > LARGE_PIXELS else nullcontext():
                 image.load()

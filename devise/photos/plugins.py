@@ -1,4 +1,4 @@
-"""Readers that are installed apart: HEIC by pillow-heif. The only home of it."""
+"""Readers that are installed apart: HEIC by pillow-heif, whose only home this is, and camera raw files by rawpy."""
 
 from __future__ import annotations
 
@@ -13,4 +13,16 @@ def heif() -> bool:
     except ImportError:  # also when it was compiled for another Python or processor
         return False
     register_heif_opener(thumbnails=False)
+    return True
+
+
+@cache
+def raw() -> bool:
+    """The same of camera raw files."""
+    try:
+        from devise.photos.raw import register
+
+        register()
+    except ImportError:
+        return False
     return True

@@ -41,18 +41,19 @@ def look(data: bytes) -> str:
     from devise.photos.open import thumbnail_jpeg
 
     told = 0
-    for work in (
-        lambda: load(data, size=48, resize="squash"),
-        lambda: load(data, size=48, resize="crop"),
-        lambda: thumbnail_jpeg(data, 48),
-        lambda: details("photo.jpg", data),
-    ):
-        try:
-            work()
-        except PhotoError as error:
-            told += 1
-            if not error.reason or "\n" in error.reason:
-                raise ValueError(f"a reason that is none: {error.reason!r}") from error
+    for name in ("photo.jpg", "photo.dng") if data[:2] in (b"II", b"MM") else ("photo.jpg",):
+        for work in (
+            lambda name=name: load(data, size=48, resize="squash", path=name),
+            lambda name=name: load(data, size=900, resize="crop", path=name),  # no preview is enough for it
+            lambda: thumbnail_jpeg(data, 48),
+            lambda name=name: details(name, data),
+        ):
+            try:
+                work()
+            except PhotoError as error:
+                told += 1
+                if not error.reason or "\n" in error.reason:
+                    raise ValueError(f"a reason that is none: {error.reason!r}") from error
     return "refused with a reason" if told else "opened"
 
 
