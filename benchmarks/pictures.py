@@ -1,8 +1,7 @@
 """VOC's photos as large as photos are: VOC comes with 320 pixels on its longest side, users' photos do not.
 
 They are enlarged by Pillow (Lanczos) with grain on top, as sensors have it, and saved with quality 90: without grain,
-files of 12 megapixels have 0.8 MB and are decoded in half the time that a phone's take. Few real ones are at hand:
-scikit-image and scikit-learn carry a dozen pictures, of which most have less than 1,000 pixels.
+files of 12 megapixels have 0.8 MB and are decoded in half the time that a phone's take.
 """
 
 from __future__ import annotations

@@ -183,58 +183,69 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
+def scan(path: Path, vectors: Vector, *, crc32: int, size: int | None = None) -> tuple[Ids, Vector]:
+    """All live ids of a saved graph, and their inner products with (q, dim) vectors: (n,), (q, n).
+
+    Reads the file once, a piece at a time, and needs no hnswlib: for a single question that is a quarter of the time of
+    loading it. Raises GraphError when the file is missing, damaged or of another dimension.
+    """
+    ids, scores = [np.empty(0, np.int64)], [np.empty((len(vectors), 0), np.float32)]
+    for nodes in _nodes(path, vectors.shape[1], crc32, size):
+        live = nodes["mark"] & DELETED == 0
+        ids.append(nodes["label"][live])
+        scores.append((vectors @ np.ascontiguousarray(nodes["vector"]).T)[:, live])
+    return np.concatenate(ids), np.concatenate(scores, axis=1)
+
+
 def _verified(path: Path, dim: int, crc32: int, size: int | None) -> tuple[Ids, int]:
-    """The live ids and the highest id of a file that is whole and of this dimension.
+    """The live ids and the highest id of a file that is whole and of this dimension."""
+    labels, live = [np.empty(0, np.int64)], [np.empty(0, np.bool_)]
+    for nodes in _nodes(path, dim, crc32, size):
+        labels.append(nodes["label"].copy())
+        live.append(nodes["mark"] & DELETED == 0)
+    ids = np.concatenate(labels)
+    return ids[np.concatenate(live)], int(ids.max(initial=-1))
+
+
+def _nodes(path: Path, dim: int, crc32: int, size: int | None) -> Iterator[NDArray[Any]]:
+    """The nodes of a file, a piece at a time: mark, vector, label. They are to be believed when all have come.
 
     Hnswlib itself tells neither a file's dimension nor what was deleted; both stand in the file. One pass tells all.
     """
     try:
-        found, rest, sum_, ids = path.stat().st_size, b"", 0, _Ids(path, dim)
-        if found < LEVEL0 or size not in (None, found):
-            raise GraphError(f"{path} is damaged; build it again")
+        if (found := path.stat().st_size) < LEVEL0 or size not in (None, found):
+            raise _damaged(path)
+        left, kind, rest, checksum = -1, np.dtype("u1"), b"", 0
         for piece in _pieces(path):
-            sum_ = zlib.crc32(piece, sum_)
-            rest = ids.take(rest + piece)
+            checksum = zlib.crc32(piece, checksum)
+            if left < 0:
+                left, kind = _layout(path, dim, piece)
+                rest = piece[LEVEL0:]
+            else:
+                rest += piece
+            count = min(left, len(rest) // kind.itemsize)
+            yield np.frombuffer(rest, kind, count)
+            left -= count
+            rest = rest[count * kind.itemsize :] if left else b""
     except OSError as error:
         raise GraphError(f"{path} cannot be read: {error}; build it again") from error
-    if sum_ != crc32:
-        raise GraphError(f"{path} is damaged; build it again")
-    return ids.result()
+    if checksum != crc32:
+        raise _damaged(path)
 
 
-class _Ids:
-    """Reads the ids in the nodes of a file that comes in pieces, which may be damaged."""
+def _layout(path: Path, dim: int, head: bytes) -> tuple[int, np.dtype[Any]]:
+    """How many nodes there are and what one looks like, of a file that may be damaged."""
+    if len(head) < LEVEL0:
+        raise _damaged(path)
+    base, _, count, stride, label_at, vector_at = HEADER.unpack_from(head)
+    if label_at - vector_at != 4 * dim:
+        raise GraphError(f"{path} has vectors of {(label_at - vector_at) // 4} numbers, not {dim}; build it again")
+    if base or vector_at < 4 or label_at + 8 > stride or stride > PIECE:
+        raise _damaged(path)
+    fields = {"mark": ("<u4", 0), "vector": (f"({dim},)<f4", vector_at), "label": ("<i8", label_at)}
+    formats, offsets = zip(*fields.values(), strict=True)
+    return count, np.dtype({"names": list(fields), "formats": formats, "offsets": offsets, "itemsize": stride})
 
-    def __init__(self, path: Path, dim: int) -> None:
-        self._path, self._dim = path, dim
-        self._left = -1  # nodes still to come; -1: the header is
-        self._labels: list[Ids] = []
-        self._live: list[NDArray[np.bool_]] = []
 
-    def take(self, data: bytes) -> bytes:
-        """What of `data` has to be given again, with more behind it."""
-        if self._left < 0:
-            if len(data) < LEVEL0:
-                return data
-            data = self._header(data)
-        count = min(self._left, len(data) // self._stride)
-        nodes = np.frombuffer(data, np.uint8, count * self._stride).reshape(count, self._stride)
-        marks = nodes[:, :4].copy().view("<u4")[:, 0]
-        self._live.append(marks & DELETED == 0)
-        self._labels.append(nodes[:, self._label_at : self._label_at + 8].copy().view("<i8")[:, 0])
-        self._left -= count
-        return data[count * self._stride :] if self._left else b""
-
-    def _header(self, data: bytes) -> bytes:
-        base, _, self._left, self._stride, self._label_at, vector_at = HEADER.unpack_from(data)
-        if self._label_at - vector_at != 4 * self._dim:
-            numbers = (self._label_at - vector_at) // 4
-            raise GraphError(f"{self._path} has vectors of {numbers} numbers, not {self._dim}; build it again")
-        if base or not 4 <= self._stride <= PIECE or self._label_at + 8 > self._stride:
-            raise GraphError(f"{self._path} is damaged; build it again")
-        return data[LEVEL0:]
-
-    def result(self) -> tuple[Ids, int]:
-        labels = np.concatenate([np.empty(0, np.int64), *self._labels])
-        live = np.concatenate([np.empty(0, np.bool_), *self._live])
-        return labels[live], int(labels.max(initial=-1))
+def _damaged(path: Path) -> GraphError:
+    return GraphError(f"{path} is damaged; build it again")

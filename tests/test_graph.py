@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pytest
 
-from devise import config
 from devise import graph as module
 from devise.errors import DeviseError, WriteError
-from devise.graph import Graph, GraphError, Ids, available
-from devise.library.nearby import Nearby
-from devise.library.projection import Projection
-from devise.library.rows import GraphFile
-from devise.library.store import Store
+from devise.graph import Graph, GraphError, available, scan
 from devise.vectors import Vector, unit
 
 pytestmark = pytest.mark.skipif(
@@ -158,26 +151,28 @@ def test_without_hnswlib_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatc
         Graph.new(DIM)
 
 
-def test_a_query_far_from_all_photos_gets_more_effort(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As words do: in a large library little effort misses some of the photos near to them."""
-    monkeypatch.setattr(config, "GRAPH_EF_WORDS", 100 * config.GRAPH_EF)
-    rows = np.abs(unit(np.random.default_rng(0).standard_normal((2_000, 12))))
-    store = cast("Store", SimpleNamespace(gone=lambda: np.empty(0, np.int64), scan=lambda space, after: iter(())))
-    graph = Graph.new(12)
-    graph.add(np.arange(2_000), rows)
-    nearby = Nearby.of(store, GraphFile("words", "", 0, 0, 2_000, 2_000, 2_000), graph, Projection())
-    efforts: list[int] = []
-    asked = Graph.search_many
+@pytest.mark.parametrize("piece", [2_000, 1 << 22])
+def test_a_scan_of_a_file_tells_all_inner_products(
+    graph: Graph, rows: Vector, tmp_path: Path, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PIECE", piece)
+    graph.remove([3, 700])
+    crc32, size = graph.save(tmp_path / "graph")
+    ids, scores = scan(tmp_path / "graph", rows[:4], crc32=crc32, size=size)
+    assert sorted(ids) == [i for i in range(1_500) if i not in (3, 700)]
+    assert np.allclose(scores, rows[:4] @ rows[ids].T, atol=1e-5)
 
-    def counted(self: Graph, vectors: Vector, k: int, ef: int = config.GRAPH_EF) -> list[tuple[Ids, Vector]]:
-        efforts.append(ef)
-        return asked(self, vectors, k, ef)
 
-    monkeypatch.setattr(Graph, "search_many", counted)
-    near, far = rows[5], -rows[5]
-    assert nearby.search(near[None], 3)[0][0] == 5
-    assert set(efforts) == {config.GRAPH_EF}
-    found = nearby.search(np.stack([far, near]), 3)
-    assert nearby.ef in efforts[1:]
-    assert sorted(found[0]) == sorted(np.argsort(-rows @ far)[:3])
-    assert found[1][0] == 5
+def test_a_damaged_file_is_not_scanned(graph: Graph, rows: Vector, tmp_path: Path) -> None:
+    path = tmp_path / "graph"
+    crc32, size = graph.save(path)
+    data = bytearray(path.read_bytes())
+    data[-9] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(GraphError, match="damaged"):
+        scan(path, rows[:1], crc32=crc32, size=size)
+    with pytest.raises(GraphError, match="of 16 numbers, not 15"):
+        scan(path, rows[:1, :15], crc32=crc32, size=size)
+    path.unlink()
+    with pytest.raises(GraphError, match="cannot be read"):
+        scan(path, rows[:1], crc32=crc32, size=size)

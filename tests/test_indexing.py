@@ -95,15 +95,15 @@ def test_touched_changed_and_vanished(library, album, encoder, draw):
 
 def test_a_bad_photo_is_reported_each_time_but_read_once(library, album, encoder, monkeypatch):
     (album / "bad.jpg").write_bytes(b"no picture")
-    (album / "camera.nef").write_bytes(b"x")
+    (album / "camera.jxl").write_bytes(b"x")
     report = library.index([album], model=encoder)
-    assert [os.path.basename(skipped.path) for skipped in report.skipped] == ["bad.jpg", "camera.nef"]
+    assert [os.path.basename(skipped.path) for skipped in report.skipped] == ["bad.jpg", "camera.jxl"]
     assert report.added == 6
     monkeypatch.setattr("devise.library.reading.read", lambda *_: pytest.fail("read again"))
     assert library.index([album]).skipped == report.skipped
     assert library.info().num_skipped == 1
     (album / "bad.jpg").unlink()
-    (album / "camera.nef").unlink()
+    (album / "camera.jxl").unlink()
     assert run(library, album) == {"unchanged": 6}
     assert library.info().num_skipped == 0
 

@@ -21,8 +21,8 @@ from typer.testing import Result
 
 from devise import config
 from devise.errors import DeviseError
-from devise.graph import Graph
 from devise.library import Library, Progress, Where, graphs
+from devise.library.lazy import LazyGraph
 from devise.library.rows import Photo
 from devise.library.search import Searcher
 from devise.library.store import Store
@@ -32,7 +32,7 @@ from devise.photos.sidecars import Sidecar
 from devise.vectors import unit
 
 Run = Callable[..., Result]
-search = Graph.search_many
+search = LazyGraph.search
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:x="u" x:secret="hidden"><dc:subject><rdf:Bag>
 <rdf:li>heron</rdf:li><rdf:li>reeds</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"""
@@ -310,7 +310,7 @@ def test_a_filter_on_many_photos_finds_what_a_full_scan_finds(
     with store.transaction():
         store.db.execute_many("UPDATE photos SET kind = 'png' WHERE path = ?", [(f"/{i:03}.png",) for i in chosen])
     asked = []
-    monkeypatch.setattr(Graph, "search_many", lambda self, *args: asked.append(args) or search(self, *args))
+    monkeypatch.setattr(LazyGraph, "search", lambda self, *args: asked.append(args) or search(self, *args))
     for row in rows[::50]:
         found = Searcher(store).nearest(row, 5, space="words", where=Where(kind="png"))
         assert [m.path for m in found] == [f"/{i:03}.png" for i in chosen[np.argsort(-rows[chosen] @ row)[:5]]]

@@ -38,9 +38,10 @@ class Candidates(NamedTuple):
             return None
         nearby = self.facts.nearby(self.space)
         fetched = wanted if among is None else int(config.OVER_FETCH * wanted * count / among.count)
-        if nearby is None or (among is not None and 4 * fetched > among.count):
+        is_asked = nearby is not None and (among is None or 4 * fetched <= among.count)
+        found = nearby.search(vectors, fetched) if nearby is not None and is_asked else None
+        if found is None:
             return None if among is None else self._nearest_of(among.ids, vectors, wanted)
-        found = nearby.search(vectors, fetched)
         near = np.unique(np.concatenate(found)) if len(found) > 1 else found[0]
         return near if among is None else among.of(near)
 

@@ -10,7 +10,7 @@ from devise.library.store import Store
 from devise.vectors import ModelInfo, Space
 
 if TYPE_CHECKING:
-    from devise.library.graphs import Loaded
+    from devise.library.graphs import Opened
     from devise.library.nearby import Nearby
 
 
@@ -22,7 +22,7 @@ class Facts:
 
     def __init__(self, store: Store, before: Facts | None = None) -> None:
         self._store = store
-        self._loaded: Loaded | None = before._loaded if before else None
+        self._opened: Opened | None = before._opened if before else None
         self._nearby: dict[str, Nearby | None] = {}
 
     @cached_property
@@ -43,8 +43,8 @@ class Facts:
     def nearby(self, space: str) -> Nearby | None:
         """None: there is no good graph; look at all photos."""
         if space not in self._nearby:
-            from devise.library.graphs import Loaded  # which small libraries need not
+            from devise.library.graphs import Opened  # which small libraries need not
 
-            self._loaded = self._loaded or Loaded(self._store)
-            self._nearby[space] = self._loaded.nearby(self.space(space))
+            self._opened = self._opened or Opened(self._store)
+            self._nearby[space] = self._opened.nearby(self.space(space))
         return self._nearby[space]

@@ -7,6 +7,7 @@ deleted they leave out, until there is enough of both that the work of loading a
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from devise import config
 from devise.errors import DeviseError
 from devise.graph import Graph, available
+from devise.library.lazy import LazyGraph
 from devise.library.nearby import Nearby
 from devise.library.projection import GROWTH, Projection
 from devise.library.rows import GraphFile
@@ -50,21 +52,26 @@ def max_behind(count: int) -> int:
 def load(store: Store, record: GraphFile, dim: int) -> tuple[Graph, Projection] | None:
     """The graph as it was saved, or None when its file is missing, damaged or foreign: then a scan answers."""
     try:
-        path = store.folder / record.file
-        if path.parent != store.folder:  # a record must never lead outside the library
-            return None
-        projection = Projection.from_bytes(record.basis, dim)
+        path, projection = _file(store, record), Projection.from_bytes(record.basis, dim)
         return Graph.load(path, dim=projection.dim_of(dim), crc32=record.crc32, size=record.size), projection
     except (DeviseError, OSError, ValueError, TypeError):
         return None
 
 
-class Loaded:
-    """The graphs that a reader has in memory, of each space the last one."""
+def _file(store: Store, record: GraphFile) -> Path:
+    """Raises ValueError for a record that leads outside the library."""
+    path = store.folder / record.file
+    if path.parent != store.folder:
+        raise ValueError(f"{record.file} is no file of the library")
+    return path
+
+
+class Opened:
+    """The graphs of a reader, of each space the last one."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._graphs: dict[str, tuple[str, int, tuple[Graph, Projection] | None]] = {}
+        self._graphs: dict[str, tuple[str, int, tuple[LazyGraph, Projection] | None]] = {}
 
     def nearby(self, space: Space) -> Nearby | None:
         """None: there is no good graph."""
@@ -73,9 +80,17 @@ class Loaded:
             return None
         file, crc32, opened = self._graphs.get(space.name, ("", 0, None))
         if (file, crc32) != (record.file, record.crc32):
-            opened = load(self._store, record, space.dim)
+            opened = self._open(record, space.dim)
             self._graphs[space.name] = (record.file, record.crc32, opened)
         return Nearby.of(self._store, record, *opened) if opened else None
+
+    def _open(self, record: GraphFile, dim: int) -> tuple[LazyGraph, Projection] | None:
+        try:
+            path, projection = _file(self._store, record), Projection.from_bytes(record.basis, dim)
+            graph = LazyGraph(path, projection.dim_of(dim), crc32=record.crc32, size=record.size)
+        except (ValueError, TypeError):
+            return None
+        return graph, projection
 
 
 def _is_due(store: Store, space: Space, count: int) -> bool:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from devise import config
-from devise.graph import Graph
+from devise.graph import GraphError
 from devise.library.blobs import Ids
+from devise.library.lazy import LazyGraph
 from devise.library.projection import Projection
 from devise.library.rows import GraphFile
 from devise.library.store import Store
@@ -22,26 +23,32 @@ class Nearby(NamedTuple):
     ef: the effort of the graph where a query is far from all photos, as words are.
     """
 
-    graph: Graph
+    graph: LazyGraph
     projection: Projection
     tail: Ids
     rows: Vector
     ef: int
 
     @classmethod
-    def of(cls, store: Store, record: GraphFile, graph: Graph, projection: Projection) -> Nearby:
+    def of(cls, store: Store, record: GraphFile, graph: LazyGraph, projection: Projection) -> Nearby:
         """graph: as it was saved; what has gone since then is taken out of it here."""
         graph.remove(store.gone())
         late = [(ids, projection.of(rows)) for ids, rows in store.scan(record.space, after=record.max_id)]
         ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in late)])
         rows = np.concatenate([np.empty((0, graph.dim), np.float32), *(rows for _, rows in late)])
-        effort = config.GRAPH_EF_WORDS * (len(graph) / 100_000) ** config.GRAPH_EF_GROWTH
+        effort = config.GRAPH_EF_WORDS * (record.nodes / 100_000) ** config.GRAPH_EF_GROWTH
         return cls(graph, projection, ids, rows, max(config.GRAPH_EF, int(effort)))
 
-    def search(self, vectors: Vector, k: int) -> list[Ids]:
-        """For each vector (n, dim) up to k contents of the graph and up to k of the others, in no order."""
+    def search(self, vectors: Vector, k: int) -> list[Ids] | None:
+        """For each vector (n, dim) up to k contents of the graph and up to k of the others, in no order.
+
+        None: the graph is missing or damaged; look at all photos.
+        """
         asked = self.projection.of(vectors)
-        found = self._of_graph(asked, k)
+        try:
+            found = self.graph.search(asked, k, self.ef)
+        except GraphError:
+            return None
         if not len(self.tail):
             return found
         if len(self.tail) <= k:
@@ -49,13 +56,3 @@ class Nearby(NamedTuple):
         scores = self.rows @ asked.T  # (tail, n)
         best = np.argpartition(scores, len(self.tail) - k, axis=0)[len(self.tail) - k :]
         return [np.concatenate([ids, self.tail[best[:, i]]]) for i, ids in enumerate(found)]
-
-    def _of_graph(self, asked: Vector, k: int) -> list[Ids]:
-        """With little effort first; with more for those queries that seem to be far from all photos."""
-        little = config.GRAPH_EF if k <= config.GRAPH_EF else self.ef
-        found = self.graph.search_many(asked, k, little)
-        far = [i for i, (_, scores) in enumerate(found) if scores.max(initial=0.0) < config.GRAPH_NEAR]
-        if little < self.ef and far:
-            for i, better in zip(far, self.graph.search_many(asked[far], k, self.ef), strict=True):
-                found[i] = better
-        return [ids for ids, _ in found]
