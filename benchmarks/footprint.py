@@ -53,7 +53,7 @@ def on_disk(place: Path, count: int) -> list[Figure]:
     """Bytes a photo by what they are for."""
     with closing(sqlite3.connect(f"file:{place / FILE}?mode=ro", uri=True)) as connection:
         try:
-            rows = connection.execute("SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE").fetchall()
+            rows = connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall()
         except sqlite3.OperationalError:
             print("this Python's SQLite has no dbstat: the database is told as a whole")
             rows = [("all", (place / FILE).stat().st_size)]

@@ -138,6 +138,7 @@ def engines(opened: Library, rows: Vector, queries: Vector, peers: list[str]) ->
         if find_spec(module) is None:
             CONSOLE.print(f"{module} is not installed: left out")
             continue
+        sys.stderr.write(f"building {name}\n")
         index, begun = make(), time.perf_counter()
         index.build(rows)
         seconds, wanted = time.perf_counter() - begun, {NAMES.get(name, name): ENOUGH}
@@ -159,6 +160,7 @@ def of_peer(title: str, index: Index, ef: int | None) -> Engine:
 
 
 def take_turns(running: list[Engine], queries: Vector) -> None:
+    sys.stderr.write("timing\n")
     for number in range(ROUNDS + 1):
         for engine in running:
             engine.set_up()

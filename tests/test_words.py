@@ -14,7 +14,16 @@ from safetensors.numpy import load_file
 from devise import config
 from devise.errors import DeviseError, VectorsError, WordError, WriteError
 from devise.vectors import Vector, unit
-from devise.words import Tagger, WordVectors, list_vectors, neighbours, use_vectors, visible_words, write_vectors
+from devise.words import (
+    Tagger,
+    WordVectors,
+    embeddings,
+    list_vectors,
+    neighbours,
+    use_vectors,
+    visible_words,
+    write_vectors,
+)
 from devise.words.spelling import distance
 
 _SINGLE = "the a of dog dogs cat sofa couch beach golden_retriever golden retriever potted plant hot-dog Paris aardvark"
@@ -175,15 +184,38 @@ def test_k_must_be_positive(vectors: WordVectors, k: int) -> None:
         Tagger(vectors, None).tags(vectors.vector("dog"), k)
 
 
-def test_the_graph_finds_what_a_scan_finds(many: WordVectors) -> None:
+def test_the_graph_finds_what_a_scan_finds(many: WordVectors, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = many.rows(range(50))
     scanned = [many.nearest(row, 10) for row in rows]
     assert neighbours.build(many)
     fresh = WordVectors.open(many.path)
     assert fresh.graph is not None
+    monkeypatch.setattr(embeddings, "SCANS", 0)
     found = [fresh.nearest(row, 10) for row in rows]
     same = sum(len({m.word for m in a} & {m.word for m in b}) for a, b in zip(scanned, found, strict=True))
     assert same / 500 >= 0.99
+
+
+def test_a_graph_is_loaded_when_it_is_asked_often(many: WordVectors) -> None:
+    expected = many.nearest("word7", 5)
+    neighbours.build(many)
+    fresh = WordVectors.open(many.path)
+    for number in range(2 * embeddings.SCANS):
+        assert fresh.nearest("word7", 5) == expected
+        assert ("graph" in vars(fresh)) == (number >= embeddings.SCANS)
+
+
+@pytest.mark.parametrize("kept", [embeddings.KEPT, 0])
+def test_halves_are_made_floats_once(tmp_path: Path, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embeddings, "KEPT", kept)
+    rows = np.random.default_rng(0).standard_normal((len(WORDS), 20))
+    write_vectors(tmp_path / "halves.safetensors", WORDS, rows, source="test", dtype="float16")
+    vectors = WordVectors(tmp_path / "halves.safetensors")
+    first = vectors.nearest("dog", 5)
+    assert all(vectors.nearest("dog", 5) == first for _ in range(4))
+    assert (vectors._whole is not None) == bool(kept)
+    wide = unit(rows)
+    assert [m.word for m in first] == [WORDS[i] for i in np.argsort(-wide @ wide[WORDS.index("dog")])[1:6]]
 
 
 @pytest.mark.parametrize("harm", ["graph", "stamp", "stale", "missing"])

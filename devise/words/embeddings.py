@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from devise.words.neighbours import WordGraph
 
 SCAN = 128 * BLOCK  # rows scored at a time: 10 MB of float32 stay in the cache of a desktop processor
+SCANS = 3  # searches that look at all rows before a graph is loaded, which takes longer
+KEPT = 1 << 27  # bytes: so much is kept of halves made floats, from the second scan on, for that is most of its time
 NEAR_TIES = 64  # more than k are scored again, as `rows` gives them: the scan's rounding must not decide
 
 
@@ -45,6 +47,8 @@ class WordVectors:
         self.fingerprint = metadata["fingerprint"]
         self.dim = int(metadata["dim"])
         self._is_verified = np.zeros(len(self._tables.checks), bool)
+        self._scans = 0
+        self._whole: Vector | None = None
 
     @classmethod
     def open(cls, name: str | Path | None = None) -> WordVectors:
@@ -119,11 +123,7 @@ class WordVectors:
             asked = {slot for term in terms for slot in term.slots}
             query = queries.mean_of(terms, query)
         vector = self._checked(query)
-        from devise.words import neighbours
-
-        slots = neighbours.candidates(self, vector, k + len(asked))
-        if slots is None:
-            slots = self._scan(vector, k + len(asked))
+        slots = self._candidates(vector, k + len(asked))
         slots = slots[~np.isin(slots, list(asked))]
         scores = self.rows(slots) @ vector
         order = np.lexsort((slots, -scores))[:k]  # equal scores: the more frequent word first
@@ -138,16 +138,39 @@ class WordVectors:
             )
         return unit(vector)
 
+    def _candidates(self, vector: Vector, k: int) -> NDArray[np.int64]:
+        """Slots that are likely the nearest: by a scan, or by the graph, for which a program has to ask often."""
+        if self._scans >= SCANS:
+            from devise.words import neighbours
+
+            if (slots := neighbours.candidates(self, vector, k)) is not None:
+                return slots
+        self._scans += 1
+        if self._scans == 2 and self._tables.rows.dtype == np.float16 and 4 * self._tables.rows.size <= KEPT:
+            starts = range(0, len(self), SCAN)
+            self._whole = np.concatenate([self._scanned(at, min(at + SCAN, len(self))) for at in starts])
+        return self._scan(vector, k)
+
     def _scan(self, vector: Vector, k: int) -> NDArray[np.int64]:
         """The slots of the k highest cosines, or a few more: all rows are looked at."""
         scores = np.empty(len(self), np.float32)
         for start in range(0, len(self), SCAN):
             end = min(start + SCAN, len(self))
-            self._verify(np.arange(start // BLOCK, -(-end // BLOCK)))
-            rows = self._tables.rows[start:end].astype(np.float32)
-            scores[start:end] = rows @ vector / np.sqrt(np.einsum("ij,ij->i", rows, rows))
+            scores[start:end] = self._scanned(start, end) @ vector
         k = min(k + NEAR_TIES, len(self))
         return np.argpartition(-scores, k - 1)[:k]
+
+    def _scanned(self, start: int, end: int) -> Vector:
+        """Rows, of length 1 but for rounding."""
+        if self._whole is not None:
+            return self._whole[start:end]
+        self._verify(np.arange(start // BLOCK, -(-end // BLOCK)))
+        stored = self._tables.rows[start:end]
+        if stored.dtype == np.float32:
+            return stored
+        rows = stored.astype(np.float32)
+        rows /= np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+        return rows
 
     def _verify(self, blocks: NDArray[np.int64]) -> None:
         needed = np.zeros(len(self._is_verified), bool)
