@@ -87,10 +87,12 @@ LIKE_FROM = 9  # best photos of a word search whose mean stands for the query wh
 GRAPH_M = 16
 GRAPH_EF_CONSTRUCTION = 200
 GRAPH_EF = 128
-# Photos find 0.99 of their ten nearest with that in any library. Words are far from all photos: of 10,000 photos they
-# need 192 for 0.99, of 100,000 photos 1,024 (512: 0.98), of a million 6,500 for 0.98: a power of the number
+# Photos find 0.999 of their ten nearest with 128; of a million 0.990, and with twice as much 0.999. Words are far from
+# all photos: of 10,000 photos they need 192 for 0.99, of 100,000 1,024 (512: 0.98), of a million 6,500 for 0.98. So both
+# efforts grow with a power of the number of photos: from 100,000 on that of photos, and the number of candidates
+GRAPH_EF_GROWTH = 0.3
 GRAPH_EF_WORDS = 1024  # of 100,000 photos
-GRAPH_EF_GROWTH = 0.8
+GRAPH_EF_WORDS_GROWTH = 0.8
 GRAPH_NEAR = 0.6  # cosine of the nearest photo: photos have 0.63 to 0.99 to it, words 0.02 to 0.57
 GRAPH_DIM = 128  # numbers of a vector in a graph: exact vectors rank what it finds (docs/performance.md)
 GRAPH_BEHIND = 0.02  # share of photos that a graph may lack: 20,000 of a million are scanned in 3 ms

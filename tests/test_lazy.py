@@ -15,6 +15,7 @@ from devise.vectors import Vector, unit
 
 pytestmark = pytest.mark.skipif(not available(), reason="hnswlib is not installed, so there are no graphs")
 COUNT, DIM = 2_000, 12
+EFFORTS = (128, 128)
 
 
 @pytest.fixture
@@ -50,27 +51,31 @@ def nearest(rows: Vector, vector: Vector, k: int) -> list[int]:
 
 def test_the_first_searches_load_nothing(graph: LazyGraph, rows: Vector, efforts: list[int]) -> None:
     for number in range(2 * lazy.SCANS):
-        assert sorted(graph.search(rows[number : number + 2], 5, 128)[1]) == nearest(rows, rows[number + 1], 5)
+        assert sorted(graph.search(rows[number : number + 2], 5, EFFORTS)[1]) == nearest(rows, rows[number + 1], 5)
         assert bool(efforts) == (number >= lazy.SCANS)
 
 
 def test_many_vectors_are_worth_loading_for(graph: LazyGraph, rows: Vector, efforts: list[int]) -> None:
-    assert [sorted(ids) for ids in graph.search(rows[:40], 3, 128)] == [nearest(rows, row, 3) for row in rows[:40]]
+    assert [sorted(ids) for ids in graph.search(rows[:40], 3, EFFORTS)] == [nearest(rows, row, 3) for row in rows[:40]]
     assert efforts
 
 
 def test_what_is_gone_is_in_no_answer(graph: LazyGraph, rows: Vector) -> None:
     graph.remove(np.array([5, 6]))
     for number in range(2 * lazy.SCANS):
-        found = graph.search(rows[5:7], 4, 128)
+        found = graph.search(rows[5:7], 4, EFFORTS)
         assert not {5, 6} & {int(i) for ids in found for i in ids}
         if number == lazy.SCANS:
             graph.remove(found[0][:1])
-            assert found[0][0] not in graph.search(rows[5:6], 4, 128)[0]
+            assert found[0][0] not in graph.search(rows[5:6], 4, EFFORTS)[0]
 
 
 def test_a_large_k_gives_all_there_is(graph: LazyGraph, rows: Vector) -> None:
-    assert [len(graph.search(rows[:1], k, 128)[0]) for k in (COUNT - 1, COUNT, COUNT + 1)] == [COUNT - 1, COUNT, COUNT]
+    assert [len(graph.search(rows[:1], k, EFFORTS)[0]) for k in (COUNT - 1, COUNT, COUNT + 1)] == [
+        COUNT - 1,
+        COUNT,
+        COUNT,
+    ]
 
 
 def test_a_query_far_from_all_photos_gets_more_effort(
@@ -79,9 +84,9 @@ def test_a_query_far_from_all_photos_gets_more_effort(
     """As words do: in a large library little effort misses some of the photos near to them."""
     monkeypatch.setattr(lazy, "SCANS", 0)
     near, far = rows[5], -rows[5]
-    assert 5 in graph.search(near[None], 3, 500)[0]
+    assert 5 in graph.search(near[None], 3, (config.GRAPH_EF, 500))[0]
     assert efforts == [config.GRAPH_EF]
-    found = graph.search(np.stack([far, near]), 3, 500)
+    found = graph.search(np.stack([far, near]), 3, (config.GRAPH_EF, 500))
     assert efforts[1:] == [config.GRAPH_EF, 500]
     assert sorted(found[0]) == nearest(rows, far, 3)
     assert 5 in found[1]
@@ -92,7 +97,7 @@ def test_a_damaged_file_is_told_each_time_and_read_once(graph: LazyGraph, rows: 
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     for _ in range(2):
         with pytest.raises(GraphError, match="damaged"):
-            graph.search(rows[:1], 3, 128)
+            graph.search(rows[:1], 3, EFFORTS)
         path.unlink(missing_ok=True)
 
 
@@ -101,5 +106,5 @@ def test_without_hnswlib_files_are_read_each_time(
 ) -> None:
     monkeypatch.setattr(lazy, "available", lambda: False)
     for _ in range(2 * lazy.SCANS):
-        assert sorted(graph.search(rows[:1], 5, 128)[0]) == nearest(rows, rows[0], 5)
+        assert sorted(graph.search(rows[:1], 5, EFFORTS)[0]) == nearest(rows, rows[0], 5)
     assert not efforts

@@ -14,6 +14,13 @@ from devise.library.ranking import cosine_to, top
 from devise.library.store import CHUNK, Store
 from devise.vectors import Vector
 
+LARGE = 100_000  # photos
+
+
+def larger(count: int) -> float:
+    """Times as many candidates, and as much effort, as a library that is not large needs."""
+    return float(max(1.0, count / LARGE) ** config.GRAPH_EF_GROWTH)
+
 
 class Candidates(NamedTuple):
     """Of one space. among: the only photos that count; None: all."""
@@ -38,8 +45,8 @@ class Candidates(NamedTuple):
             return None
         nearby = self.facts.nearby(self.space)
         fetched = wanted if among is None else int(config.OVER_FETCH * wanted * count / among.count)
-        is_asked = nearby is not None and (among is None or 4 * fetched <= among.count)
-        found = nearby.search(vectors, fetched) if nearby is not None and is_asked else None
+        are_few = among is not None and 4 * fetched > among.count
+        found = None if nearby is None or are_few else nearby.search(vectors, fetched)
         if found is None:
             return None if among is None else self._nearest_of(among.ids, vectors, wanted)
         near = np.unique(np.concatenate(found)) if len(found) > 1 else found[0]

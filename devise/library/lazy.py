@@ -32,15 +32,18 @@ class LazyGraph:
         if self._graph is not None:
             self._graph.remove(ids)
 
-    def search(self, vectors: Vector, k: int, ef: int) -> list[Ids]:
-        """Up to k ids for each of (n, dim) vectors, in no order. ef: the most effort that is spent on one."""
+    def search(self, vectors: Vector, k: int, efforts: tuple[int, int]) -> list[Ids]:
+        """Up to k ids for each of (n, dim) vectors, in no order.
+
+        efforts: hnswlib's ef, and how much of it a vector gets that seems to be far from all photos.
+        """
         if self._is_bad:
             raise GraphError(f"{self._path} is damaged; build it again")
         try:
             if self._graph is None and ((self._scans < SCANS and len(vectors) <= MOST) or not available()):
                 self._scans += 1
                 return self._scanned(vectors, k)
-            return self._searched(vectors, k, ef)
+            return self._searched(vectors, k, *efforts)
         except GraphError:
             self._is_bad = True
             raise
@@ -53,14 +56,13 @@ class LazyGraph:
         best = np.argpartition(scores, len(ids) - k, axis=1)[:, len(ids) - k :] if k < len(ids) else None
         return [ids] * len(vectors) if best is None else [ids[row] for row in best]
 
-    def _searched(self, vectors: Vector, k: int, ef: int) -> list[Ids]:
-        """With little effort first; with more for those vectors that seem to be far from all photos."""
+    def _searched(self, vectors: Vector, k: int, little: int, much: int) -> list[Ids]:
         graph = self._loaded()
-        little = config.GRAPH_EF if k <= config.GRAPH_EF else ef
-        found = graph.search_many(vectors, k, little)
+        first = little if k <= little else much
+        found = graph.search_many(vectors, k, first)
         far = [i for i, (_, scores) in enumerate(found) if scores.max(initial=0.0) < config.GRAPH_NEAR]
-        if little < ef and far:
-            for i, better in zip(far, graph.search_many(vectors[far], k, ef), strict=True):
+        if first < much and far:
+            for i, better in zip(far, graph.search_many(vectors[far], k, much), strict=True):
                 found[i] = better
         return [ids for ids, _ in found]
 

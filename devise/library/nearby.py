@@ -9,6 +9,7 @@ import numpy as np
 from devise import config
 from devise.graph import GraphError
 from devise.library.blobs import Ids
+from devise.library.candidates import LARGE, larger
 from devise.library.lazy import LazyGraph
 from devise.library.projection import Projection
 from devise.library.rows import GraphFile
@@ -20,14 +21,14 @@ class Nearby(NamedTuple):
     """Think of it as all photos of a space, asked for those that are worth an exact look.
 
     tail, rows: the contents that the graph has not heard of, and their projections (n, d).
-    ef: the effort of the graph where a query is far from all photos, as words are.
+    efforts: of the graph, where a query is near to photos, and where it is far from all, as words are.
     """
 
     graph: LazyGraph
     projection: Projection
     tail: Ids
     rows: Vector
-    ef: int
+    efforts: tuple[int, int]
 
     @classmethod
     def of(cls, store: Store, record: GraphFile, graph: LazyGraph, projection: Projection) -> Nearby:
@@ -36,8 +37,9 @@ class Nearby(NamedTuple):
         late = [(ids, projection.of(rows)) for ids, rows in store.scan(record.space, after=record.max_id)]
         ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in late)])
         rows = np.concatenate([np.empty((0, graph.dim), np.float32), *(rows for _, rows in late)])
-        effort = config.GRAPH_EF_WORDS * (record.nodes / 100_000) ** config.GRAPH_EF_GROWTH
-        return cls(graph, projection, ids, rows, max(config.GRAPH_EF, int(effort)))
+        little = int(config.GRAPH_EF * larger(record.nodes))
+        much = int(config.GRAPH_EF_WORDS * (record.nodes / LARGE) ** config.GRAPH_EF_WORDS_GROWTH)
+        return cls(graph, projection, ids, rows, (little, max(little, much)))
 
     def search(self, vectors: Vector, k: int) -> list[Ids] | None:
         """For each vector (n, dim) up to k contents of the graph and up to k of the others, in no order.
@@ -46,7 +48,7 @@ class Nearby(NamedTuple):
         """
         asked = self.projection.of(vectors)
         try:
-            found = self.graph.search(asked, k, self.ef)
+            found = self.graph.search(asked, k, self.efforts)
         except GraphError:
             return None
         if not len(self.tail):

@@ -12,7 +12,7 @@ from devise import config
 from devise.errors import LibraryError
 from devise.library.among import Among
 from devise.library.blobs import Ids, Views
-from devise.library.candidates import Candidates
+from devise.library.candidates import Candidates, larger
 from devise.library.facts import Facts
 from devise.library.question import Question
 from devise.library.ranking import Scores, cosine_to, row_cosines, top
@@ -63,7 +63,7 @@ class Searcher:
             _check(vector[None], facts.space(space))
             wanted = k + (without is not None)
             among = self._among(where)
-            near = Candidates(self._store, facts, space, among).near(vector[None], wanted, config.MIN_CANDIDATES)
+            near = Candidates(self._store, facts, space, among).near(vector[None], wanted, _least(facts))
             ids, scores = _best(near, among, lambda found: cosine_to(self._rows(space, found), vector), wanted)
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
@@ -77,7 +77,7 @@ class Searcher:
             found: list[list[Match]] = []
             for start in range(0, len(vectors), TOGETHER):
                 some = vectors[start : start + TOGETHER]
-                near = candidates.of_each(some, k, config.MIN_CANDIDATES)
+                near = candidates.of_each(some, k, _least(facts))
                 found += self._best_of_each(some, near, k, space) if near is not None else []
         return found if len(found) == len(vectors) else [self.nearest(vector, k, space=space) for vector in vectors]
 
@@ -203,6 +203,11 @@ def _matches(
 
 def _sorted(matches: Iterable[Match], k: int) -> list[Match]:
     return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
+
+
+def _least(facts: Facts) -> int:
+    """Candidates of a search for whole photos, for projections alone do not tell all of the nearest."""
+    return int(config.MIN_CANDIDATES * larger(facts.num_contents))
 
 
 def _check(vectors: Vector, space: Space) -> None:
