@@ -88,7 +88,7 @@ GRAPH_M = 16
 GRAPH_EF_CONSTRUCTION = 200
 GRAPH_EF = 128
 # Photos find 0.999 of their ten nearest with 128; of a million 0.990, and with twice as much 0.999. Words are far from
-# all photos: of 10,000 photos they need 192 for 0.99, of 100,000 1,024 (512: 0.98), of a million 6,500 for 0.98. So both
+# all photos: of 10,000 photos they need 192 for 0.99, of 100,000 1,024 (512: 0.98), of a million 6,500 for 0.98. Both
 # efforts grow with a power of the number of photos: from 100,000 on that of photos, and the number of candidates
 GRAPH_EF_GROWTH = 0.3
 GRAPH_EF_WORDS = 1024  # of 100,000 photos
