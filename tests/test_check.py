@@ -135,7 +135,14 @@ def emptied(data: bytearray) -> None:
     data[:] = b"\xff" * len(data)
 
 
-@pytest.mark.parametrize(("harm", "again"), [(headless, 0), (without_facts, 0), (emptied, PHOTOS)])
+def misspelt(data: bytearray) -> None:
+    """SQLite's own message about the schema holds a byte that is no UTF-8."""
+    name = b"INDEX photos_content"
+    at = data.index(name)
+    data[at : at + len(name)] = b"INDEX photos\xdfcontent"
+
+
+@pytest.mark.parametrize(("harm", "again"), [(headless, 0), (without_facts, 0), (emptied, PHOTOS), (misspelt, PHOTOS)])
 def test_what_a_library_is_is_known_twice(library: Library, harm: Callable[[bytearray], None], again: int) -> None:
     """Its first bytes, its model and its folders."""
     file, info = library.path / "library.db", library.info()
@@ -152,6 +159,13 @@ def test_what_a_library_is_is_known_twice(library: Library, harm: Callable[[byte
         assert (now.model, now.roots) == (info.model, info.roots)
     assert encoder.num_encoded == again
     assert check(library.path) == []
+
+
+def test_a_number_that_is_none_is_told(library: Library, tmp_path: Path) -> None:
+    photo = str(tmp_path / "photos" / "003.png")
+    sql(f"UPDATE photos SET content_id = 1e308 WHERE path = '{photo}'")(library.path)
+    with library, pytest.raises(LibraryError, match="devise check --repair"):
+        library.similar(photo)
 
 
 def test_nothing_is_made_up_where_both_are_lost(library: Library) -> None:

@@ -141,7 +141,7 @@ def _vectors(store: Store) -> Iterator[Finding]:
     for space in model.spaces if model else ():
         sql = f"SELECT id FROM contents WHERE id NOT IN (SELECT content_id FROM {space.name})"
         bad |= {content_id for (content_id,) in store.db.rows(sql)} | set(_bad_rows(store, space))
-        if space.name == "words" and store.db.value("SELECT 1 FROM parts LIMIT 1"):
+        if space.name == "words" and (space.num_parts or store.db.value("SELECT 1 FROM parts LIMIT 1")):
             bad |= {content_id for (content_id,) in store.db.rows(_PARTLESS)} | set(_bad_parts(store, space.dim))
     if bad:
         ids = sorted(bad)
@@ -172,9 +172,11 @@ def _bad_rows(store: Store, space: Space) -> Iterator[int]:
 
 
 def _bad_parts(store: Store, dim: int) -> Iterator[int]:
-    usual = store.db.value("SELECT length(packed) FROM parts GROUP BY length(packed) ORDER BY count(*) DESC LIMIT 1")
+    """Parts that are none, or are not as many, or of another rank, than those of most photos."""
+    kinds = "SELECT length(packed), substr(packed, 1, 1) FROM parts GROUP BY 1, 2 ORDER BY count(*) DESC LIMIT 1"
+    usual = next(iter(store.db.rows(kinds)), None)
     for batch in store.db.batches("SELECT content_id, packed FROM parts", size=CHUNK):
-        whole = [row for row in batch if isinstance(row[1], bytes) and len(row[1]) == usual]
+        whole = [row for row in batch if isinstance(row[1], bytes) and (len(row[1]), row[1][:1]) == usual]
         yield from {row[0] for row in batch} - {row[0] for row in whole}
         if not _unpacks([packed for _, packed in whole], dim):
             yield from (content_id for content_id, packed in whole if not _unpacks([packed], dim))

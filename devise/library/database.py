@@ -50,6 +50,8 @@ def telling(folder: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours. A bug of ours (SQLITE_MISUSE, a constraint) keeps its traceback."""
     try:
         yield
+    except UnicodeDecodeError as error:  # of SQLite's own message about a damaged table's name
+        raise damaged(folder) from error
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", None) or ""
         if not name and isinstance(error, sqlite3.OperationalError):  # text that is no UTF-8

@@ -22,6 +22,7 @@ DONE = f".{FILE}.salvaged"  # the same, when it holds all that could be read
 TEXTS = next(statement for statement in statements(TABLES) if "VIRTUAL TABLE texts" in statement)
 _NO_DAMAGE = tuple(f"SQLITE_{name}" for name in ("FULL", "CANTOPEN", "READONLY", "BUSY", "IOERR_SHM", "IOERR_WRITE"))
 # table -> its columns, those that rows are told apart by first. Texts and graphs are derived.
+BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the second where SQLite's message holds what was damaged
 HEAD = 100  # bytes of SQLite's header (sqlite.org/fileformat.html, 1.3)
 PAGES_AT = 28  # where in it the number of pages stands
 NUMBERED = {
@@ -124,8 +125,8 @@ def _opens(old: sqlite3.Connection) -> None:
     """Damage is what we are here for. A full disk, or no permission, must not be taken for that."""
     try:
         old.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorname.startswith(_NO_DAMAGE):
+    except BROKEN as error:
+        if getattr(error, "sqlite_errorname", "").startswith(_NO_DAMAGE):
             raise
 
 
@@ -138,13 +139,13 @@ def _by_number(old: sqlite3.Connection, table: str, columns: str) -> Iterator[An
                 yield row
                 last, leap = row[0], 1
             return
-        except sqlite3.DatabaseError:
+        except BROKEN:
             last, leap = last + leap, 2 * leap
 
 
 def _end(old: sqlite3.Connection, table: str) -> int:
     for sql in (f"SELECT max(rowid) FROM {table}", "SELECT max(seq) FROM sqlite_sequence"):
-        with suppress(sqlite3.DatabaseError):
+        with suppress(*BROKEN):
             return int(old.execute(sql).fetchone()[0] or 0)
     return 1 << 32
 
@@ -156,5 +157,5 @@ def _by_name(old: sqlite3.Connection, table: str, columns: str) -> Iterator[Any]
         try:
             yield from old.execute(f"SELECT {columns} FROM {table} ORDER BY {key} {order}")
             return
-        except sqlite3.DatabaseError:
+        except BROKEN:
             continue

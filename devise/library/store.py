@@ -178,7 +178,7 @@ class Store:
         sql = "SELECT content_id, size, mtime_ns FROM photos WHERE path = ?"
         rows = self.db.rows(sql, (stored_path(path),))
         with understanding(self.folder):
-            return next((Photo(path, int(i), int(size), int(mtime_ns)) for i, size, mtime_ns in rows), None)
+            return next((Photo(path, _integer(i), _integer(n), _integer(ns)) for i, n, ns in rows), None)
 
     def paths_ending(self, name: str) -> list[str]:
         """The photos whose path is something, a slash and `name`, sorted."""
@@ -306,6 +306,13 @@ class Store:
 
     def _set_meta(self, key: str, value: str) -> None:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def _integer(value: Any) -> int:
+    """SQLite keeps whatever a column is given. Raises TypeError."""
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no number")
+    return value
 
 
 def digest_of(data: bytes) -> bytes:
