@@ -70,6 +70,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str, int]] = {
     ),
     "no texts": (sql("DELETE FROM texts WHERE rowid < 5"), "names and captions", 0),
     "texts too many": (sql("INSERT INTO texts VALUES ('a', 'b', 'c')"), "names and captions", 0),
+    "texts that are garbled": (sql("UPDATE texts_data SET block = substr(block, 1, length(block) / 2) WHERE id > 10"),
+                               "names and captions", 0),
+    "a path that is no UTF-8": (
+        sql("UPDATE photos SET path = substr(path, 1, length(path) - 5) || x'ff' WHERE content_id = 3"),
+        "what devise never wrote",
+        0,
+    ),
     "a flipped graph": (flipped_graph, "graph of words", 0),
     "a foreign graph": (swapped_graph, "graph of words", 0),
     "a graph of others": (sql("DROP TRIGGER content_deleted", "DELETE FROM photos WHERE content_id = 5",

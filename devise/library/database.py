@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,10 @@ class Database:
         with telling(self.folder):
             return self._connection.execute(sql, values).rowcount
 
+    def function(self, name: str, function: Callable[[Any], Any]) -> None:
+        """Make a function of one value known to SQL."""
+        self._connection.create_function(name, 1, function, deterministic=True)
+
     def seal(self) -> None:
         """Let the file hold everything by itself, without a log beside it. Raises WriteError."""
         if self.rows("PRAGMA wal_checkpoint(TRUNCATE)") != [(0, 0, 0)]:  # whether it was busy, and what is left
@@ -181,7 +185,7 @@ class Database:
         for number in range(found, FORMAT):
             if number not in MIGRATIONS:  # no devise ever wrote it
                 raise damaged(self.folder)
-            self._connection.create_function("halves", 1, halves, deterministic=True)
+            self.function("halves", halves)
             with self.transaction():
                 for statement in statements(MIGRATIONS[number]):
                     self.execute(statement)

@@ -12,7 +12,8 @@ TRIGGER = next(statement for statement in statements(TABLES) if "TRIGGER photo_d
 MAX_ID = 1 << 40  # a photo a millisecond for 35 years: a higher number was never given
 MAX_REVISION = 1 << 40
 
-_PATH = "typeof(path) NOT IN ('text', 'blob') OR length(path) = 0"
+_GARBLED = "typeof({0}) = 'text' AND NOT is_utf8(CAST({0} AS BLOB))"  # which Python's sqlite3 refuses to read
+_PATH = f"typeof(path) NOT IN ('text', 'blob') OR length(path) = 0 OR {_GARBLED.format('path')}"
 _FILE = f"{_PATH} OR typeof(size) != 'integer' OR typeof(mtime_ns) != 'integer'"
 _ORPHAN = "content_id NOT IN (SELECT id FROM contents)"
 _NUMBER = f"content_id NOT BETWEEN 1 AND {MAX_ID}"
@@ -28,6 +29,7 @@ BAD = {
     "roots": ("folders", _PATH),
     "skipped": ("skipped photos", f"{_FILE} OR typeof(reason) != 'text'"),
     "marks": ("judgements", f"{_PATH} OR typeof(hash) != 'blob' OR typeof(query) != 'text' OR typeof(marked) != 'text' "
+                            f"OR {_GARBLED.format('query')} OR {_GARBLED.format('marked')} "
                             f"OR typeof(batch) != 'integer' OR batch NOT BETWEEN 0 AND {MAX_ID}"),
     "orphans": ("notes of photos that were removed", _NUMBER),
     "gone": ("notes of photos that were removed", _NUMBER),
@@ -41,6 +43,7 @@ Mend = Callable[[Store], None]
 
 def findings(store: Store) -> Iterator[tuple[str, Mend]]:
     """What is wrong with them, and what mends it."""
+    store.db.function("is_utf8", _is_utf8)
     for table, (name, is_bad) in BAD.items():
         count = store.db.value(f"SELECT count(*) FROM {table} WHERE {is_bad}")
         if count:
@@ -53,11 +56,22 @@ def findings(store: Store) -> Iterator[tuple[str, Mend]]:
         yield "the number of the last change is lost", _dated
 
 
+def _is_utf8(stored: bytes) -> bool:
+    try:
+        stored.decode()
+        return True
+    except UnicodeDecodeError:
+        return False
+
+
 def _swept(store: Store) -> None:
     """What is lost by it is found again when the photos' folders are indexed."""
+    store.db.function("is_utf8", _is_utf8)
     with store.transaction():
         store.db.execute("PRAGMA defer_foreign_keys = ON")
         store.db.execute("DROP TRIGGER IF EXISTS photo_deleted")  # it takes numbers only
+        for table in ("photos", "roots", "skipped", "marks"):  # names that are no UTF-8 are kept as bytes
+            store.db.execute(f"UPDATE OR REPLACE {table} SET path = CAST(path AS BLOB) WHERE {_GARBLED.format('path')}")
         for table, (_, is_bad) in BAD.items():
             store.db.execute(f"DELETE FROM {table} WHERE {is_bad}")
         store.db.execute("DELETE FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")
