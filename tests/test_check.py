@@ -77,6 +77,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str, int]] = {
         "what devise never wrote",
         0,
     ),
+    "another fingerprint": (sql("UPDATE meta SET value = replace(value, '\"fingerprint\": \"', '\"fingerprint\": \"0') "
+                                "WHERE key = 'model'"), "says of its model", 0),
+    "another label": (sql("UPDATE meta SET value = '[\"x\"]' WHERE key = 'labels'"), "says of its model", 0),
+    "another checksum of the model": (sql("UPDATE meta SET value = '7' WHERE key = 'model_crc'"), "of its model", 0),
     "a flipped graph": (flipped_graph, "graph of words", 0),
     "a foreign graph": (swapped_graph, "graph of words", 0),
     "a graph of others": (sql("DROP TRIGGER content_deleted", "DELETE FROM photos WHERE content_id = 5",
@@ -173,6 +177,14 @@ def test_a_number_that_is_none_is_told(library: Library, tmp_path: Path) -> None
     sql(f"UPDATE photos SET content_id = 1e308 WHERE path = '{photo}'")(library.path)
     with library, pytest.raises(LibraryError, match="devise check --repair"):
         library.similar(photo)
+
+
+def test_which_model_is_not_guessed(library: Library) -> None:
+    """The copy says what neither the model nor its checksum does."""
+    (library.path / "library.json").write_text((library.path / "library.json").read_text().replace("words", "wards"))
+    sql("UPDATE meta SET value = '7' WHERE key = 'model_crc'")(library.path)
+    with pytest.raises(LibraryError, match="beyond repair"):
+        check(library.path, repair=True)
 
 
 def test_nothing_is_made_up_where_both_are_lost(library: Library) -> None:

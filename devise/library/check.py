@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from devise.errors import DeviseError, LibraryError
-from devise.library import graphs, salvage, values
+from devise.library import graphs, salvage, spare, values
 from devise.library.database import damaged
 from devise.library.lock import locked
 from devise.library.parts import unpack
@@ -94,6 +94,8 @@ def _found(folder: Path) -> list[Finding]:
             store.roots(), store.labels(), store.revision()
             if store.model() is None and not store.is_empty():
                 raise damaged(folder)
+            if not spare.is_whole(store):
+                return [Finding("what the library says of its model is damaged", _mended_by(spare.decide))]
             return [*_lost(store), *_vectors(store), *_texts(store), *_graphs(store), *_photos(store)]
     except LibraryError as error:
         if not salvage.is_library(folder):

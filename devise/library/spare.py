@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from devise.errors import DeviseError
 from devise.files import replacing
 from devise.library.rows import stored_path
 from devise.library.schema import SPACES
-from devise.library.store import Store
+from devise.library.store import Store, model_crc
 from devise.vectors import ModelInfo
 
 FILE = "library.json"
@@ -35,13 +36,40 @@ def keep(store: Store) -> None:
 
 def restore(store: Store, folder: Path) -> None:
     """Into a store that has lost them; nothing where they were never kept, or are damaged too."""
+    if (known := _kept(folder)) and _model(store) in (None, known.model):
+        store.set_model(known.model, _labels(store) or known.labels)
+        store.add_roots(known.folders)
+
+
+def is_whole(store: Store) -> bool:
+    """Whether the model and its labels are what they were when they were set, where that can be told."""
+    model, stored = store.model(), store.model_crc()
+    return model is None or stored is None or stored == model_crc(model, store.labels())
+
+
+def decide(store: Store) -> None:
+    """Of model, checksum and the copy of the model, what two agree on; nothing where none do."""
+    model, known = store.model(), _kept(store.folder)
+    if model and known:
+        copy = model_crc(known.model, known.labels)
+        if copy in (store.model_crc(), model_crc(model, store.labels())):
+            with store.transaction():
+                store.set_model(known.model, known.labels)
+
+
+class _Kept(NamedTuple):
+    model: ModelInfo
+    labels: list[str]
+    folders: list[str]
+
+
+def _kept(folder: Path) -> _Kept | None:
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         said = json.loads(_read(folder / FILE) or "null")
-        model, labels = ModelInfo.from_json(said["model"]), [str(label) for label in said["labels"]]
-        if not all(space.name in SPACES for space in model.spaces) or _model(store) not in (None, model):
-            return
-        store.set_model(model, _labels(store) or labels)
-        store.add_roots(str(root) for root in said["folders"])
+        model = ModelInfo.from_json(said["model"])
+        if all(space.name in SPACES for space in model.spaces):
+            return _Kept(model, *([str(each) for each in said[key]] for key in ("labels", "folders")))
+    return None
 
 
 def _model(store: Store) -> ModelInfo | None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -74,6 +75,11 @@ class Store:
     def set_model(self, model: ModelInfo, labels: Sequence[str]) -> None:
         self._set_meta("model", json.dumps(model.to_json()))
         self._set_meta("labels", json.dumps(list(labels)))
+        self._set_meta("model_crc", model_crc(model, labels))
+
+    def model_crc(self) -> str | None:
+        """What `model_crc` gave of the model and its labels when they were set; None in older libraries."""
+        return self._meta("model_crc")
 
     def revision(self) -> int:
         with understanding(self.folder):
@@ -306,6 +312,11 @@ class Store:
 
     def _set_meta(self, key: str, value: str) -> None:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def model_crc(model: ModelInfo, labels: Sequence[str]) -> str:
+    """Tells a model and its labels from damaged ones."""
+    return str(crc32(json.dumps([model.to_json(), list(labels)]).encode()))
 
 
 def _integer(value: Any) -> int:
