@@ -266,9 +266,10 @@ def test_a_folder_that_is_taken_away_during_a_run_is_told_and_costs_nothing(tmp_
 )
 def test_signals_end_a_command_with_one_line(tmp_path, numbers):
     code = """
-    import sys, time
+    import signal, sys, time
     from pathlib import Path
     from devise.cli import main
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored where tests run under nohup
     def app(prog_name):
         Path(sys.argv[1]).touch()
         try:
