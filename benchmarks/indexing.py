@@ -41,13 +41,10 @@ SHIPPED, RCLIP, PLAIN = "devise", "rclip", "plain vgg16 loop"
 BYTES, FLOATS = "devise, vgg16 in bytes", "devise, vgg16 in floats"
 PEERS = {SHIPPED: RCLIP, BYTES: PLAIN, FLOATS: PLAIN}
 AIMS = {SHIPPED: 10.0, BYTES: 2.5}  # times as fast as the peer
-QUICK = {
-    pictures.ORDINARY: {SHIPPED: 200, RCLIP: 60, BYTES: 128, FLOATS: 32, PLAIN: 32},
-    pictures.PHONE: {SHIPPED: 40, RCLIP: 24, BYTES: 64, PLAIN: 16},
-}  # fmt: skip
+QUICK = {pictures.ORDINARY: {SHIPPED: 200, RCLIP: 60, BYTES: 64, FLOATS: 32, PLAIN: 32}}
 FULL = {
-    pictures.ORDINARY: dict.fromkeys((SHIPPED, RCLIP, BYTES, FLOATS, PLAIN), 1880),
-    pictures.PHONE: dict.fromkeys((SHIPPED, RCLIP, BYTES, FLOATS, PLAIN), 200),
+    pictures.ORDINARY: {SHIPPED: 1880, RCLIP: 400, BYTES: 400, FLOATS: 128, PLAIN: 128},
+    pictures.PHONE: {SHIPPED: 200, RCLIP: 60, BYTES: 128, PLAIN: 32},
 }
 STARTS = 2  # of which the faster one counts: the first reads files that may not be in memory
 Contents = dict[bytes, Vector]  # hash of a file -> features
@@ -233,16 +230,15 @@ def figures(size: int, rates: list[Rate], named: dict[str, str]) -> list[report.
 
 def main() -> None:
     parser = report.parser(__doc__)
-    parser.add_argument("--pixels", type=int, choices=list(QUICK), action="append", help="only photos of that size")
+    parser.add_argument("--pixels", type=int, choices=list(FULL), action="append", help="only photos of that size")
     options = parser.parse_args()
     peer = rclip.prepared()
     models = vgg16.checkpoints(pictures.photos(options.data, pictures.ORDINARY, vgg16.PHOTOS))
     jobs = {SHIPPED: devise(None), BYTES: devise(models["bytes"]), FLOATS: devise(models["floats"])}
     jobs[RCLIP] = rclip_index(peer)
     named, saved = {RCLIP: f"rclip {peer.version}"}, []
-    for size, counts in (FULL if options.full else QUICK).items():
-        if options.pixels and size not in options.pixels:
-            continue
+    sizes = {size: FULL[size] for size in options.pixels} if options.pixels else FULL if options.full else QUICK
+    for size, counts in sizes.items():
         files = pictures.photos(options.data, size, max(counts.values()))
         with tempfile.TemporaryDirectory(dir=config.user_cache() / "benchmarks") as place:
             rates, held = measured(counts, files, jobs, Path(place))
