@@ -170,7 +170,7 @@ def litter(folder: Path, allowed: Callable[[str], bool]) -> Problems:
 def _of_library(name: str) -> bool:
     folder, _, file = name.rpartition("/")
     if folder in ("library", "other"):
-        return file.startswith(("library.db", "lock")) or (file.endswith(".graph") and file[0] != ".")
+        return file.startswith(("library.db", "library.json", "lock")) or (file.endswith(".graph") and file[0] != ".")
     return folder != "" or name == "out.devise"
 
 

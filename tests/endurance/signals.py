@@ -129,5 +129,5 @@ def _afterwards(place: Path, whole: dict[str, Any]) -> Problems:
     result = subprocess.run(_command(place), capture_output=True, text=True, check=False)
     if result.returncode:
         return [*found, f"the next run fails: {result.stderr}"]
-    found += damage(library) + litter(library, lambda name: name.startswith(("library.db", "lock")))
+    found += damage(library) + litter(library, lambda name: name.startswith(("library.db", "library.json", "lock")))
     return found + (["the next run makes another library"] if _emptied(place) != whole else [])

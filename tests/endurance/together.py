@@ -167,7 +167,8 @@ def _snapshot(library: Library) -> None:
         held = {path_of(path) for (path,) in store.db.rows("SELECT path FROM photos")}
         facts = searcher._known[1]
         near = facts.nearby("words")
-        ids = near.search(vector[None], 8)[0] if near else store.ids()
+        found = near.search(vector[None], 8) if near else None  # also where a run has just replaced its file
+        ids = found[0] if found else store.ids()
         stored = set(store.ids().tolist())
         assert set(ids.tolist()) <= stored, "the graph names contents that the snapshot has not"
         matches = searcher._matches(ids, np.zeros(len(ids)), len(ids), None)
