@@ -9,19 +9,14 @@ library is asked for its newest photo by that photo's own vector, and its photos
 
 from __future__ import annotations
 
-import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from benchmarks import grown, pictures, rclip, report
+from benchmarks import child, grown, pictures, rclip, report
 from devise import Library
 
-DEVISE = str(Path(sys.executable).with_name("devise"))
 QUICK = (200, (1_000, 20_000))
 FULL = (1_000, (1_000, 1_000_000))
 AIM = 1.5  # times the seconds into the small one
@@ -38,35 +33,19 @@ def main() -> None:
         for size in sizes:
             library = Path(place) / f"library-{size}"
             shutil.copytree(grown.library(size, options.data, full_base=options.full), library)
-            seconds, peak = timed(photos, library)
+            command = [*child.DEVISE, "index", str(photos), "--library", str(library)]
+            ran = child.run(command, rclip.environment())
             check(library, photos, size + count)
-            nothing, _ = timed(photos, library)
-            first = first or seconds
+            again = child.run(command, rclip.environment())
+            first = first or ran.seconds
             shutil.rmtree(library)
             figures += [
-                report.Figure(f"{count:,} photos into {size:,}", seconds, "s", seconds / first),
-                report.Figure(f"the same again, nothing new, {size:,}", nothing, "s"),
-                report.Figure(f"peak memory, {size:,}", peak, "MB"),
+                report.Figure(f"{count:,} photos into {size:,}", ran.seconds, "s", ran.seconds / first),
+                report.Figure(f"the same again, nothing new, {size:,}", again.seconds, "s"),
+                report.Figure(f"peak memory, {size:,}", ran.megabytes, "MB"),
             ]
     report.show(f"New photos into small and large libraries; aim: at most {AIM} times", figures, f"{sizes[0]:,} photos")
     report.save(figures, options.json)
-
-
-def timed(photos: Path, library: Path) -> tuple[float, float]:
-    """Seconds and MB of a whole run."""
-    begun = time.perf_counter()
-    command = [DEVISE, "index", str(photos), "--library", str(library)]
-    with subprocess.Popen(command, env=rclip.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
-        _, status, used = _wait(run)
-    if status:
-        sys.exit(f"{' '.join(command)} failed")
-    return time.perf_counter() - begun, used.ru_maxrss / 1024
-
-
-def _wait(run: subprocess.Popen[bytes]) -> tuple[int, int, resource.struct_rusage]:
-    pid, status, used = os.wait4(run.pid, 0)
-    run.returncode = os.waitstatus_to_exitcode(status)
-    return pid, run.returncode, used
 
 
 def check(library: Path, photos: Path, count: int) -> None:

@@ -91,12 +91,14 @@ GRAPH_EF = 128
 # all photos: of 10,000 photos they need 192 for 0.99, of 100,000 1,024 (512: 0.98), of a million 6,500 for 0.98. Both
 # efforts grow with a power of the number of photos: from 100,000 on that of photos, and the number of candidates
 GRAPH_EF_GROWTH = 0.3
-GRAPH_EF_WORDS = 1024  # of 100,000 photos
+GRAPH_LARGE = 100_000  # photos
+GRAPH_EF_WORDS = 1024  # of so many photos
 GRAPH_EF_WORDS_GROWTH = 0.8
 GRAPH_NEAR = 0.6  # cosine of the nearest photo: photos have 0.63 to 0.99 to it, words 0.02 to 0.57
 GRAPH_DIM = 128  # numbers of a vector in a graph: exact vectors rank what it finds (docs/performance.md)
 GRAPH_BEHIND = 0.02  # share of photos that a graph may lack: 20,000 of a million are scanned in 3 ms
 GRAPH_SEED = 100
+SCANS = 3  # searches that read all before a program loads a graph, of photos or words, which takes four times as long
 
 # Words
 HINTED_WORDS = 100_000  # most frequent words that hints come from: the rarer ones are often misspelt themselves

@@ -169,20 +169,6 @@ class Graph:
             return crc32, size
 
 
-def _index(dim: int) -> Any:
-    if not available():
-        raise GraphError("hnswlib is not installed, so searches scan exactly; run: pip install hnswlib")
-    import hnswlib
-
-    return hnswlib.Index(space="ip", dim=dim)  # inner product: the cosine of unit vectors
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(PIECE):
-            yield piece
-
-
 def scan(path: Path, vectors: Vector, *, crc32: int, size: int | None = None) -> tuple[Ids, Vector]:
     """All live ids of a saved graph, and their inner products with (q, dim) vectors: (n,), (q, n).
 
@@ -195,6 +181,20 @@ def scan(path: Path, vectors: Vector, *, crc32: int, size: int | None = None) ->
         ids.append(nodes["label"][live])
         scores.append((vectors @ np.ascontiguousarray(nodes["vector"]).T)[:, live])
     return np.concatenate(ids), np.concatenate(scores, axis=1)
+
+
+def _index(dim: int) -> Any:
+    if not available():
+        raise GraphError("hnswlib is not installed, so searches scan exactly; run: pip install hnswlib")
+    import hnswlib
+
+    return hnswlib.Index(space="ip", dim=dim)  # inner product: the cosine of unit vectors
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(PIECE):
+            yield piece
 
 
 def _verified(path: Path, dim: int, crc32: int, size: int | None) -> tuple[Ids, int]:

@@ -50,9 +50,9 @@ def nearest(rows: Vector, vector: Vector, k: int) -> list[int]:
 
 
 def test_the_first_searches_load_nothing(graph: LazyGraph, rows: Vector, efforts: list[int]) -> None:
-    for number in range(2 * lazy.SCANS):
+    for number in range(2 * config.SCANS):
         assert sorted(graph.search(rows[number : number + 2], 5, EFFORTS)[1]) == nearest(rows, rows[number + 1], 5)
-        assert bool(efforts) == (number >= lazy.SCANS)
+        assert bool(efforts) == (number >= config.SCANS)
 
 
 def test_many_vectors_are_worth_loading_for(graph: LazyGraph, rows: Vector, efforts: list[int]) -> None:
@@ -62,10 +62,10 @@ def test_many_vectors_are_worth_loading_for(graph: LazyGraph, rows: Vector, effo
 
 def test_what_is_gone_is_in_no_answer(graph: LazyGraph, rows: Vector) -> None:
     graph.remove(np.array([5, 6]))
-    for number in range(2 * lazy.SCANS):
+    for number in range(2 * config.SCANS):
         found = graph.search(rows[5:7], 4, EFFORTS)
         assert not {5, 6} & {int(i) for ids in found for i in ids}
-        if number == lazy.SCANS:
+        if number == config.SCANS:
             graph.remove(found[0][:1])
             assert found[0][0] not in graph.search(rows[5:6], 4, EFFORTS)[0]
 
@@ -82,7 +82,7 @@ def test_a_query_far_from_all_photos_gets_more_effort(
     graph: LazyGraph, rows: Vector, efforts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As words do: in a large library little effort misses some of the photos near to them."""
-    monkeypatch.setattr(lazy, "SCANS", 0)
+    monkeypatch.setattr(config, "SCANS", 0)
     near, far = rows[5], -rows[5]
     assert 5 in graph.search(near[None], 3, (config.GRAPH_EF, 500))[0]
     assert efforts == [config.GRAPH_EF]
@@ -105,6 +105,6 @@ def test_without_hnswlib_files_are_read_each_time(
     graph: LazyGraph, rows: Vector, efforts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lazy, "available", lambda: False)
-    for _ in range(2 * lazy.SCANS):
+    for _ in range(2 * config.SCANS):
         assert sorted(graph.search(rows[:1], 5, EFFORTS)[0]) == nearest(rows, rows[0], 5)
     assert not efforts

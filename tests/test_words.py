@@ -190,7 +190,7 @@ def test_the_graph_finds_what_a_scan_finds(many: WordVectors, monkeypatch: pytes
     assert neighbours.build(many)
     fresh = WordVectors.open(many.path)
     assert fresh.graph is not None
-    monkeypatch.setattr(embeddings, "SCANS", 0)
+    monkeypatch.setattr(config, "SCANS", 0)
     found = [fresh.nearest(row, 10) for row in rows]
     same = sum(len({m.word for m in a} & {m.word for m in b}) for a, b in zip(scanned, found, strict=True))
     assert same / 500 >= 0.99
@@ -200,9 +200,9 @@ def test_a_graph_is_loaded_when_it_is_asked_often(many: WordVectors) -> None:
     expected = many.nearest("word7", 5)
     neighbours.build(many)
     fresh = WordVectors.open(many.path)
-    for number in range(2 * embeddings.SCANS):
+    for number in range(2 * config.SCANS):
         assert fresh.nearest("word7", 5) == expected
-        assert ("graph" in vars(fresh)) == (number >= embeddings.SCANS)
+        assert ("graph" in vars(fresh)) == (number >= config.SCANS)
 
 
 @pytest.mark.parametrize("kept", [embeddings.KEPT, 0])

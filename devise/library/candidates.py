@@ -14,12 +14,10 @@ from devise.library.ranking import cosine_to, top
 from devise.library.store import CHUNK, Store
 from devise.vectors import Vector
 
-LARGE = 100_000  # photos
-
 
 def larger(count: int) -> float:
     """Times as many candidates, and as much effort, as a library that is not large needs."""
-    return float(max(1.0, count / LARGE) ** config.GRAPH_EF_GROWTH)
+    return float(max(1.0, count / config.GRAPH_LARGE) ** config.GRAPH_EF_GROWTH)
 
 
 class Candidates(NamedTuple):

@@ -55,15 +55,16 @@ def check(folder: Path, *, repair: bool = False, progress: Progress | None = Non
     if not repair:
         return _found(folder)
     with locked(folder):
-        found = _found(folder)
-        for _ in range(STAGES):
-            now = [finding for finding in _found(folder) if finding.is_damage]
+        found: list[Finding] = []
+        for stage in range(STAGES + 1):
+            now = _found(folder)
             found += [finding for finding in now if finding.text not in {known.text for known in found}]
-            _repaired(folder, now, progress)
-        left = [finding.text for finding in _found(folder) if finding.is_damage]
-        if left:
-            raise LibraryError(f"the library {folder} is damaged beyond repair ({left[0]}); index its folders anew")
-    return found
+            damage = [finding for finding in now if finding.is_damage]
+            if not damage:
+                return found
+            if stage < STAGES:
+                _repaired(folder, damage, progress)
+    raise LibraryError(f"the library {folder} is damaged beyond repair ({damage[0].text}); index its folders anew")
 
 
 def _repaired(folder: Path, found: list[Finding], progress: Progress) -> None:

@@ -11,8 +11,7 @@ from devise.graph import Graph, GraphError, available, scan
 from devise.library.blobs import Ids
 from devise.vectors import Vector
 
-SCANS = 3  # searches that read the file through before it is loaded, which takes four times as long
-MOST = 16  # vectors in one of those: the scores of a million photos take 64 MB then
+MOST = 16  # vectors that a file is read through for: the scores of a million photos take 64 MB then
 
 
 class LazyGraph:
@@ -40,7 +39,7 @@ class LazyGraph:
         if self._is_bad:
             raise GraphError(f"{self._path} is damaged; build it again")
         try:
-            if self._graph is None and ((self._scans < SCANS and len(vectors) <= MOST) or not available()):
+            if self._graph is None and ((self._scans < config.SCANS and len(vectors) <= MOST) or not available()):
                 self._scans += 1
                 return self._scanned(vectors, k)
             return self._searched(vectors, k, *efforts)

@@ -9,7 +9,7 @@ import numpy as np
 from devise import config
 from devise.graph import GraphError
 from devise.library.blobs import Ids
-from devise.library.candidates import LARGE, larger
+from devise.library.candidates import larger
 from devise.library.lazy import LazyGraph
 from devise.library.projection import Projection
 from devise.library.rows import GraphFile
@@ -38,7 +38,7 @@ class Nearby(NamedTuple):
         ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in late)])
         rows = np.concatenate([np.empty((0, graph.dim), np.float32), *(rows for _, rows in late)])
         little = int(config.GRAPH_EF * larger(record.nodes))
-        much = int(config.GRAPH_EF_WORDS * (record.nodes / LARGE) ** config.GRAPH_EF_WORDS_GROWTH)
+        much = int(config.GRAPH_EF_WORDS * (record.nodes / config.GRAPH_LARGE) ** config.GRAPH_EF_WORDS_GROWTH)
         return cls(graph, projection, ids, rows, (little, max(little, much)))
 
     def search(self, vectors: Vector, k: int) -> list[Ids] | None:

@@ -36,8 +36,10 @@ def keep(store: Store) -> None:
 
 def restore(store: Store, folder: Path) -> None:
     """Into a store that has lost them; nothing where they were never kept, or are damaged too."""
-    if (known := _kept(folder)) and _model(store) in (None, known.model):
-        store.set_model(known.model, _labels(store) or known.labels)
+    model, known = _model(store), _kept(folder)
+    if known and model in (None, known.model):
+        if model is None or not _labels(store):
+            store.set_model(known.model, known.labels)
         store.add_roots(known.folders)
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageFile
 
-from devise.photos.formats import RAW as FORMAT
-
+FORMAT = "RAW"
 _ORIENTATION = {3: 3, 5: 8, 6: 6}  # LibRaw's flip -> EXIF's number
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from devise.words.neighbours import WordGraph
 
 SCAN = 128 * BLOCK  # rows scored at a time: 10 MB of float32 stay in the cache of a desktop processor
-SCANS = 3  # searches that look at all rows before a graph is loaded, which takes longer
 KEPT = 1 << 27  # bytes: so much is kept of halves made floats, from the second scan on, for that is most of its time
 NEAR_TIES = 64  # more than k are scored again, as `rows` gives them: the scan's rounding must not decide
 
@@ -140,7 +139,7 @@ class WordVectors:
 
     def _candidates(self, vector: Vector, k: int) -> NDArray[np.int64]:
         """Slots that are likely the nearest: by a scan, or by the graph, for which a program has to ask often."""
-        if self._scans >= SCANS:
+        if self._scans >= config.SCANS:
             from devise.words import neighbours
 
             if (slots := neighbours.candidates(self, vector, k)) is not None:

@@ -50,10 +50,7 @@ def _each_write(deed: Deed, rounds: Rounds, chance: random.Random, tally: Tally)
 
 
 def _random_moments(deed: Deed, rounds: Rounds, chance: random.Random, tally: Tally) -> None:
-    deed.ground()
-    begun = time.monotonic()
-    ended(forked(lambda say: deed.act(deed.folder, say)))
-    seconds = time.monotonic() - begun
+    seconds = deed.seconds()
     for _ in rounds.number(full=25):
         deed.ground()
         wait = chance.uniform(0, 1.1 * seconds)

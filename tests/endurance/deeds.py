@@ -6,6 +6,7 @@ import importlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -213,6 +214,13 @@ class Deed:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self.base / "ground", self.folder)
         return self.folder
+
+    def seconds(self) -> float:
+        """How long it takes undisturbed."""
+        self.ground()
+        begun = time.monotonic()
+        ended(forked(lambda say: self.act(self.folder, say)))
+        return time.monotonic() - begun
 
     def look(self, folder: Path) -> dict[str, Any]:
         at_home(folder)

@@ -80,10 +80,7 @@ def _forbidden(deed: Deed, rounds: Rounds, chance: random.Random, tally: Tally) 
     if os.geteuid():
         tally.note("not root: nobody else can be asked to run, folders that turn read-only are left out")
         return
-    deed.ground()
-    begun = time.monotonic()
-    ended(forked(lambda say: deed.act(deed.folder, say)))
-    seconds = time.monotonic() - begun
+    seconds = deed.seconds()
     for _ in rounds.number(full=15):
         deed.ground()
         wait, folder = chance.uniform(0, seconds), deed.folder / "library"
