@@ -98,6 +98,8 @@ GRAPH_NEAR = 0.6  # cosine of the nearest photo: photos have 0.63 to 0.99 to it,
 GRAPH_DIM = 128  # numbers of a vector in a graph: exact vectors rank what it finds (docs/performance.md)
 GRAPH_BEHIND = 0.02  # share of photos that a graph may lack: 20,000 of a million are scanned in 3 ms
 GRAPH_SEED = 100
+HELD_BYTES = 128 << 20  # of vectors of one kind that a program which searches often keeps in memory beside its graphs
+HELD_AFTER = 200  # a library of n photos is searched n / 200 times before that: then it has nearly paid
 SCANS = 3  # searches that read all before a program loads a graph, of photos or words, which takes four times as long
 
 # Words

@@ -99,6 +99,13 @@ class Graph:
         self._ids = [np.concatenate(self._ids)]
         return self._ids[0]
 
+    def vectors(self, ids: Ids) -> Vector:
+        """Those of (n,) live ids, as they were added: (n, dim)."""
+        if not len(ids):
+            return np.empty((0, self.dim), np.float32)
+        rows: Vector = self._index.get_items(ids, return_type="numpy")
+        return rows
+
     def add(self, ids: ArrayLike, rows: Vector) -> None:
         """Add (n,) ids, ascending and higher than all before, with their (n, dim) vectors. Uses all cores."""
         new = np.asarray(ids, np.int64)

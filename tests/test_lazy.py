@@ -10,6 +10,7 @@ import pytest
 from devise import config
 from devise.graph import Graph, GraphError, Ids, available
 from devise.library import lazy
+from devise.library.apart import DISTANCE, Apart
 from devise.library.lazy import LazyGraph
 from devise.vectors import Vector, unit
 
@@ -78,18 +79,58 @@ def test_a_large_k_gives_all_there_is(graph: LazyGraph, rows: Vector) -> None:
     ]
 
 
-def test_a_query_far_from_all_photos_gets_more_effort(
+def test_a_query_far_from_all_photos_is_compared_with_all(
     graph: LazyGraph, rows: Vector, efforts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As words do: in a large library little effort misses some of the photos near to them."""
+    """As words are, and a graph that was built for photos leads them astray."""
     monkeypatch.setattr(config, "SCANS", 0)
     near, far = rows[5], -rows[5]
-    assert 5 in graph.search(near[None], 3, (config.GRAPH_EF, 500))[0]
-    assert efforts == [config.GRAPH_EF]
     found = graph.search(np.stack([far, near]), 3, (config.GRAPH_EF, 500))
-    assert efforts[1:] == [config.GRAPH_EF, 500]
+    assert efforts == [config.GRAPH_EF]
+    assert (sorted(found[0]), 5 in found[1]) == (nearest(rows, far, 3), True)
+    graph.remove(found[0])
+    left = np.delete(np.arange(COUNT), found[0])
+    assert sorted(graph.search(far[None], 3, EFFORTS)[0]) == [left[i] for i in nearest(rows[left], far, 3)]
+    assert sorted(graph.search(near[None], 200, EFFORTS)[0]) == [left[i] for i in nearest(rows[left], near, 200)]
+
+
+def test_a_query_far_from_all_photos_gets_more_effort_where_they_are_too_many(
+    graph: LazyGraph, rows: Vector, efforts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "SCANS", 0)
+    monkeypatch.setattr(config, "HELD_BYTES", 0)
+    near, far = rows[5], -rows[5]
+    found = graph.search(np.stack([far, near]), 3, (config.GRAPH_EF, 500))
+    assert efforts == [config.GRAPH_EF, 500]
     assert sorted(found[0]) == nearest(rows, far, 3)
     assert 5 in found[1]
+
+
+def test_many_equal_photos_hide_no_others() -> None:
+    """Blank pages, black frames: hnswlib links equal vectors to each other only, and ends among them."""
+    chance = np.random.default_rng(1)
+    different = unit(np.abs(chance.standard_normal((1_000, 48))))
+    rows = chance.permutation(np.concatenate([different, np.repeat(different[:4], 500, axis=0)]))
+    queries = unit(np.abs(chance.standard_normal((60, 48))))
+    shares = []
+    for is_apart in (False, True):
+        graph, found = Graph.new(48), 0
+        for ids in np.split(np.arange(len(rows)), 6):
+            graph.add(ids, Apart(graph).of(rows[ids]) if is_apart else rows[ids])
+        for query in queries:
+            scores = rows @ query
+            best = np.sort(scores[graph.search(query, 40)])[-10:]
+            found += np.sum(best >= np.sort(scores)[-10] - 1e-6)
+        shares.append(found / 600)
+    assert shares[0] < 0.7
+    assert shares[1] > 0.97
+
+
+def test_vectors_that_differ_stay_as_they_are(rows: Vector) -> None:
+    apart = Apart(Graph.new(DIM))
+    assert apart.of(rows) is rows
+    again = apart.of(rows[:3])
+    assert np.linalg.norm(again - rows[:3], axis=1) == pytest.approx([DISTANCE] * 3, rel=1e-3)
 
 
 def test_a_damaged_file_is_told_each_time_and_read_once(graph: LazyGraph, rows: Vector, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from devise.library import Library
 from devise.library.parts import pack, unpack
 from devise.library.question import Question
 from devise.library.store import Store
+from devise.library.where import Where
 from devise.model.backbones import Backbone
 from devise.model.config import BACKBONES
 from devise.model.losses import cosines
@@ -75,6 +76,15 @@ def test_a_small_thing_is_found_by_its_part(library, photos):
     assert library.nearest(RED, 1)[0].path == str(photos / "violet.png")
     best = library._search().showing(asking(RED), 2)
     assert [match.path for match in best] == [str(photos / "red-corner.png"), str(photos / "violet.png")]
+
+
+def test_a_filter_that_leaves_out_what_is_near(library, photos):
+    """Nearer as wholes are the photos that do not count: the graph has to be asked for more."""
+    for i in range(60):
+        picture(photos.parent / f"red{i:02}.png", (150 + i, 0, 0), (150 + i, 0, 0))
+    library.index([photos.parent], model=Quartered())
+    best = library._search().showing(asking(RED), 1, where=Where(inside=photos))
+    assert best[0].path == str(photos / "red-corner.png")
 
 
 def test_score_is_the_mean_over_terms_of_whole_and_best_part(library, photos):

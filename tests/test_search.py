@@ -11,7 +11,7 @@ from PIL import Image
 
 from devise import config
 from devise.errors import LibraryError, PhotoError
-from devise.library import Library, Progress
+from devise.library import Library, Progress, blobs
 from devise.library.lock import writer
 from devise.vectors import unit
 
@@ -86,6 +86,35 @@ def test_k_below_one(library, many, k):
     ):
         with pytest.raises(LibraryError, match=f"k must be at least 1, not {k}"):
             ask()
+
+
+@pytest.mark.parametrize("k", [1, 7, 200])
+def test_many_vectors_at_once_have_the_answers_of_each(library, k):
+    queries = unit(np.abs(np.random.default_rng(5).normal(size=(30, 48))))
+    expected = [library.nearest(query, k, space="features") for query in queries]
+    assert library.nearest_to_each(queries, k, space="features") == expected
+
+
+def test_a_program_that_asks_often_reads_vectors_once(library, many, monkeypatch):
+    monkeypatch.setattr(config, "HELD_AFTER", NUM // 5)
+    rows, paths = stored(library, "features")
+    query = unit(np.ones(48))
+    expected = library.nearest(query, 5, space="features")
+    asked = []
+    matrix = blobs.matrix
+    monkeypatch.setattr(blobs, "matrix", lambda *rows: asked.append(rows) or matrix(*rows))
+    counts = []
+    for _ in range(12):
+        assert library.nearest(query, 5, space="features") == expected
+        counts.append(len(asked))
+    assert counts[3] > 0
+    assert counts[-1] == counts[-5]
+    (many / "new.png").write_bytes((many / "000.png").read_bytes() + b"\0")
+    with Library(library.path) as other:
+        assert other.index(model=FakeEncoder()).added == 1
+    found = library.nearest(rows[paths.index(str(many / "000.png"))], 9, space="features")
+    assert str(many / "new.png") in [match.path for match in found]
+    (many / "new.png").unlink()
 
 
 def test_photos_younger_than_the_graph_are_found(library, many, tmp_path, monkeypatch):

@@ -10,9 +10,10 @@ from devise import config
 from devise.library.among import Among
 from devise.library.blobs import Ids
 from devise.library.facts import Facts
-from devise.library.ranking import cosine_to, top
-from devise.library.store import CHUNK, Store
+from devise.library.ranking import best_of_each
 from devise.vectors import Vector
+
+FURTHER = 4  # times as many are asked for when a filter drops too many
 
 
 def larger(count: int) -> float:
@@ -23,7 +24,6 @@ def larger(count: int) -> float:
 class Candidates(NamedTuple):
     """Of one space. among: the only photos that count; None: all."""
 
-    store: Store
     facts: Facts
     space: str
     among: Among | None
@@ -42,13 +42,19 @@ class Candidates(NamedTuple):
         if count < config.EXACT_BELOW or 2 * wanted * len(vectors) >= count:
             return None
         nearby = self.facts.nearby(self.space)
-        fetched = wanted if among is None else int(config.OVER_FETCH * wanted * count / among.count)
-        are_few = among is not None and 4 * fetched > among.count
-        found = None if nearby is None or are_few else nearby.search(vectors, fetched)
-        if found is None:
-            return None if among is None else self._nearest_of(among.ids, vectors, wanted)
-        near = np.unique(np.concatenate(found)) if len(found) > 1 else found[0]
-        return near if among is None else among.of(near)
+        if among is None:
+            found = None if nearby is None else nearby.search(vectors, wanted)
+            return None if found is None else np.unique(np.concatenate(found))
+        fetched = int(config.OVER_FETCH * wanted * count / among.count)
+        while nearby is not None and 4 * fetched <= among.count:
+            found = nearby.search(vectors, fetched)
+            if found is None:
+                break
+            left = among.of(np.unique(np.concatenate(found)))
+            if all(np.isin(ids, left).sum() >= wanted for ids in found):
+                return left
+            fetched *= FURTHER  # the photos that count are not those that are near
+        return self._nearest_of(among.ids, vectors, wanted)
 
     def of_each(self, vectors: Vector, k: int, least: int) -> list[Ids] | None:
         """Of all photos those near to each of the vectors, apart; None: look at all."""
@@ -60,8 +66,5 @@ class Candidates(NamedTuple):
 
     def _nearest_of(self, ids: Ids, vectors: Vector, wanted: int) -> Ids:
         """Of some photos the `wanted` nearest ones to each vector, as wholes."""
-        best = []
-        for vector in vectors:
-            rows = (self.store.vectors(self.space, ids[at : at + CHUNK]) for at in range(0, len(ids), CHUNK))
-            best.append(top(cosine_to(rows, vector), wanted)[0])
-        return np.unique(np.concatenate(best))
+        best = best_of_each(self.facts.rows(self.space, ids), vectors, wanted)
+        return np.unique(np.concatenate([some for some, _ in best]))

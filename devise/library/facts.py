@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from devise import config
 from devise.errors import LibraryError
-from devise.library.store import Store
-from devise.vectors import ModelInfo, Space
+from devise.library.blobs import Ids
+from devise.library.ranking import pieces
+from devise.library.store import CHUNK, Store
+from devise.vectors import ModelInfo, Space, Vector
 
 if TYPE_CHECKING:
     from devise.library.graphs import Opened
+    from devise.library.held import Held
     from devise.library.nearby import Nearby
 
 
@@ -24,6 +32,8 @@ class Facts:
         self._store = store
         self._opened: Opened | None = before._opened if before else None
         self._nearby: dict[str, Nearby | None] = {}
+        self._held: dict[str, Held | None] = {}
+        self._asked: Counter[str] = Counter()
 
     @cached_property
     def model(self) -> ModelInfo | None:
@@ -48,3 +58,35 @@ class Facts:
             self._opened = self._opened or Opened(self._store)
             self._nearby[space] = self._opened.nearby(self.space(space))
         return self._nearby[space]
+
+    def rows(self, space: str, ids: Ids | None) -> Iterator[tuple[Ids, Vector]]:
+        """The vectors of those ids that are still there, ascending, in chunks; None: of all."""
+        if held := self._all_of(space):
+            ids, rows = held if ids is None else held.vectors(ids)
+            yield from zip(pieces(ids, CHUNK), pieces(rows, CHUNK), strict=True)
+        elif ids is None:
+            yield from self._store.scan(space)
+        else:
+            yield from (self._store.vectors(space, some) for some in pieces(np.sort(ids), CHUNK))
+
+    def _all_of(self, space: str) -> Held | None:
+        """All vectors in memory, where they are not too many, and from when on that would have saved time.
+
+        What a search saves by it takes as long as putting some hundred vectors into memory.
+        """
+        if space not in self._held:
+            self._asked[space] += 1
+            if self._asked[space] <= max(config.SCANS, self.num_contents // config.HELD_AFTER):
+                return None
+            self._held[space] = self._hold(self.space(space))
+        return self._held[space]
+
+    def _hold(self, space: Space) -> Held | None:
+        if 4 * space.dim * self.num_contents > config.HELD_BYTES:
+            return None
+        from devise.library.held import Held  # which a program that asks once need not
+
+        try:
+            return Held.of(self._store, space.name, self.num_contents, space.dim)
+        except LibraryError:  # damage is told by the searches that come near to it
+            return None

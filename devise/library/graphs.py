@@ -15,6 +15,7 @@ import numpy as np
 from devise import config
 from devise.errors import DeviseError
 from devise.graph import Graph, available
+from devise.library.apart import Apart
 from devise.library.lazy import LazyGraph
 from devise.library.nearby import Nearby
 from devise.library.projection import GROWTH, Projection
@@ -118,8 +119,9 @@ def _update(store: Store, space: Space, count: int, progress: Progress) -> None:
         graph.remove(store.gone())
     new, done, last = store.num_contents(after=reaches), 0, reaches
     progress.building(space.name, 0, new)
+    apart = Apart(graph)
     for some, rows in store.scan(space.name, after=reaches):
-        graph.add(some, projection.of(rows))
+        graph.add(some, apart.of(projection.of(rows)))
         done, last = done + len(some), int(some[-1])
         progress.building(space.name, done, new)
     _record(store, space.name, graph, projection, (before + done, last, fitted))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from devise import config
 from devise.graph import Graph, GraphError, available, scan
 from devise.library.blobs import Ids
+from devise.library.ranking import pieces
 from devise.vectors import Vector
 
-MOST = 16  # vectors that a file is read through for: the scores of a million photos take 64 MB then
+MOST = 16  # vectors that all are scored for at once: the scores of a million photos take 64 MB then
 
 
 class LazyGraph:
@@ -22,6 +24,7 @@ class LazyGraph:
         self._path, self._crc32, self._size = path, crc32, size
         self._gone: Ids = np.empty(0, np.int64)
         self._graph: Graph | None = None
+        self._rows: tuple[Ids, Vector] | None = None
         self._scans = 0
         self._is_bad = False
 
@@ -30,43 +33,75 @@ class LazyGraph:
         self._gone = np.union1d(self._gone, ids)
         if self._graph is not None:
             self._graph.remove(ids)
+        if self._rows is not None:
+            live = ~np.isin(self._rows[0], ids)
+            self._rows = self._rows[0][live], self._rows[1][live]
 
     def search(self, vectors: Vector, k: int, efforts: tuple[int, int]) -> list[Ids]:
         """Up to k ids for each of (n, dim) vectors, in no order.
 
-        efforts: hnswlib's ef, and how much of it a vector gets that seems to be far from all photos.
+        efforts: hnswlib's ef, and how much of it a vector gets that seems to be far from all photos where there are too
+        many of them to score all.
         """
         if self._is_bad:
             raise GraphError(f"{self._path} is damaged; build it again")
         try:
             if self._graph is None and ((self._scans < config.SCANS and len(vectors) <= MOST) or not available()):
                 self._scans += 1
-                return self._scanned(vectors, k)
+                return [ids for some in pieces(vectors, MOST) for ids in self._read_through(some, k)]
             return self._searched(vectors, k, *efforts)
         except GraphError:
             self._is_bad = True
             raise
 
-    def _scanned(self, vectors: Vector, k: int) -> list[Ids]:
+    def _read_through(self, vectors: Vector, k: int) -> list[Ids]:
         ids, scores = scan(self._path, vectors, crc32=self._crc32, size=self._size)
         if len(self._gone):
             live = ~np.isin(ids, self._gone)
             ids, scores = ids[live], scores[:, live]
-        best = np.argpartition(scores, len(ids) - k, axis=1)[:, len(ids) - k :] if k < len(ids) else None
-        return [ids] * len(vectors) if best is None else [ids[row] for row in best]
+        return _best(ids, scores, k)
 
     def _searched(self, vectors: Vector, k: int, little: int, much: int) -> list[Ids]:
         graph = self._loaded()
+        all_fit = 4 * self.dim * len(graph) <= config.HELD_BYTES
+        if k > little and all_fit:
+            return self._scored(vectors, k)
         first = little if k <= little else much
         found = graph.search_many(vectors, k, first)
-        far = [i for i, (_, scores) in enumerate(found) if scores.max(initial=0.0) < config.GRAPH_NEAR]
-        if first < much and far:
-            for i, better in zip(far, graph.search_many(vectors[far], k, much), strict=True):
-                found[i] = better
-        return [ids for ids, _ in found]
+        answers = [ids for ids, _ in found]
+        doubtful = [i for i, (_, scores) in enumerate(found) if _is_doubtful(scores)]
+        if doubtful and all_fit:
+            again = self._scored(vectors[doubtful], k)
+        elif doubtful and first < much:
+            again = [ids for ids, _ in graph.search_many(vectors[doubtful], k, much)]
+        else:
+            return answers
+        for i, better in zip(doubtful, again, strict=True):
+            answers[i] = better
+        return answers
+
+    def _scored(self, vectors: Vector, k: int) -> list[Ids]:
+        """The same by the scores of all."""
+        if self._rows is None:
+            graph = self._loaded()
+            self._rows = graph.ids(), graph.vectors(graph.ids())
+        ids, rows = self._rows
+        return [best for some in pieces(vectors, MOST) for best in _best(ids, some @ rows.T, k)]
 
     def _loaded(self) -> Graph:
         if self._graph is None:
             self._graph = Graph.load(self._path, dim=self.dim, crc32=self._crc32, size=self._size)
             self._graph.remove(self._gone)
         return self._graph
+
+
+def _best(ids: Ids, scores: NDArray[np.float32], k: int) -> list[Ids]:
+    """(n,), (q, n) -> of each row the ids of the k highest."""
+    if k >= len(ids):
+        return [ids] * len(scores)
+    return [ids[row] for row in np.argpartition(scores, len(ids) - k, axis=1)[:, len(ids) - k :]]
+
+
+def _is_doubtful(scores: NDArray[np.float32]) -> bool:
+    """A graph was built for photos: it leads a query astray that is far from all, and ends among many equal ones."""
+    return not len(scores) or bool(scores[0] < config.GRAPH_NEAR or 8 * np.sum(scores[1:] == scores[:-1]) > len(scores))

@@ -15,7 +15,7 @@ from devise.library.blobs import Ids, Views
 from devise.library.candidates import Candidates, larger
 from devise.library.facts import Facts
 from devise.library.question import Question
-from devise.library.ranking import Scores, cosine_to, row_cosines, top
+from devise.library.ranking import Scores, best_of_each, cosine_to, pieces, row_cosines, top
 from devise.library.store import VIEWS, Store
 from devise.library.where import Where
 from devise.vectors import Match, Space, TermScore, Vector, mean, pooled, unit
@@ -63,32 +63,26 @@ class Searcher:
             _check(vector[None], facts.space(space))
             wanted = k + (without is not None)
             among = self._among(where)
-            near = Candidates(self._store, facts, space, among).near(vector[None], wanted, _least(facts))
-            ids, scores = _best(near, among, lambda found: cosine_to(self._rows(space, found), vector), wanted)
+            near = Candidates(facts, space, among).near(vector[None], wanted, _least(facts))
+            ids, scores = _best(near, among, lambda found: cosine_to(facts.rows(space, found), vector), wanted)
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
 
     def nearest_to_each(self, vectors: Vector, k: int, *, space: str) -> list[list[Match]]:
-        """The same for each of (n, dim) vectors: the graph is asked on all cores, and each photo is read once."""
+        """The same for each of (n, dim) vectors, on all cores: each photo is read once for many of them."""
         check_k(k)
         with self._snapshot() as facts:
             _check(vectors, facts.space(space))
-            candidates = Candidates(self._store, facts, space, None)
-            found: list[list[Match]] = []
-            for start in range(0, len(vectors), TOGETHER):
-                some = vectors[start : start + TOGETHER]
+            candidates, found = Candidates(facts, space, None), list[list[Match]]()
+            for some in pieces(vectors, TOGETHER):
                 near = candidates.of_each(some, k, _least(facts))
-                found += self._best_of_each(some, near, k, space) if near is not None else []
-        return found if len(found) == len(vectors) else [self.nearest(vector, k, space=space) for vector in vectors]
-
-    def _best_of_each(self, vectors: Vector, near: Sequence[Ids], k: int, space: str) -> list[list[Match]]:
-        ids, rows = self._store.vectors(space, np.unique(np.concatenate(near)))
-        best = []
-        for vector, wanted in zip(vectors, near, strict=True):
-            at = np.flatnonzero(np.isin(ids, wanted, assume_unique=True))
-            best.append(top(iter([(ids[at], row_cosines(rows[at], vector))]), k))
-        paths = self._store.paths_of(np.unique(np.concatenate([some for some, _ in best])))
-        return [_sorted(_matches(some, scores, paths), k) for some, scores in best]
+                if near is None or min(map(len, near)) < k:
+                    best = best_of_each(facts.rows(space, None), some, k)
+                else:
+                    best = _best_among(facts.rows(space, np.unique(np.concatenate(near))), some, near, k)
+                paths = self._store.paths_of(np.unique(np.concatenate([ids for ids, _ in best])))
+                found += [_sorted(_matches(ids, scores, paths), k) for ids, scores in best]
+        return found
 
     def weighted(
         self, vector: Vector, weights: Vector, k: int, *, without: int | None = None, where: Where | None = None
@@ -108,11 +102,11 @@ class Searcher:
                 raise LibraryError("the photo has nothing of what tells the class apart; ask for another class")
             wanted, direction = k + (without is not None), unit(asked)
             among, inner = self._among(where), unit(weights * asked)
-            candidates = Candidates(self._store, facts, "features", among)
+            candidates = Candidates(facts, "features", among)
             near = candidates.near(inner[None], wanted, config.MIN_WEIGHTED)
 
             def scored(found: Ids | None) -> Iterator[tuple[Ids, Scores]]:
-                for ids, rows in self._rows("features", found):
+                for ids, rows in facts.rows("features", found):
                     if len(ids):
                         yield ids, row_cosines(rows * weights, direction, rows_are_unit=False)
 
@@ -144,7 +138,7 @@ class Searcher:
             among, judged = self._among(where), question.nudges()
             nudges, rows = np.array([weight for weight, _ in judged]), np.stack([*terms, *(row for _, row in judged)])
             said = question.feedback
-            near = Candidates(self._store, facts, "words", among).near(question.wanted, k, config.MIN_SHOWING)
+            near = Candidates(facts, "words", among).near(question.wanted, k, config.MIN_SHOWING)
             if near is not None and len(said.kept):  # however far from the query
                 near = np.union1d(near, said.kept if among is None else among.of(said.kept))
 
@@ -175,12 +169,6 @@ class Searcher:
         """The photos that a search is about; None: all."""
         return Among(self._store, where) if where else None
 
-    def _rows(self, space: str, near: Ids | None) -> Iterator[tuple[Ids, Vector]]:
-        if near is None:
-            yield from self._store.scan(space)
-        else:
-            yield self._store.vectors(space, near)
-
     def _views(self, near: Ids | None) -> Iterator[Views]:
         return self._store.scan_views() if near is None else self._views_of(near)
 
@@ -191,6 +179,18 @@ class Searcher:
         self, ids: Ids, scores: Scores, k: int, where: Where | None, why: Mapping[int, _Why] | None = None
     ) -> list[Match]:
         return _sorted(_matches(ids, scores, self._store.paths_of(ids, where), why), k)
+
+
+def _best_among(
+    chunks: Iterator[tuple[Ids, Vector]], vectors: Vector, near: Sequence[Ids], k: int
+) -> list[tuple[Ids, Scores]]:
+    """Of each vector (n, dim) the k best of its own candidates."""
+    scored: list[list[tuple[Ids, Scores]]] = [[] for _ in vectors]
+    for ids, rows in chunks:
+        for vector, wanted, mine in zip(vectors, near, scored, strict=True):
+            at = np.flatnonzero(np.isin(ids, wanted, assume_unique=True))
+            mine.append((ids[at], row_cosines(rows[at], vector)))
+    return [top(iter(mine), k) for mine in scored]
 
 
 def _matches(
