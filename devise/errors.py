@@ -7,6 +7,7 @@
     ├── VectorsError         a word vector file is missing, damaged or foreign
     ├── CheckpointError      a checkpoint is missing, damaged, foreign or does not fit
     ├── LibraryError         a library is missing, empty, damaged, foreign, busy or does not fit
+    │   └── FormatError      a sound library of a newer or an older devise: fact
     ├── TrainingError        labels, splits or options that cannot be trained with
     └── WriteError           a file cannot be written: full disk, read-only folder
 
@@ -58,6 +59,14 @@ class CheckpointError(DeviseError):
 
 class LibraryError(DeviseError):
     """A library is missing, empty, damaged, foreign, busy, or was built with another model."""
+
+
+class FormatError(LibraryError):
+    """A sound library of a newer or an older devise. fact: which, and what to do."""
+
+    def __init__(self, library: str | Path, fact: str) -> None:
+        super().__init__(f"the library {library} {fact}")
+        self.fact = fact
 
 
 class TrainingError(DeviseError):

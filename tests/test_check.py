@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -226,3 +227,28 @@ def test_a_graph_that_a_run_has_just_replaced_is_no_damage(library: Library) -> 
         with library:
             library.index()
         assert not [finding.text for finding in _graphs(store)]
+
+
+def test_a_library_of_a_newer_devise_is_no_damage(library: Library) -> None:
+    sql("UPDATE meta SET value = '99' WHERE key = 'format'", "UPDATE meta SET value = '9.9' WHERE key = 'needs'")(
+        library.path
+    )
+    before = (library.path / "library.db").read_bytes()
+    for repair in (False, True):
+        with pytest.raises(LibraryError, match=r"install devise 9\.9 or newer"):
+            check(library.path, repair=repair)
+    assert (library.path / "library.db").read_bytes() == before
+    assert not (library.path / salvage.DAMAGED).exists()
+
+
+def test_a_library_of_an_older_devise_is_brought_up_by_a_repair(tmp_path: Path) -> None:
+    with zipfile.ZipFile(Path(__file__).parent / "kept" / "library-format-4.zip") as kept:
+        kept.extractall(tmp_path / "old")
+    with pytest.raises(LibraryError, match="older devise; run: devise index"):
+        check(tmp_path / "old")
+    assert [finding.text for finding in check(tmp_path / "old", repair=True) if finding.is_damage] == []
+    with Library(tmp_path / "old") as library:
+        assert len(library) == 6
+    sql("UPDATE meta SET value = '0' WHERE key = 'format'")(tmp_path / "old")
+    with pytest.raises(LibraryError, match="beyond repair"):
+        check(tmp_path / "old", repair=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devise.errors import DeviseError, LibraryError
+from devise.errors import DeviseError, FormatError, LibraryError
 from devise.library import graphs, salvage, spare, values
 from devise.library.database import damaged
 from devise.library.lock import locked
@@ -55,6 +55,7 @@ def check(folder: Path, *, repair: bool = False, progress: Progress | None = Non
     if not repair:
         return _found(folder)
     with locked(folder):
+        _brought_up(folder)
         found: list[Finding] = []
         for stage in range(STAGES + 1):
             now = _found(folder)
@@ -64,7 +65,26 @@ def check(folder: Path, *, repair: bool = False, progress: Progress | None = Non
                 return found
             if stage < STAGES:
                 _repaired(folder, damage, progress)
-    raise LibraryError(f"the library {folder} is damaged beyond repair ({damage[0].text}); index its folders anew")
+    raise _hopeless(folder, damage[0].text)
+
+
+def _brought_up(folder: Path) -> None:
+    """A library of an older format to today's, as every writer does. Raises FormatError for a newer one."""
+    try:
+        Store(folder).close()
+    except FormatError:
+        try:
+            Store(folder, write=True).close()
+        except FormatError:
+            raise
+        except LibraryError as error:
+            raise _hopeless(folder, str(error).partition(";")[0]) from error
+    except LibraryError:
+        return  # damage, which is looked at next
+
+
+def _hopeless(folder: Path, what: str) -> LibraryError:
+    return LibraryError(f"the library {folder} is damaged beyond repair ({what}); index its folders anew")
 
 
 def _repaired(folder: Path, found: list[Finding], progress: Progress) -> None:
@@ -98,6 +118,8 @@ def _found(folder: Path) -> list[Finding]:
             if not spare.is_whole(store):
                 return [Finding("what the library says of its model is damaged", _mended_by(spare.decide))]
             return [*_lost(store), *_vectors(store), *_texts(store), *_graphs(store), *_photos(store)]
+    except FormatError:
+        raise
     except LibraryError as error:
         if not salvage.is_library(folder):
             raise

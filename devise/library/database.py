@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from devise.errors import DeviseError, LibraryError, WriteError
+from devise.errors import DeviseError, FormatError, LibraryError, WriteError
 from devise.library.schema import APPLICATION_ID, FORMAT, MIGRATIONS, TABLES, statements
 
 FILE = "library.db"
@@ -176,12 +176,10 @@ class Database:
             found = int(self.value("SELECT value FROM meta WHERE key = 'format'"))
         if found > FORMAT:
             needs = self.value("SELECT value FROM meta WHERE key = 'needs'")
-            raise LibraryError(
-                f"the library {self.folder} has format {found}, this devise reads up to {FORMAT}; "
-                f"install {f'devise {needs} or newer' if needs else 'a newer devise'}"
-            )
+            newer = f"devise {needs} or newer" if needs else "a newer devise"
+            raise FormatError(self.folder, f"has format {found}, this devise reads up to {FORMAT}; install {newer}")
         if found < FORMAT and not write:
-            raise LibraryError(f"the library {self.folder} was made by an older devise; run: devise index")
+            raise FormatError(self.folder, "was made by an older devise; run: devise index")
         for number in range(found, FORMAT):
             if number not in MIGRATIONS:  # no devise ever wrote it
                 raise damaged(self.folder)
