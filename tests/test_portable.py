@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import stat
 import threading
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from devise.library import Library, Where, portable
 from devise.library.check import check
 from devise.library.compact import compact
 from devise.library.store import Store
+from devise.words.queries import Term
 
 
 def noise(path: Path, seed: int) -> None:
@@ -118,6 +121,54 @@ def test_judgements_are_merged_once(tmp_path: Path) -> None:
         store = Store(one.path)
         assert store.db.rows("SELECT path, batch FROM marks ORDER BY id") == [("/0.png", 1), ("/1.png", 2)]
         store.close()
+
+
+def judged(folder: Path, *rows: tuple[bool, str]) -> None:
+    with closing(Store(folder, write=True)) as store:
+        digest = store.db.value("SELECT hash FROM contents LIMIT 1")
+        for batch, (is_good, when) in enumerate(rows, 1):
+            row = ("red", digest, "/0.png", is_good, f"2026-01-0{when}T00:00:00+00:00", batch)
+            sql = "INSERT INTO marks (query, hash, path, is_good, marked, batch) VALUES (?, ?, ?, ?, ?, ?)"
+            store.db.execute(sql, row)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "count", "undone"),
+    [
+        ([(False, "5")], [(True, "3")], False, True),  # theirs is older
+        ([(True, "3")], [(False, "5")], False, True),
+        ([(False, "5")], [(True, "5")], False, None),  # of one second
+        ([(True, "2"), (False, "6")], [(True, "4"), (False, "1")], False, True),
+    ],
+)
+def test_of_two_judgements_the_later_one_counts(
+    tmp_path: Path, ours: list[tuple[bool, str]], theirs: list[tuple[bool, str]], count: bool, undone: bool | None
+) -> None:
+    one = indexed(tmp_path / "one", album(tmp_path / "a", range(1)))
+    two = indexed(tmp_path / "two", tmp_path / "a")
+    judged(one.path, *ours)
+    judged(two.path, *theirs)
+    one.close()
+    portable.merge(one.path, two.path)
+    with one:
+        assert [mark.is_good for mark in one.marks] == [count]
+        assert len(one.marks.undo()) == 1
+        assert [mark.is_good for mark in one.marks] == ([] if undone is None else [undone])
+
+
+def test_what_is_said_now_counts_whatever_the_clocks_said(tmp_path: Path) -> None:
+    one = indexed(tmp_path / "one", album(tmp_path / "a", range(1)))
+    with closing(Store(one.path, write=True)) as store:
+        store.db.execute(
+            "INSERT INTO marks (query, hash, path, is_good, marked, batch) SELECT 'red', hash, '/0.png', 1, "
+            "'2999-01-01T00:00:00+00:00', 1 FROM contents"
+        )
+    terms = [Term("red", np.ones(4, np.float32) / 2)]
+    marks = replace(one.marks, asked=lambda query: (terms, Where()))
+    with one:
+        marks.add("red", [tmp_path / "a" / "summer" / "photo000.png"], is_good=False)
+        assert [mark.is_good for mark in marks] == [False]
+        assert [mark.is_good for mark in marks.undo()] == [False]
 
 
 def test_libraries_of_different_models_are_not_merged(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Judgements of people: which photos are good or bad answers to a query, and what later searches make of them.
 
-They outlive their photos: the hash of the content is kept, so a photo that is indexed again is judged still.
+They outlive their photos: the hash of the content is kept, so a photo that is indexed again is judged still. The
+latest one counts, whichever library it was made in; of those of one second the one that was stored last.
 """
 
 from __future__ import annotations
@@ -62,9 +63,10 @@ class Marks:
         terms, _ = self.asked(query)
         if not terms or any(term.is_photo for term in terms):
             raise WordError(f'"{written(query)}" asks with photos or for names alone; judge answers to words')
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        made = [Mark(_line(query), path, is_good, now, self._hash(path)) for path in map(self.pictures.named, photos)]
+        judged = [(path, self._hash(path)) for path in map(self.pictures.named, photos)]
         with closing(Store(self.path, write=True)) as store, store.transaction():
+            now = _now(store)
+            made = [Mark(_line(query), path, is_good, now, digest) for path, digest in judged]
             batch = 1 + (store.db.value("SELECT max(batch) FROM marks") or 0)
             sql = "INSERT INTO marks (query, hash, path, is_good, marked, batch) VALUES (?, ?, ?, ?, ?, ?)"
             rows = [(m.query, m.hash, stored_path(m.path), m.is_good, m.marked, batch) for m in made]
@@ -75,7 +77,7 @@ class Marks:
         """Forget the judgements that were made last, all of one command: those before count again. Which ones."""
         self.reader()
         with closing(Store(self.path, write=True)) as store, store.transaction():
-            last = "WHERE batch = (SELECT max(batch) FROM marks)"
+            last = "WHERE batch = (SELECT batch FROM marks ORDER BY marked DESC, id DESC LIMIT 1)"
             gone = _read(store, last)
             store.db.execute(f"DELETE FROM marks {last}")
         return gone
@@ -132,6 +134,12 @@ def _line(query: Query) -> str:
     return " ".join(written(query).encode("utf-8", "replace").decode().split())
 
 
+def _now(store: Store) -> str:
+    """No earlier than any judgement before: clocks are set back, and those of other computers may be ahead."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return max(now, str(store.db.value("SELECT max(marked) FROM marks") or ""))
+
+
 def _last(marks: Sequence[Mark], of: Callable[[Mark], Any]) -> list[Mark]:
     """Of equal ones the last, in the order in which they were made."""
     found: dict[Any, Mark] = {}
@@ -142,7 +150,7 @@ def _last(marks: Sequence[Mark], of: Callable[[Mark], Any]) -> list[Mark]:
 
 
 def _read(store: Store, condition: str = "") -> list[Mark]:
-    sql = f"SELECT query, path, is_good, marked, hash FROM marks {condition} ORDER BY id"
+    sql = f"SELECT query, path, is_good, marked, hash FROM marks {condition} ORDER BY marked, id"
     with understanding(store.folder):
         rows = store.db.rows(sql)
         if not all(isinstance(text, str) for query, _, _, marked, _ in rows for text in (query, marked)):

@@ -58,7 +58,7 @@ def import_(file: Path, folder: Path, progress: Progress | None = None) -> int:
 def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
     """Add the photos of another library (its folder, or an exported file) that this one lacks. How many those are.
 
-    Of a photo that both know this one's row stays. Raises LibraryError for libraries of different models.
+    Of a photo that both know this one's row stays, of two judgements the later one counts. Raises LibraryError for libraries of different models.
     """
     source = other / FILE if other.is_dir() else other
     if not salvage.is_ours(source):
@@ -133,9 +133,9 @@ def _add_photos(store: Store) -> None:
     for table in ("roots", "skipped"):
         store.db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM other.{table}")
     columns = "query, hash, path, is_good, marked"
-    store.db.execute(
+    store.db.execute(  # of two of one second ours counts
         f"INSERT INTO marks ({columns}, batch) SELECT {columns}, batch + (SELECT ifnull(max(batch), 0) FROM marks) "
-        f"FROM other.marks WHERE ({columns}) NOT IN (SELECT {columns} FROM marks)"
+        "FROM other.marks WHERE (query, hash, marked) NOT IN (SELECT query, hash, marked FROM marks) ORDER BY id"
     )
 
 
