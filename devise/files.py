@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,10 +44,22 @@ def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
             os.close(handle)
 
 
+def beginning(path: Path, size: int) -> bytes:
+    """The first bytes of a file. Raises OSError, also for what is none: a named pipe would be waited for."""
+    with open(path, "rb", opener=_open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", os.fspath(path))
+        return file.read(size)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def sweep(folder: Path) -> None:
     """Delete the temporary files that killed programs left in a folder: those that no living one holds."""
     for temporary in folder.glob(f".*{TEMPORARY}"):
-        with suppress(OSError), temporary.open("rb") as file:
+        with suppress(OSError), open(temporary, "rb", opener=_open_at_once) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(temporary)
 

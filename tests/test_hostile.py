@@ -130,6 +130,20 @@ def test_pipes_never_stop_a_walk_or_an_import(tmp_path) -> None:
         import_vectors(tmp_path / ".deviseignore", "x")
 
 
+@pytest.mark.parametrize("name", ["library.json", "holder", "lock", f".x{TEMPORARY}"])
+def test_pipes_in_a_library_stop_nothing(name: str, filled: Path, album: Path) -> None:
+    (filled / name).unlink(missing_ok=True)
+    os.mkfifo(filled / name)
+    done = shell(f'timeout 30 {COMMAND} index "{album}" --library "{filled}"')
+    assert (done.returncode, done.stdout) == (0, b""), done.stderr
+    assert b"6 unchanged" in done.stderr
+
+
+def test_a_pipe_is_no_library(filled: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    is_one_line(shell(f'timeout 30 {COMMAND} library merge "{tmp_path}/pipe" --library "{filled}"'), b"is no library")
+
+
 def test_a_folder_that_nobody_may_look_into(tmp_path, monkeypatch) -> None:
     known = os.stat
 

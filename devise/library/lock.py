@@ -14,12 +14,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from devise.errors import LibraryError, writing
-from devise.files import sweep
+from devise.files import beginning, sweep
 from devise.library import salvage, spare
 from devise.library.store import Store
 
 INCOMING = ".incoming"  # a folder for another library that is to be brought in
 HOLDER = "holder"  # the file that says who has the lock; without the lock it says nothing
+MAX_BYTES = 1_000  # of it; more was never written
 
 
 @contextmanager
@@ -68,11 +69,12 @@ def _hold(folder: Path) -> None:
     """A courtesy: where it cannot be written, work goes on."""
     said = {"process": os.getpid(), "computer": platform.node(), "since": f"{datetime.now():%H:%M}"}
     with suppress(OSError):
+        (folder / HOLDER).unlink(missing_ok=True)  # never written to: a named pipe would wait for a reader
         (folder / HOLDER).write_text(json.dumps(said), "utf-8")
 
 
 def _holder(folder: Path) -> str:
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        said = json.loads((folder / HOLDER).read_text("utf-8"))
+        said = json.loads(beginning(folder / HOLDER, MAX_BYTES))
         return f" (process {int(said['process'])} on {said['computer']:.40}, since {said['since']:.5})"
     return ""

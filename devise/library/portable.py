@@ -58,7 +58,8 @@ def import_(file: Path, folder: Path, progress: Progress | None = None) -> int:
 def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
     """Add the photos of another library (its folder, or an exported file) that this one lacks. How many those are.
 
-    Of a photo that both know this one's row stays, of two judgements the later one counts. Raises LibraryError for libraries of different models.
+    Of a photo that both know this one's row stays, of two judgements the later one counts. Raises LibraryError for
+    libraries of different models.
     """
     source = other / FILE if other.is_dir() else other
     if not salvage.is_ours(source):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from devise.errors import LibraryError, writing
+from devise.files import beginning
 from devise.library import spare
 from devise.library.database import FILE, PAGE_BYTES, telling
 from devise.library.schema import APPLICATION_ID, FORMAT, TABLES, statements
@@ -43,8 +44,7 @@ NAMED = {
 def is_ours(file: Path) -> bool:
     """Whether a file begins as our databases do, whatever comes behind."""
     try:
-        with file.open("rb") as opened:
-            head = opened.read(HEAD)
+        head = beginning(file, HEAD)
     except OSError:
         return False
     return head[:16] == b"SQLite format 3\0" and head[68:72] == APPLICATION_ID.to_bytes(4, "big")

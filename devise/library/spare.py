@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from devise.errors import DeviseError
-from devise.files import replacing
+from devise.files import beginning, replacing
 from devise.library.rows import stored_path
 from devise.library.schema import SPACES
 from devise.library.store import Store, model_crc
@@ -90,7 +90,6 @@ def _labels(store: Store) -> tuple[str, ...]:
 
 def _read(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES).decode()
+        return beginning(path, MAX_BYTES).decode()
     except (OSError, UnicodeDecodeError):
         return None
