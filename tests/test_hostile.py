@@ -20,6 +20,7 @@ from devise.cli.main import app
 from devise.errors import LibraryError, PhotoError, VectorsError, WordError, WriteError
 from devise.files import TEMPORARY, replacing
 from devise.library import Library
+from devise.library.database import MAX_PATH_BYTES, telling
 from devise.library.store import Store
 from devise.photos import find, read
 from devise.words import WordVectors, import_vectors
@@ -158,6 +159,23 @@ def test_a_folder_that_nobody_may_look_into(tmp_path, monkeypatch) -> None:
     result = CliRunner().invoke(app, ["tag", str(tmp_path), "--json"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"error: {tmp_path}: the folder cannot be read: permission denied; check its permissions\n"
+
+
+def test_a_library_path_that_sqlite_finds_too_long(tmp_path, album) -> None:
+    room = MAX_PATH_BYTES - len(os.fsencode(tmp_path)) - 2 - len("library.db")
+    deep = tmp_path / ("d" * 200) / ("e" * (room - 201))
+    with pytest.raises(LibraryError, match="is too long for a library; choose a shorter one"):
+        Library(f"{deep}e").index([album], model=FakeEncoder())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["album"]
+    with Library(deep) as library:
+        assert library.index([album], model=FakeEncoder()).added == 6
+
+
+def test_a_full_disk_beside_a_compacted_library_is_told() -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    with pytest.raises(WriteError, match="its disk may be full"), telling(Path("library")):
+        raise error
 
 
 def test_a_folder_for_a_photo(tmp_path) -> None:

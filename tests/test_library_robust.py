@@ -18,7 +18,7 @@ import pytest
 from fakes import FakeEncoder
 
 from devise.errors import FolderError, LibraryError, WriteError
-from devise.library import Library, Where
+from devise.library import Library, Where, portable
 from devise.library.store import Store
 from devise.vectors import unit
 
@@ -181,6 +181,14 @@ def test_a_read_only_library_is_searched_but_not_written(everyones, photos):
         for path in (library.path, library.path / "below"):
             with pytest.raises(WriteError, match=r"ermission denied; free space or choose another place"):
                 Library(path).index([everyones / "photos"], model=FakeEncoder())
+    other = Library(everyones / "other")
+    other.path.mkdir()
+    if os.geteuid() == 0:
+        os.chown(other.path, 65534, 65534)
+    with as_anyone(), other:
+        other.index([everyones / "photos"], model=FakeEncoder())
+        portable.merge(other.path, library.path)
+        assert len(other) == 40
     assert library.index().unchanged == 40 if os.geteuid() == 0 else True
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
 import stat
 import threading
 from contextlib import closing
@@ -15,7 +17,7 @@ from fakes import FakeEncoder, of_format_3
 from PIL import Image
 
 from devise import config
-from devise.errors import FolderError, LibraryError, WriteError
+from devise.errors import CheckpointError, FolderError, LibraryError, WriteError
 from devise.library import Library, Where, portable
 from devise.library.check import check
 from devise.library.compact import compact
@@ -207,8 +209,6 @@ def test_what_is_imported_is_looked_at_first(tmp_path: Path) -> None:
 
 
 def test_an_export_of_an_older_devise_is_imported(tmp_path: Path) -> None:
-    import sqlite3
-
     library = indexed(tmp_path / "library", album(tmp_path / "photos", range(6)))
     before, file = answers(library), tmp_path / "old.devise"
     portable.export(library.path, file)
@@ -274,3 +274,103 @@ def test_compacting_gives_room_back_and_changes_no_answer(tmp_path: Path) -> Non
         assert check(library.path) == []
     with pytest.raises(LibraryError, match="no library"):
         compact(tmp_path / "nowhere")
+
+
+def test_an_import_is_for_its_user_alone_whatever_the_umask(tmp_path: Path) -> None:
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(2)))
+    before = os.umask(0o022)
+    try:
+        portable.export(library.path, tmp_path / "out.devise")
+        portable.import_(tmp_path / "out.devise", tmp_path / "new")
+        portable.merge(library.path, tmp_path / "out.devise")
+    finally:
+        os.umask(before)
+    files = [tmp_path / "out.devise", *library.path.iterdir(), tmp_path / "new", *(tmp_path / "new").iterdir()]
+    assert [file for file in files if stat.S_IMODE(file.stat().st_mode) & 0o077] == []
+
+
+def test_without_a_library_nothing_is_made(tmp_path: Path) -> None:
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(2)))
+    nowhere, photos = tmp_path / "no" / "where", str(tmp_path / "photos")
+    before = sorted(tmp_path.iterdir())
+    for act in (
+        lambda: portable.merge(nowhere, library.path),
+        lambda: portable.move(nowhere, photos, str(tmp_path)),
+        lambda: portable.export(nowhere, tmp_path / "out.devise"),
+        lambda: compact(nowhere),
+        lambda: check(nowhere, repair=True),
+    ):
+        with pytest.raises(LibraryError, match=r"there is no library at .*; run: devise index FOLDER"):
+            act()
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_fails_before_it_begins_leaves_nothing(tmp_path: Path) -> None:
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(2)))
+    portable.export(library.path, tmp_path / "out.devise")
+    (tmp_path / "cut.devise").write_bytes((tmp_path / "out.devise").read_bytes()[:40_000])
+    (tmp_path / "bad.safetensors").write_bytes(b"no model")
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for new in (tmp_path / "no" / "where", tmp_path / "empty"):
+        with pytest.raises(LibraryError, match="damaged"):
+            portable.import_(tmp_path / "cut.devise", new)
+        assert sorted(tmp_path.rglob("*")) == before
+        with pytest.raises(CheckpointError):
+            Library(new).index([tmp_path / "photos"], model=tmp_path / "bad.safetensors")
+        assert sorted(tmp_path.rglob("*")) == before
+        with pytest.raises(FolderError):
+            Library(new).index([tmp_path / "nothing"], model=FakeEncoder())
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    bad = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff ?#%41"))
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(3)))
+    assert portable.export(library.path, bad / "x\udcff.devise") == 3
+    assert portable.import_(bad / "x\udcff.devise", bad / "new") == 3
+    assert portable.merge(bad / "new", library.path) == 0
+    assert portable.merge(library.path, bad / "new") == 0
+    assert portable.move(bad / "new", str(tmp_path / "photos"), str(bad)) == 3
+    assert check(library.path) == []
+
+
+def test_an_export_writes_over_no_library_and_no_photo(tmp_path: Path) -> None:
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(3)))
+    other = indexed(tmp_path / "other", tmp_path / "photos")
+    (tmp_path / "link").symlink_to(other.path)
+    photo = tmp_path / "photos" / "summer" / "photo001.png"
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for place in (library.path, other.path, tmp_path / "link"):
+        for name in ("library.db", "library.json", "lock", "new.devise"):
+            with pytest.raises(WriteError, match=r"is part of the library .*; choose another place"):
+                portable.export(library.path, place / name)
+    with pytest.raises(WriteError, match="is a photo of the library"):
+        portable.export(library.path, photo)
+    assert {path: path.read_bytes() for path in before} == before
+    assert check(library.path) == check(other.path) == []
+
+
+def test_what_is_wrong_with_a_file_is_said_of_that_file(tmp_path: Path) -> None:
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(3)))
+    file = tmp_path / "out.devise"
+    portable.export(library.path, file)
+    whole = file.read_bytes()
+    with closing(sqlite3.connect(file)) as newer, newer:
+        newer.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+    for act in (
+        lambda: portable.import_(file, tmp_path / "new"),
+        lambda: portable.merge(library.path, file),
+    ):
+        with pytest.raises(LibraryError, match=r"library [^ ]*/out.devise has format 99, .*; install"):
+            act()
+    for damage in (whole[:40_000], whole[:30_000] + bytes(40_000) + whole[70_000:]):
+        file.write_bytes(damage)
+        with pytest.raises(LibraryError, match=r"/out.devise is damaged.*; export it again with: devise library"):
+            portable.import_(file, tmp_path / "new")
+
+
+def test_photos_that_have_not_moved(tmp_path: Path) -> None:
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(3)))
+    with pytest.raises(FolderError, match="both OLD and NEW"):
+        portable.move(library.path, str(tmp_path / "photos"), str(tmp_path / "photos" / ""))

@@ -18,7 +18,7 @@ import numpy as np
 from devise.errors import DeviseError, FormatError, LibraryError
 from devise.library import graphs, salvage, spare, values
 from devise.library.database import damaged
-from devise.library.lock import locked
+from devise.library.lock import locked, must_exist
 from devise.library.parts import unpack
 from devise.library.report import Progress
 from devise.library.rows import GraphFile
@@ -50,8 +50,7 @@ class Finding:
 def check(folder: Path, *, repair: bool = False, progress: Progress | None = None) -> list[Finding]:
     """What is wrong with a library, after `repair` what was. Raises LibraryError when there is none to look at."""
     progress = progress or Progress()
-    if not Store.exists(folder) and not salvage.is_cut_off(folder):
-        raise LibraryError(f"there is no library at {folder}; run: devise index FOLDER")
+    must_exist(folder)
     if not repair:
         return _found(folder)
     with locked(folder):

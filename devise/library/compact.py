@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from devise.errors import LibraryError
 from devise.library import graphs
-from devise.library.lock import writer
+from devise.library.lock import must_exist, writer
 from devise.library.report import Progress, num_bytes
-from devise.library.store import Store
 
 
 def compact(folder: Path, progress: Progress | None = None) -> tuple[int, int]:
     """Bytes before and after. Needs as much room again for a moment. Raises LibraryError, WriteError."""
-    if not Store.exists(folder):
-        raise LibraryError(f"there is no library at {folder}; run: devise index FOLDER")
+    must_exist(folder)
     before = num_bytes(folder)
     with writer(folder, create=False) as store:
         model = store.model()

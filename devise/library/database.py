@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +18,10 @@ BUSY_SECONDS = 10.0  # a writer's transaction takes milliseconds; ten seconds me
 PAGE_BYTES = 16_384  # 13 rows of words vectors with little left over; of SQLite's 4,096 bytes a tenth is wasted
 CACHE_KIB = 16_384  # pages kept in memory
 
-_DAMAGED = "is damaged; mend it with: devise check --repair"
+MAX_PATH_BYTES = 504  # as SQLite counts: its MAX_PATHNAME is 512 (os_unix.c), with "-journal" behind ours
+
+_EXPORT = "devise library export FILE"
+_DAMAGED = "is damaged; {remedy}"
 # SQLite's error names begin with these; the first that fits tells what happened and what to do.
 _ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
     (
@@ -31,6 +34,7 @@ _ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
         WriteError,
         "cannot be written: {error}; free space and run again, nothing is lost",
     ),
+    ("SQLITE_IOERR_SHM", WriteError, "cannot be reached: its disk may be full ({error}); free space and run again"),
     ("SQLITE_IOERR", WriteError, "cannot be reached: {error}; check its disk and run again"),
     ("SQLITE_READONLY_ROLLBACK", LibraryError, "was cut off while it was being made; run: devise index FOLDER"),
     ("SQLITE_READONLY", WriteError, "is read-only; choose another with --library PATH"),
@@ -41,7 +45,7 @@ _ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
     ("SQLITE_NOTADB", LibraryError, "is no devise library or is damaged; choose another with --library PATH"),
     ("SQLITE_CORRUPT", LibraryError, _DAMAGED),
     ("SQLITE_MISMATCH", LibraryError, _DAMAGED),  # a number that is none
-    ("SQLITE_ERROR", LibraryError, _DAMAGED + " ({error})"),  # "no such table"
+    ("SQLITE_ERROR", LibraryError, "is damaged ({error}); {remedy}"),  # "no such table"
 )
 
 
@@ -58,12 +62,17 @@ def telling(folder: Path) -> Iterator[None]:
             raise damaged(folder) from error
         for prefix, kind, text in _ERRORS:
             if name.startswith(prefix):
-                raise kind(f"the library {folder} {text.format(error=error)}") from error
+                raise kind(f"the library {folder} {text.format(error=error, remedy=remedy(folder))}") from error
         raise
 
 
-def damaged(folder: Path) -> LibraryError:
-    return LibraryError(f"the library {folder} {_DAMAGED}")
+def damaged(library: Path) -> LibraryError:
+    return LibraryError(f"the library {library} {_DAMAGED.format(remedy=remedy(library))}")
+
+
+def remedy(library: Path) -> str:
+    """What to do about damage. library: its folder, or a file that was exported."""
+    return f"export it again with: {_EXPORT}" if os.path.isfile(library) else "mend it with: devise check --repair"
 
 
 @contextmanager
@@ -84,8 +93,10 @@ class Database:
         Raises LibraryError or WriteError.
         """
         self.folder = folder
+        if len(os.fsencode(os.path.realpath(folder / FILE))) > MAX_PATH_BYTES:
+            raise LibraryError(f"the path {folder} is too long for a library; choose a shorter one")
         with telling(folder):
-            self._connection = _writable(folder) if write else _readable(folder, threads)
+            self._connection = _writable(folder) if write else _readable(folder / FILE, threads)
         try:
             self._check(write)
         except BaseException:
@@ -131,6 +142,14 @@ class Database:
     def function(self, name: str, function: Callable[[Any], Any]) -> None:
         """Make a function of one value known to SQL."""
         self._connection.create_function(name, 1, function, deterministic=True)
+
+    def attach(self, file: Path, name: str) -> None:
+        """Another database beside ours."""
+        self.execute(f"ATTACH ? AS {name}", (_address(file, "mode=rw"),))
+
+    def copy_to(self, file: Path) -> None:
+        """All of it, as it is now, in a new or empty file without gaps."""
+        self.execute("VACUUM INTO ?", (_address(file, "mode=rwc"),))
 
     def seal(self) -> None:
         """Let the file hold everything by itself, without a log beside it. Raises WriteError."""
@@ -218,8 +237,16 @@ def _connect(address: str, threads: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _address(folder: Path, options: str) -> str:
-    return f"file:{quote(os.fsencode(folder / FILE))}?{options}"
+def copy(source: Path, name: Path, target: Path) -> None:
+    """A database of any format as a new file that only the user may read. name: of the library that it is."""
+    with telling(name), closing(_readable(source)) as opened:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        opened.execute("VACUUM INTO ?", (_address(target, "mode=rwc"),))
+
+
+def _address(file: Path, options: str) -> str:
+    """Unlike a plain path, one that may hold bytes that are no UTF-8."""
+    return f"file:{quote(os.fsencode(file.absolute()))}?{options}"
 
 
 def _writable(folder: Path) -> sqlite3.Connection:
@@ -227,30 +254,30 @@ def _writable(folder: Path) -> sqlite3.Connection:
     # drop the locks of all connections of this process (sqlite.org/howtocorrupt.html, 2.2)
     with suppress(OSError):  # SQLite says it better
         os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    connection = _connect(_address(folder, "mode=rwc"))
+    connection = _connect(_address(folder / FILE, "mode=rwc"))
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded only while the file is empty
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # in WAL mode a power cut costs the last batch, never the file
     return connection
 
 
-def _readable(folder: Path, threads: bool) -> sqlite3.Connection:
+def _readable(file: Path, threads: bool = False) -> sqlite3.Connection:
     """A reader of a folder that may not be written has no place for SQLite's -wal and -shm files.
 
     After a clean end there is no -wal, the file holds everything, and "immutable" reads it without them.
     """
     try:
-        return _connect(_address(folder, "mode=ro"), threads)
+        return _connect(_address(file, "mode=ro"), threads)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorname not in _NO_PLACE:
             raise
-        wal = folder / f"{FILE}-wal"
+        wal = Path(f"{file}-wal")
         if wal.exists() and wal.stat().st_size:
             raise LibraryError(
-                f"the last run into the library {folder} was cut off, and its folder is read-only; "
+                f"the last run into the library {file.parent} was cut off, and its folder is read-only; "
                 "make the folder writable and search once"
             ) from error
-    return _connect(_address(folder, "mode=ro&immutable=1"), threads)
+    return _connect(_address(file, "mode=ro&immutable=1"), threads)
 
 
 _NO_PLACE = (

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from devise.errors import LibraryError, writing
+from devise.errors import DeviseError, LibraryError, writing
 from devise.files import beginning, sweep
 from devise.library import salvage, spare
+from devise.library.database import FILE
 from devise.library.store import Store
 
 INCOMING = ".incoming"  # a folder for another library that is to be brought in
+LOCK = "lock"
 HOLDER = "holder"  # the file that says who has the lock; without the lock it says nothing
 MAX_BYTES = 1_000  # of it; more was never written
 
@@ -29,10 +31,12 @@ def locked(folder: Path, *, create: bool = False) -> Iterator[None]:
 
     Raises LibraryError where another program indexes, WriteError where the folder cannot be written.
     """
+    made: list[Path] = []
     with writing(folder):
         if create:
+            made = [each for each in (folder, *folder.parents) if not each.exists()]
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock", timeout=0, mode=0o600)
+        lock = FileLock(folder / LOCK, timeout=0, mode=0o600)
         try:
             lock.acquire()
         except Timeout as error:
@@ -46,15 +50,48 @@ def locked(folder: Path, *, create: bool = False) -> Iterator[None]:
     finally:
         with suppress(OSError):
             (folder / HOLDER).unlink()
+        if create and not (folder / FILE).exists():  # nothing came of it
+            with suppress(OSError):
+                (folder / LOCK).unlink()
+                for each in made:
+                    each.rmdir()
         lock.release()
 
 
 @contextmanager
 def writer(folder: Path, *, create: bool) -> Iterator[Store]:
     """The library's rows for writing; create: where there is no library. Raises what `locked` raises."""
-    with locked(folder, create=create), closing(Store(folder, write=True)) as store:
+    if not create:
+        must_exist(folder)
+    with locked(folder, create=create), _filling(folder), closing(Store(folder, write=True)) as store:
         yield store
         spare.keep(store)
+
+
+def must_exist(folder: Path) -> None:
+    """Raises LibraryError where there is no library."""
+    if not Store.exists(folder) and not salvage.is_cut_off(folder):
+        raise LibraryError(f"there is no library at {folder}; run: devise index FOLDER")
+
+
+@contextmanager
+def _filling(folder: Path) -> Iterator[None]:
+    """A new library that stays without folders and photos goes again."""
+    is_new = not Store.exists(folder)
+    try:
+        yield
+    except BaseException:
+        if is_new and _is_bare(folder):
+            for name in ("", "-wal", "-shm"):
+                with suppress(OSError):
+                    (folder / f"{FILE}{name}").unlink()
+        raise
+
+
+def _is_bare(folder: Path) -> bool:
+    with suppress(DeviseError), closing(Store(folder)) as store:
+        return store.is_empty() and not store.roots()
+    return False
 
 
 def _tidy(folder: Path) -> None:

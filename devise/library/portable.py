@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from devise.errors import FolderError, LibraryError, listed, writing
+from devise.errors import FolderError, FormatError, LibraryError, WriteError, listed, writing
 from devise.files import replacing
 from devise.library import graphs, salvage, spare
 from devise.library.below import is_below
 from devise.library.check import check
-from devise.library.database import FILE, telling
-from devise.library.lock import INCOMING, locked, writer
+from devise.library.database import FILE, copy, damaged, remedy, telling
+from devise.library.lock import INCOMING, locked, must_exist, writer
 from devise.library.report import Progress
 from devise.library.rows import path_of, stored_path
 from devise.library.store import Store
@@ -27,12 +27,28 @@ def export(folder: Path, file: Path) -> int:
 
     How many photos it has. Raises LibraryError, WriteError.
     """
-    with closing(Store(folder)) as store, replacing(file, mode=0o600) as temporary:
-        store.db.execute("VACUUM INTO ?", (os.fspath(temporary),))
-        with telling(file), closing(sqlite3.connect(temporary)) as copy, copy:
-            copy.execute("DELETE FROM graphs")
-            copy.execute("DELETE FROM gone")
-            return int(copy.execute("SELECT count(*) FROM photos").fetchone()[0])
+    must_exist(folder)
+    with closing(Store(folder)) as store:
+        _check_target(file, store)
+        return _exported(store, file)
+
+
+def _check_target(file: Path, store: Store) -> None:
+    """Raises WriteError where a library, or a photo of this one, would be written over."""
+    path = os.path.abspath(file)
+    if os.path.lexists(os.path.join(os.path.dirname(path), FILE)):
+        raise WriteError(f"{file} is part of the library {os.path.dirname(path)}; choose another place")
+    if store.photo(path) or store.photo(os.path.realpath(path)):
+        raise WriteError(f"{file} is a photo of the library {store.folder}; choose another place")
+
+
+def _exported(store: Store, file: Path) -> int:
+    with replacing(file, mode=0o600) as temporary:
+        store.db.copy_to(temporary)
+        with telling(file), closing(sqlite3.connect(temporary)) as made, made:
+            made.execute("DELETE FROM graphs")
+            made.execute("DELETE FROM gone")
+            return int(made.execute("SELECT count(*) FROM photos").fetchone()[0])
 
 
 def import_(file: Path, folder: Path, progress: Progress | None = None) -> int:
@@ -44,10 +60,10 @@ def import_(file: Path, folder: Path, progress: Progress | None = None) -> int:
         raise LibraryError(f"there is no file {file}; write one with: devise library export FILE")
     if not salvage.is_ours(file):
         raise LibraryError(f"{file} is no library that devise exported; write one with: devise library export FILE")
-    with locked(folder, create=True), writing(folder):
+    with locked(folder, create=True):
         if Store.exists(folder):
             raise LibraryError(f"there is a library at {folder} already; add to it with: devise library merge {file}")
-        with _apart(file, folder) as whole:
+        with _apart(file, folder) as whole, writing(folder):
             os.replace(whole / FILE, folder / FILE)
         with closing(Store(folder, write=True)) as store:
             graphs.update(store, progress or Progress())
@@ -61,10 +77,9 @@ def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
     Of a photo that both know this one's row stays, of two judgements the later one counts. Raises LibraryError for
     libraries of different models.
     """
-    source = other / FILE if other.is_dir() else other
-    if not salvage.is_ours(source):
+    if not salvage.is_ours(_file(other)):
         raise LibraryError(f"{other} is no library; give the folder of one, or a file of: devise library export FILE")
-    with writer(folder, create=False) as store, _apart(source, folder) as whole:
+    with writer(folder, create=False) as store, _apart(other, folder) as whole:
         with closing(Store(whole)) as theirs:
             if (ours := store.model()) is not None and theirs.model() != ours:
                 raise LibraryError(
@@ -72,7 +87,7 @@ def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
                 )
             model, labels = theirs.model(), theirs.labels()
         before = store.num_photos()
-        store.db.execute("ATTACH ? AS other", (os.fspath(whole / FILE),))
+        store.db.attach(whole / FILE, "other")
         with store.transaction():
             if ours is None and model is not None:
                 store.set_model(model, labels)
@@ -87,22 +102,37 @@ def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
 
 
 @contextmanager
-def _apart(file: Path, folder: Path) -> Iterator[Path]:
-    """A copy of a library's file in a folder of its own, brought up to date and looked through."""
+def _apart(other: Path, folder: Path) -> Iterator[Path]:
+    """A copy of a library (its folder, or its file) in a folder of its own, brought up to date and looked through."""
     place = folder / INCOMING
     with writing(folder):
         place.mkdir(mode=0o700)
     try:
-        with telling(file), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source:
-            source.execute("VACUUM INTO ?", (os.fspath(place / FILE),))
-        Store(place, write=True).close()  # of an older format
-        if damaged := [finding.text for finding in check(place) if finding.is_damage and "graph" not in finding.text]:
-            raise LibraryError(f"{file} is damaged ({damaged[0]}); mend its library with: devise check --repair")
-        with closing(Store(place, write=True)) as store:
-            store.db.seal()
+        with writing(folder):
+            copy(_file(other), other, place / FILE)
+        _look_through(place, other)
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _file(other: Path) -> Path:
+    return other / FILE if other.is_dir() else other
+
+
+def _look_through(place: Path, other: Path) -> None:
+    """other: what the copy in `place` is one of, which messages name. Raises LibraryError."""
+    try:
+        Store(place, write=True).close()  # of an older format
+        odd = [finding.text for finding in check(place) if finding.is_damage and "graph" not in finding.text]
+    except FormatError as error:
+        raise FormatError(other, error.fact) from error
+    except LibraryError as error:
+        raise damaged(other) from error
+    if odd:
+        raise LibraryError(f"the library {other} is damaged ({odd[0]}); {remedy(other)}")
+    with closing(Store(place, write=True)) as store:
+        store.db.seal()
 
 
 def _add_contents(store: Store, spaces: list[str]) -> None:
@@ -147,6 +177,9 @@ def move(folder: Path, old: str, new: str) -> int:
     the library are below `new` already that would get the paths of others.
     """
     old, new = os.path.abspath(old), os.path.abspath(new)
+    must_exist(folder)
+    if old == new:
+        raise FolderError(f"{new} is both OLD and NEW; name the folder where the photos were, then where they are")
     if not os.path.isdir(new):
         raise FolderError(f"there is no folder {new}; is its disk mounted?")
     with writer(folder, create=False) as store, store.transaction():
