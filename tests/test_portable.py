@@ -10,6 +10,7 @@ import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from PIL import Image
 
 from devise import config
 from devise.errors import CheckpointError, FolderError, LibraryError, WriteError
-from devise.library import Library, Where, portable
+from devise.library import Library, Where, portable, salvage
 from devise.library.check import check
 from devise.library.compact import compact
 from devise.library.store import Store
@@ -171,6 +172,33 @@ def test_what_is_said_now_counts_whatever_the_clocks_said(tmp_path: Path) -> Non
         marks.add("red", [tmp_path / "a" / "summer" / "photo000.png"], is_good=False)
         assert [mark.is_good for mark in marks] == [False]
         assert [mark.is_good for mark in marks.undo()] == [False]
+
+
+def test_a_judgement_beside_a_repair_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is read, another is put in its place: what is written between the two must not be lost."""
+    one = indexed(tmp_path / "one", album(tmp_path / "a", range(2)))
+    terms, copied = [Term("red", np.ones(4, np.float32) / 2)], salvage._copy
+    photo = tmp_path / "a" / "summer" / "photo000.png"
+
+    def judge() -> None:
+        with Library(one.path) as other:
+            replace(other.marks, asked=lambda query: (terms, Where())).add("red", [photo], is_good=True)
+
+    beside = threading.Thread(target=judge)
+
+    def copy(*arguments: Any) -> None:
+        copied(*arguments)
+        beside.start()
+        beside.join(1)
+
+    with monkeypatch.context() as while_copying:
+        while_copying.setattr(salvage, "_copy", copy)
+        salvage.salvage(one.path)
+    beside.join()
+    judge()
+    with one:
+        assert [mark.path for mark in one.marks] == [str(photo)]
+        assert len(one.marks.undo()) == len(one.marks.undo()) == 1
 
 
 def test_libraries_of_different_models_are_not_merged(tmp_path: Path) -> None:

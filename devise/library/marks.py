@@ -7,7 +7,7 @@ latest one counts, whichever library it was made in; of those of one second the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +64,7 @@ class Marks:
         if not terms or any(term.is_photo for term in terms):
             raise WordError(f'"{written(query)}" asks with photos or for names alone; judge answers to words')
         judged = [(path, self._hash(path)) for path in map(self.pictures.named, photos)]
-        with closing(Store(self.path, write=True)) as store, store.transaction():
+        with self._writing() as store:
             now = _now(store)
             made = [Mark(_line(query), path, is_good, now, digest) for path, digest in judged]
             batch = 1 + (store.db.value("SELECT max(batch) FROM marks") or 0)
@@ -76,7 +76,7 @@ class Marks:
     def undo(self) -> list[Mark]:
         """Forget the judgements that were made last, all of one command: those before count again. Which ones."""
         self.reader()
-        with closing(Store(self.path, write=True)) as store, store.transaction():
+        with self._writing() as store:
             last = "WHERE batch = (SELECT batch FROM marks ORDER BY marked DESC, id DESC LIMIT 1)"
             gone = _read(store, last)
             store.db.execute(f"DELETE FROM marks {last}")
@@ -109,6 +109,14 @@ class Marks:
         hidden = _rows(store, [mark for mark in same if not mark.is_good])[0]
         kept = _rows(store, [mark for mark in same if mark.is_good])[0]
         return Feedback(_mean(good), _mean(bad), hidden, kept)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Store]:
+        """Also beside `devise index`, whose transactions are short; never beside a repair of the database."""
+        from devise.library.salvage import unswapped
+
+        with unswapped(self.path), closing(Store(self.path, write=True)) as store, store.transaction():
+            yield store
 
     def _nearness(self, text: str, query: Query, terms: Sequence[Term], where: Where) -> float:
         """The cosine of what two queries ask to be seen; 1 only for two ways to write one query."""

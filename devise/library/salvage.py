@@ -6,20 +6,21 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from devise.errors import LibraryError, writing
 from devise.files import beginning
 from devise.library import spare
-from devise.library.database import FILE, PAGE_BYTES, telling
+from devise.library.database import BUSY_SECONDS, FILE, PAGE_BYTES, telling
 from devise.library.schema import APPLICATION_ID, FORMAT, TABLES, statements
 from devise.library.store import Store
 
 DAMAGED = f"{FILE}.damaged"  # the old file
 PLACE = f".{FILE}.salvage"  # where a new one is made
 DONE = f".{FILE}.salvaged"  # the same, when it holds all that could be read
+LOCK = "lock.marks"  # held by who writes judgements, which needs no other lock, and by who replaces the database
 TEXTS = next(statement for statement in statements(TABLES) if "VIRTUAL TABLE texts" in statement)
 _NO_DAMAGE = tuple(f"SQLITE_{name}" for name in ("FULL", "CANTOPEN", "READONLY", "BUSY", "IOERR_SHM", "IOERR_WRITE"))
 BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the second where SQLite's message holds what was damaged
@@ -58,8 +59,8 @@ def is_library(folder: Path) -> bool:
 def salvage(folder: Path) -> None:
     """Raises LibraryError where not even what the library is can be read; then nothing has changed."""
     new = folder / PLACE
-    with writing(folder):
-        clear(folder)
+    with unswapped(folder), writing(folder):
+        _sweep(folder)
         new.mkdir(mode=0o700)
         try:
             with closing(Store(new, write=True)) as store:
@@ -68,16 +69,49 @@ def salvage(folder: Path) -> None:
                 store.db.seal()
             new.rename(folder / DONE)
         finally:
-            clear(folder)
+            _swap(folder)
+            _sweep(folder)
+
+
+@contextmanager
+def unswapped(folder: Path) -> Iterator[None]:
+    """Nobody puts another database in the place of this one: what is written beside would be lost with the old one.
+
+    Raises LibraryError, WriteError.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK, timeout=BUSY_SECONDS, mode=0o600)
+    with writing(folder):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise LibraryError(f"the library {folder} is being mended; wait until that has finished") from error
+    try:
+        with writing(folder):
+            _swap(folder)
+        yield
+    finally:
+        lock.release()
 
 
 def clear(folder: Path) -> None:
     """Put what was saved in its place, and sweep what was begun: also where that was cut off at any moment."""
-    if (folder / DONE / FILE).is_file():
+    if is_cut_off(folder):
+        with unswapped(folder):
+            pass
+    _sweep(folder)
+
+
+def _swap(folder: Path) -> None:
+    if is_cut_off(folder):
         for name in ("", "-wal", "-shm"):  # the old log must never stand beside the new file
             with suppress(FileNotFoundError):
                 os.replace(folder / f"{FILE}{name}", folder / f"{DAMAGED}{name}")
         os.replace(folder / DONE / FILE, folder / FILE)
+
+
+def _sweep(folder: Path) -> None:
     for place in (PLACE, DONE):
         shutil.rmtree(folder / place, ignore_errors=True)
 
