@@ -88,6 +88,15 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:MAX_LISTED]) + more
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number of things; many: where that is more than `one` and an s.
+
+    >>> counted(1, "photo"), counted(2_000, "photo is", "photos are")
+    ('1 photo', '2,000 photos are')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def needed(package: str, what: str) -> None:
     """Raises DeviseError where an optional package is not installed. what: the thing that needs it."""
     if find_spec(package) is None:

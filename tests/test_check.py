@@ -59,14 +59,14 @@ def swapped_graph(folder: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], None], str, int]] = {
-    "a vector of nan": (sql("UPDATE words SET vector = x'007e007e007e007e' WHERE content_id = 3"), "1 photos", 1),
+    "a vector of nan": (sql("UPDATE words SET vector = x'007e007e007e007e' WHERE content_id = 3"), "1 photo ", 1),
     "a short vector": (sql("UPDATE features SET vector = x'00' WHERE content_id IN (4, 5)"), "2 photos", 2),
-    "a missing vector": (sql("DELETE FROM words WHERE content_id = 7"), "vectors of 1 photos", 1),
-    "a vector of another type": (sql("UPDATE words SET vector = 17 WHERE content_id = 7"), "vectors of 1 photos", 1),
-    "a missing content": (sql("DELETE FROM contents WHERE id = 9"), "lost their vectors", 1),
+    "a missing vector": (sql("DELETE FROM words WHERE content_id = 7"), "vectors of 1 photo are", 1),
+    "a vector of another type": (sql("UPDATE words SET vector = 17 WHERE content_id = 7"), "vectors of 1 photo are", 1),
+    "a missing content": (sql("DELETE FROM contents WHERE id = 9"), "1 photo has lost its vectors", 1),
     "a missing photo": (
         sql("DROP TRIGGER photo_deleted", "DELETE FROM photos WHERE content_id = 9"),
-        "belong to no photo",
+        "1 content belongs to no photo",
         1,
     ),
     "no texts": (sql("DELETE FROM texts WHERE rowid < 5"), "names and captions", 0),
@@ -111,7 +111,7 @@ def test_photos_that_are_gone_or_changed_are_told_and_no_damage(library: Library
     (tmp_path / "photos" / "000.png").unlink()
     (tmp_path / "photos" / "001.png").write_bytes(b"something else")
     found = check(library.path)
-    assert [finding.text[:8] for finding in found] == ["1 photos", "1 photos"]
+    assert [finding.text[:8] for finding in found] == ["1 photo ", "1 photo "]
     assert not any(finding.is_damage for finding in found)
 
 

@@ -40,7 +40,7 @@ def test_marks_are_listed_replaced_and_taken_back(devise: Run, indexed: Path) ->
     devise("mark", "red.png", "--bad", "red")
     assert said(devise) == [("red", "good", "green"), ("red", "bad", "red")]
     result = devise("mark", "--undo")
-    assert "1 judgements forgotten" in result.stderr
+    assert "1 judgement forgotten" in result.stderr
     assert said(devise) == [("red", "good", "red"), ("red", "good", "green")]  # what was said before counts again
     devise("mark", "--undo")
     assert "nothing to undo" in devise("mark", "--undo").stderr

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from fakes import FakeEncoder, of_format_3
 from PIL import Image
+from typer.testing import CliRunner
 
 from devise import config
+from devise.cli.main import app
 from devise.errors import CheckpointError, FolderError, LibraryError, WriteError
 from devise.library import Library, Where, portable, salvage
 from devise.library.check import check
@@ -402,3 +404,19 @@ def test_photos_that_have_not_moved(tmp_path: Path) -> None:
     library = indexed(tmp_path / "library", album(tmp_path / "photos", range(3)))
     with pytest.raises(FolderError, match="both OLD and NEW"):
         portable.move(library.path, str(tmp_path / "photos"), str(tmp_path / "photos" / ""))
+
+
+def test_one_photo_is_no_photos(tmp_path: Path) -> None:
+    library = indexed(tmp_path / "library", album(tmp_path / "photos", range(1)))
+    (tmp_path / "new").mkdir()
+    for arguments, said in (
+        (("export", tmp_path / "out.devise"), "1 photo in"),
+        (("import", tmp_path / "out.devise"), "1 photo in"),
+        (("move", tmp_path / "photos", tmp_path / "new"), "1 photo moved"),
+        (("merge", tmp_path / "out.devise"), "1 photo added"),
+        (("merge", tmp_path / "out.devise"), "0 photos added"),
+    ):
+        place = tmp_path / "other" if arguments[0] == "import" else library.path
+        done = CliRunner().invoke(app, ["library", *map(str, arguments), "--library", str(place)])
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert said in done.stderr

@@ -11,6 +11,7 @@ import typer
 from devise import config
 from devise.cli import show
 from devise.cli.options import LibraryPath
+from devise.errors import counted
 
 library = typer.Typer(
     help="Copy, merge and move libraries.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -31,7 +32,7 @@ def export(file: File, library: LibraryPath = None) -> None:
     from devise.library import portable
 
     count = portable.export(_folder(library), file)
-    show.note(f"{count:,} photos in {file}")
+    show.note(f"{counted(count, 'photo')} in {file}")
 
 
 @library.command("import")
@@ -45,7 +46,7 @@ def import_(file: File, library: LibraryPath = None) -> None:
 
     with stages() as shown:
         count = portable.import_(file, _folder(library), IndexProgress(shown))
-    show.note(f"{count:,} photos in {_folder(library)}")
+    show.note(f"{counted(count, 'photo')} in {_folder(library)}")
 
 
 @library.command("merge")
@@ -65,7 +66,7 @@ def merge(
 
     with stages() as shown:
         count = portable.merge(_folder(library), other, IndexProgress(shown))
-    show.note(f"{count:,} photos added")
+    show.note(f"{counted(count, 'photo')} added")
 
 
 @library.command("move")
@@ -81,7 +82,7 @@ def move(
     from devise.library import portable
 
     count = portable.move(_folder(library), str(old), str(new))
-    show.note(f"{count:,} photos moved")
+    show.note(f"{counted(count, 'photo')} moved")
 
 
 @library.command("compact")

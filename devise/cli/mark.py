@@ -9,6 +9,7 @@ import typer
 
 from devise.cli import show
 from devise.cli.options import Csv, Form, Json, LibraryPath, form
+from devise.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,14 +52,13 @@ def mark(
             query = good if good is not None else bad
             assert query is not None
             made = opened.marks.add(query, photos, is_good=good is not None)
-            count = len(made)
-            show.note(f'{count:,} {"photo" if count == 1 else "photos"} marked {"good" if good is not None else "bad"} '
+            show.note(f'{counted(len(made), "photo")} marked {"good" if good is not None else "bad"} '
                       f'for "{query}"; take it back with: devise mark --undo')  # fmt: skip
             if chosen is not Form.AUTO:
                 _show(made, chosen)
         elif undo:
             gone = opened.marks.undo()
-            show.note(f"{len(gone):,} judgements forgotten" if gone else "there is nothing to undo")
+            show.note(f"{counted(len(gone), 'judgement')} forgotten" if gone else "there is nothing to undo")
             _show(gone, chosen)
         else:
             _show(list(opened.marks), chosen)

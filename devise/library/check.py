@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devise.errors import DeviseError, FormatError, LibraryError
+from devise.errors import DeviseError, FormatError, LibraryError, counted
 from devise.library import graphs, salvage, spare, values
 from devise.library.database import damaged
 from devise.library.lock import locked, must_exist
@@ -139,13 +139,14 @@ def _lost(store: Store) -> Iterator[Finding]:
     """Photos of no content, contents of no photo, rows of neither."""
     homeless = store.db.value("SELECT count(*) FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")
     if homeless:
-        yield Finding(f"{homeless:,} photos have lost their vectors; the next run reads them again", _disowned)
+        lost = counted(homeless, "photo has lost its vectors", "photos have lost their vectors")
+        yield Finding(f"{lost}; the next run reads them again", _disowned)
     empty = store.db.value(
         "SELECT count(*) FROM contents WHERE id NOT IN (SELECT content_id FROM photos) "
         "AND id NOT IN (SELECT content_id FROM orphans)"
     )
     if empty:
-        yield Finding(f"{empty:,} contents belong to no photo", _swept)
+        yield Finding(f"{counted(empty, 'content belongs', 'contents belong')} to no photo", _swept)
 
 
 def _disowned(store: Store, progress: Progress) -> None:
@@ -170,7 +171,7 @@ def _vectors(store: Store) -> Iterator[Finding]:
     if bad:
         ids = sorted(bad)
         yield Finding(
-            f"the vectors of {len(ids):,} photos are missing or damaged; the next run reads those again",
+            f"the vectors of {counted(len(ids), 'photo')} are missing or damaged; the next run reads them again",
             lambda store, progress: _forgotten(store, ids),
         )
 
@@ -229,7 +230,7 @@ def _texts(store: Store) -> Iterator[Finding]:
     except (DeviseError, sqlite3.Error):
         broken = True
     if missing or extra or broken:
-        what = "cannot be read" if broken else f"lacks {missing:,} photos and has {extra:,} too many"
+        what = "cannot be read" if broken else f"lacks {counted(missing, 'photo')} and has {extra:,} too many"
         yield Finding(f"the index of names and captions {what}", _told_again)
 
 
@@ -284,6 +285,9 @@ def _photos(store: Store) -> Iterator[Finding]:
             continue
         changed += (status.st_size, status.st_mtime_ns) != (photo.size, photo.mtime_ns)
     if gone:
-        yield Finding(f"{gone:,} photos are not where they were; if their disk is mounted, run: devise index")
+        yield Finding(
+            f"{counted(gone, 'photo is not where it was', 'photos are not where they were')}; "
+            "if the disk is mounted, run: devise index"
+        )
     if changed:
-        yield Finding(f"{changed:,} photos have changed since they were indexed; run: devise index")
+        yield Finding(f"{counted(changed, 'photo has', 'photos have')} changed since the last run; run: devise index")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from devise.errors import FolderError, FormatError, LibraryError, WriteError, listed, writing
+from devise.errors import FolderError, FormatError, LibraryError, WriteError, counted, listed, writing
 from devise.files import replacing
 from devise.library import graphs, salvage, spare
 from devise.library.below import is_below
@@ -187,7 +187,8 @@ def move(folder: Path, old: str, new: str) -> int:
         if not photos and old not in store.roots():
             raise FolderError(f"the library {folder} has no photos below {old}; devise info shows its folders")
         if taken := [path for path in photos if store.photo(_moved(path, old, new))]:
-            raise LibraryError(f"the library {folder} knows {len(taken)} photos below {new} already: {listed(taken)}")
+            known = counted(len(taken), "photo")
+            raise LibraryError(f"the library {folder} knows {known} below {new} already: {listed(taken)}")
         roots = [_moved(root, old, new) if is_below(root, old) else root for root in store.roots()]
         store.remove_roots(store.roots())
         store.add_roots(roots)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from devise.errors import counted
 from devise.library.schema import TABLES, statements
 from devise.library.store import DIGEST_BYTES, Store
 
@@ -47,7 +48,7 @@ def findings(store: Store) -> Iterator[tuple[str, Mend]]:
     for table, (name, is_bad) in BAD.items():
         count = store.db.value(f"SELECT count(*) FROM {table} WHERE {is_bad}")
         if count:
-            yield f"{count:,} rows of {name} hold what devise never wrote", _swept
+            yield f"{counted(count, f'row of {name} holds', f'rows of {name} hold')} what devise never wrote", _swept
     last, least = store.db.value(_LAST), store.db.value(_LEAST)
     if store.num_contents() and not (isinstance(least, int) and isinstance(last, int) and least <= last <= MAX_ID):
         yield "the count of photos is lost, which keeps numbers from being given twice", _counted
