@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
+import time
 
 import pytest
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from devise.errors import FolderError
 from devise.photos import Found, Trouble, find
+from devise.photos.ignore import Pattern
 
 
 def make(folder, *names):
@@ -62,6 +66,36 @@ def test_ignore_files_follow_gitignore(tmp_path):
     (tmp_path / "sub/.deviseignore").write_text("!keep.png\n")
     assert names(tmp_path) == ["a.jpg", "sub/keep.png", "sub/private/d.jpg"]
     assert names(tmp_path, exclude=["sub/"]) == ["a.jpg"]
+
+
+@pytest.mark.parametrize("rule", ["*a" * 30 + "*b", "**/a*/" * 12 + "b", "?*" * 30 + "b"])
+def test_no_rule_takes_for_ever(tmp_path, rule):
+    deep = "a/" * 60 + "a" * 200 + ".jpg"
+    started = time.monotonic()
+    assert Pattern(rule).match_file(deep) is None
+    assert Pattern(rule).match_file("a" * 200 + ".jpg") is None
+    make(tmp_path, "a" * 200 + ".jpg")
+    (tmp_path / ".deviseignore").write_text(rule)
+    assert len(names(tmp_path)) == 1
+    assert time.monotonic() - started < 5
+
+
+def test_rules_say_what_those_of_pathspec_say():
+    chance = random.Random(0)
+    count = 0
+    for _ in range(2_000):
+        pieces = ["a", "b", "*", "**", "/", "/**/", "?", "[ab]", "[]a]", "\\*", "."]
+        rule = "".join(chance.choices(pieces, [2, 2, 3, 1, 2, 2, 1, 1, 1, 1, 1], k=chance.randint(1, 9)))
+        ours, theirs = Pattern(rule), GitIgnoreSpecPattern(rule)
+        for _ in range(10):
+            path = "/".join(
+                "".join(chance.choices("aab.*", k=chance.randint(1, 4))) for _ in range(chance.randint(1, 5))
+            )
+            found = [each.match_file(path) for each in (ours, theirs)]
+            count += found[1] is not None
+            ends = [each and each.match.groupdict() for each in found]
+            assert ends[0] == ends[1], (rule, path)
+    assert count > 500
 
 
 def test_an_unreadable_ignore_file_hides_its_folder(tmp_path):

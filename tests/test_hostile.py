@@ -129,6 +129,8 @@ def test_pipes_never_stop_a_walk_or_an_import(tmp_path) -> None:
     assert [entry.hides for entry in find([tmp_path])] == [False, True]
     with pytest.raises(VectorsError, match="no regular file"):
         import_vectors(tmp_path / ".deviseignore", "x")
+    with pytest.raises(VectorsError, match="no regular file"):
+        WordVectors(tmp_path / ".deviseignore")
 
 
 @pytest.mark.parametrize("name", ["library.json", "holder", "lock", f".x{TEMPORARY}"])

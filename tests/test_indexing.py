@@ -11,6 +11,7 @@ from fakes import FakeEncoder
 from devise import config
 from devise.errors import FolderError, LibraryError, PhotoError
 from devise.library import Library, Progress
+from devise.library.check import check
 
 
 @pytest.fixture
@@ -106,6 +107,23 @@ def test_a_bad_photo_is_reported_each_time_but_read_once(library, album, encoder
     (album / "camera.jxl").unlink()
     assert run(library, album) == {"unchanged": 6}
     assert library.info().num_skipped == 0
+
+
+def test_times_that_sqlite_cannot_keep(library, album, encoder):
+    """In 2400, and in 1600."""
+    (album / "bad.jpg").write_bytes(b"no picture")
+    (album / "red.txt").write_text("a caption")
+    try:
+        for name in ("red.png", "red.txt", "bad.jpg"):
+            os.utime(album / name, (13_569_465_600, 13_569_465_600))
+        os.utime(album / "green.png", (-11_676_096_000, -11_676_096_000))
+    except OverflowError:
+        pytest.skip("this disk keeps no such times")
+    assert run(library, album, encoder=encoder) == {"added": 6, "skipped": 1}
+    assert run(library, album) == {"unchanged": 6, "skipped": 1}
+    assert library.similar(album / "red.png", 1)
+    assert encoder.num_encoded == 6
+    assert not check(library.path)
 
 
 def test_a_mended_photo_comes_in_and_a_broken_one_goes_out(library, album, encoder, draw):

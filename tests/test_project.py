@@ -19,14 +19,15 @@ MAX_LINES = 350
 MAY_IMPORT = {
     "errors": set(),
     "config": {"errors"},
+    "disk": set(),
     "files": {"errors"},
     "vectors": {"errors", "config"},
     "graph": {"errors", "config", "vectors", "files"},
-    "words": {"errors", "config", "vectors", "files", "graph"},
-    "photos": {"errors", "config"},
+    "words": {"errors", "config", "vectors", "disk", "files", "graph"},
+    "photos": {"errors", "config", "disk"},
     "model": {"errors", "config", "files", "vectors", "photos"},
-    "training": {"errors", "config", "files", "vectors", "words", "photos", "model", "library"},
-    "library": {"errors", "config", "files", "vectors", "words", "photos", "graph", "model"},
+    "training": {"errors", "config", "disk", "files", "vectors", "words", "photos", "model", "library"},
+    "library": {"errors", "config", "disk", "files", "vectors", "words", "photos", "graph", "model"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
 MAY_IMPORT["__main__"] = {"cli"}

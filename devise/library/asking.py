@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from devise.disk import changed_ns
 from devise.errors import LibraryError, PhotoError, listed
 from devise.library import models
 from devise.library.models import check_model
@@ -113,4 +114,4 @@ def _as_indexed(store: Store, path: str) -> int | None:
         status = os.stat(path)
     except OSError:
         return known.content_id
-    return known.content_id if (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns) else None
+    return known.content_id if (status.st_size, changed_ns(status)) == (known.size, known.mtime_ns) else None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from devise.disk import changed_ns
 from devise.errors import DeviseError, FormatError, LibraryError, counted
 from devise.library import graphs, salvage, spare, values
 from devise.library.database import damaged
@@ -283,7 +284,7 @@ def _photos(store: Store) -> Iterator[Finding]:
         except OSError:
             gone += 1
             continue
-        changed += (status.st_size, status.st_mtime_ns) != (photo.size, photo.mtime_ns)
+        changed += (status.st_size, changed_ns(status)) != (photo.size, photo.mtime_ns)
     if gone:
         yield Finding(
             f"{counted(gone, 'photo is not where it was', 'photos are not where they were')}; "

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from devise import config
+from devise.disk import changed_ns
 from devise.errors import FolderError
 from devise.photos.formats import UNREADABLE, suffix, unreadable
 from devise.photos.ignore import IGNORE_FILE, Rules
@@ -140,7 +141,7 @@ class _Walk:
             yield Trouble(path, reason)
             return
         exists = notes.__contains__ if notes is not None else partial(_is_file, os.path.dirname(path))
-        yield Found(path, status.st_size, status.st_mtime_ns, beside(path, exists) if notes != set() else ())
+        yield Found(path, status.st_size, changed_ns(status), beside(path, exists) if notes != set() else ())
 
     def _leads_outside(self, link: str) -> bool:
         """True, and remembered, if the link leads to a folder that no walk has reached or will reach."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pathspec import GitIgnoreSpec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 IGNORE_FILE = ".deviseignore"
 
@@ -29,6 +32,36 @@ ALWAYS = (
     "*.photoslibrary/database/",
 )
 
+# What pathspec makes of * and of ** between slashes; [^/] alone is a question mark
+_FOLDERS, _ABOVE = "(?:/.+)?", "^(?:.+/)?"
+_BETWEEN_STARS = re.compile(r"\[\^/\]\*((?:\\.|\[\^/\](?!\*)|\[\^?\]?[^\]/]*\]|[^/\\\[])*?)(?=\[\^/\]\*)")
+
+
+class Pattern(GitIgnoreSpecPattern):
+    """One line of rules as a regular expression that never goes back: *a*a*a*b would take years to fail."""
+
+    __slots__ = ()
+
+    @classmethod
+    def pattern_to_regex(cls, pattern: Any) -> tuple[Any, bool | None]:
+        regex, include = super().pattern_to_regex(pattern)
+        return (_steady(regex) if regex else regex), include
+
+
+def _steady(regex: str) -> str:
+    """The same, whose wildcards take the first place that fits: what another wildcard follows fits there or nowhere."""
+    first, *rest = _BETWEEN_STARS.sub(r"(?>[^/]*?\1)", regex).split(_FOLDERS)
+    if not rest:
+        return first
+    if first.startswith(_ABOVE):
+        first = f"^(?>(?:.+?/)??{first.removeprefix(_ABOVE)}(?=/))"
+    *middle, last = rest
+    return first + "".join(f"(?>(?:/.+?)??{part}(?=/))" for part in middle) + _FOLDERS + last
+
+
+def _spec(lines: Iterable[str]) -> GitIgnoreSpec:
+    return GitIgnoreSpec.from_lines(lines, Pattern)
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -38,14 +71,14 @@ class Rules:
 
     @classmethod
     def of(cls, folder: str, patterns: Iterable[str] = ()) -> Rules:
-        return cls(((folder, GitIgnoreSpec.from_lines([*ALWAYS, *patterns])),))
+        return cls(((folder, _spec([*ALWAYS, *patterns])),))
 
     def below(self, folder: str) -> Rules:
         """These rules and those of the folder's own ignore file. Raises OSError or ValueError when it is unreadable."""
         lines = _lines(os.path.join(folder, IGNORE_FILE))
         if not lines:
             return self
-        return Rules((*self.levels, (folder, GitIgnoreSpec.from_lines(lines))))
+        return Rules((*self.levels, (folder, _spec(lines))))
 
     def ignores(self, path: str, is_folder: bool) -> bool:
         ignored = False

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from devise.disk import is_special
 from devise.errors import VectorsError
 from devise.files import replacing
 from devise.vectors import unit
@@ -155,6 +156,8 @@ def _crc(metadata: Mapping[str, str], layout: Mapping[str, Any], tables: Mapping
 
 def read_vectors(path: Path) -> Tables:
     """Map a file and verify all of it but the rows. Raises VectorsError when it is missing, damaged or foreign."""
+    if is_special(path):
+        raise VectorsError(f"{path} is no regular file; give a file of word vectors")
     try:
         with path.open("rb") as file:
             buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

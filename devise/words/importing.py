@@ -21,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from devise.disk import is_special
 from devise.errors import VectorsError, needed
 from devise.words import catalog, neighbours, pickles
 from devise.words.embeddings import WordVectors
@@ -86,7 +87,7 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
 def _load(path: Path) -> Loaded:
     if path.is_dir():
         raise VectorsError(f"{path} is a folder; give a file of word vectors")
-    if path.exists() and not path.is_file():  # a pipe would wait for ever, and can be read only once
+    if is_special(path):  # and can be read only once
         raise VectorsError(f"{path} is no regular file; save the vectors to a file and give that")
     try:
         with path.open("rb") as file:
