@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise.cli import show
+from devise.cli import show, targets
 from devise.cli.options import Csv, Json, LibraryPath, form
 from devise.cli.search import photo_or_text
 from devise.files import replacing
@@ -24,7 +24,12 @@ def explain(
     query: Annotated[list[str], typer.Argument(help="What it was found with.", show_default=False)],
     png: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", show_default=False, readable=False, help="Also write the photo, lit where it is."),
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            readable=False,
+            help="Also write the photo, lit where it is. Replaces only a picture of its own.",
+        ),
     ] = None,
     cover: Annotated[
         bool, typer.Option("--cover", help="Tell where by covering piece after piece: slower, and truer.")
@@ -41,14 +46,16 @@ def explain(
     from devise.library.explain import hottest
 
     chosen = form(json, csv)
+    pieces = [photo_or_text(piece) for piece in query]
+    targets.check(png, targets.PICTURE, [photo, *pieces])
     with Library(library) as opened:
-        shown = opened.explain(photo, [photo_or_text(piece) for piece in query], cover=cover)
+        shown = opened.explain(photo, pieces, cover=cover)
     if png:
-        from devise.photos import overlay
+        from devise.photos import overlay, save_png
 
         picture = overlay(str(photo), hottest(shown), SIDE)
         with replacing(png) as temporary:
-            picture.save(temporary, "PNG")
+            save_png(picture, temporary)
         show.note(f"picture: {png}")
     rows = [(one.term.text, one.term.score, one.term.probability, _place(one)) for one in shown]
     found = show.Answer(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from devise import config
-from devise.cli import show
+from devise.cli import show, targets
 from devise.cli.options import LibraryPath
 from devise.errors import counted
 
@@ -25,12 +25,13 @@ def _folder(path: Path | None) -> Path:
 
 @library.command("export")
 def export(file: File, library: LibraryPath = None) -> None:
-    """Write the whole library into one file: a backup, also while photos are indexed.
+    """Write the whole library into one file: a backup, also while photos are indexed. Replaces only an earlier one.
 
     devise library export photos.devise
     """
     from devise.library import portable
 
+    targets.check(file, targets.EXPORT)
     count = portable.export(_folder(library), file)
     show.note(f"{counted(count, 'photo')} in {file}")
 

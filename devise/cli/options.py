@@ -30,7 +30,7 @@ Html = Annotated[
         metavar="FILE",
         show_default=False,
         readable=False,
-        help="Also write a contact sheet for a browser.",
+        help="Also write a contact sheet for a browser. Replaces only HTML pages.",
     ),
 ]
 Relative = Annotated[

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devise import config
-from devise.cli import show
+from devise.cli import show, targets
 from devise.cli.options import (
     After,
     Before,
@@ -109,6 +109,7 @@ def search(
         raise typer.BadParameter("ask with words, photos or --text")
     pieces, asked = [photo_or_text(piece) for piece in query or ()], " ".join(query or [f"--text {text}"])
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
+    targets.check(html, targets.PAGE)
     with Library(library) as opened:
         _say_classes(opened, like)
         matches = opened.search(pieces, k, average=not every, min_probability=min_score, like=like, where=where)
@@ -186,6 +187,7 @@ def similar(
 
     chosen = form(json, csv, paths, null)
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
+    targets.check(html, targets.PAGE)
     with Library(library) as opened:
         _say_classes(opened, like)
         matches = opened.similar(photo, k, space=space.value, like=like, where=where)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devise import config
-from devise.cli import show
+from devise.cli import show, targets
 from devise.cli.options import Csv, Html, Json, LibraryPath, Null, Paths, Relative, Top, form
 from devise.errors import DeviseError, PhotoError
 
@@ -53,6 +53,7 @@ def tag(
     from devise.library import Library
 
     chosen = form(json, csv, paths, null)
+    targets.check(html, targets.PAGE)
     with Library(library) as opened:
         tagged, failed = _tag_all(opened, photos, k, any_word, sure, relative)
     if failed and not tagged:

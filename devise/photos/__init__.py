@@ -2,7 +2,7 @@
 
 from devise.photos.details import Details, details
 from devise.photos.find import Found, Trouble, find, is_photo
-from devise.photos.heat import covered, overlay, overlay_jpeg
+from devise.photos.heat import covered, is_ours, overlay, overlay_jpeg, save_png
 from devise.photos.open import load, picture, read, thumbnail_jpeg
 from devise.photos.sidecars import stamp
 
@@ -13,12 +13,14 @@ __all__ = [
     "covered",
     "details",
     "find",
+    "is_ours",
     "is_photo",
     "load",
     "overlay",
     "overlay_jpeg",
     "picture",
     "read",
+    "save_png",
     "stamp",
     "thumbnail_jpeg",
 ]

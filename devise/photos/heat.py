@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from devise.photos.open import SHARP, as_jpeg, picture, seen
 
@@ -15,6 +17,7 @@ COLD, HOT = np.array([20, 24, 60]), np.array([255, 96, 24])  # a photo in the da
 GREY = (127, 127, 127)
 DARKENED = 0.65  # of what is cold
 TINTED = 0.35  # of what is hot
+MADE_BY = ("Software", "devise")  # a text in our PNG files: they may be replaced
 
 
 def covered(
@@ -53,3 +56,18 @@ def overlay(source: str | Path | bytes, heat: NDArray[np.float32], size: int) ->
 def overlay_jpeg(source: str | Path | bytes, heat: NDArray[np.float32], size: int) -> bytes:
     """The same as a JPEG. Raises PhotoError."""
     return as_jpeg(overlay(source, heat, size))
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    """As a PNG that says who made it."""
+    about = PngInfo()
+    about.add_text(*MADE_BY)
+    image.save(path, "PNG", pnginfo=about)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a PNG that `save_png` wrote."""
+    key, name = MADE_BY
+    with suppress(Exception), Image.open(path, formats=("PNG",)) as image:  # Pillow raises all kinds
+        return bool(image.info.get(key) == name)
+    return False
