@@ -151,3 +151,43 @@ def test_with_relative_no_absolute_path_is_told(devise, indexed, tmp_path, monke
             assert str(tmp_path) not in page
             assert "file://" not in page
             assert 'href="../album/' in page
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("tag", "{album}/bad.jpg"), "error: album/bad.jpg: "),
+        (("tag", "{album}/nowhere.jpg"), "error: album/nowhere.jpg: "),
+        (("tag", "{album}/red.png", "{album}/bad.jpg"), "error: album/bad.jpg: "),
+        (("similar", "{album}/nowhere.jpg"), "error: album/nowhere.jpg: "),
+        (("search", "{album}/bad.jpg"), "error: album/bad.jpg: "),
+        (("index", "{album}/nowhere"), "error: no such folder: album/nowhere; "),
+        (("index", "/nowhere"), "error: no such folder: {root}nowhere; "),
+        (("search", "red", "--library", "{album}/../none"), "error: there is no library at none; "),
+    ],
+)  # fmt: skip
+def test_with_relative_errors_tell_none_either(devise, indexed, tmp_path, monkeypatch, command, told) -> None:  # noqa: F811
+    (indexed / "bad.jpg").write_bytes(b"no photo")
+    monkeypatch.chdir(tmp_path)
+    root = "../" * (len(tmp_path.parts) - 1)
+    result = devise(*(part.format(album=indexed) for part in command), "--relative")
+    assert result.exit_code == 1
+    assert str(tmp_path) not in result.output
+    assert told.format(root=root) in result.stderr
+
+
+def test_with_relative_a_folder_that_was_taken_away_is_told_so_too(devise, indexed, tmp_path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.chdir(indexed)
+    indexed.rename(tmp_path / "away")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    fails(result := devise("index", "--relative"), "no such folder: ../album; ")
+    assert str(tmp_path) not in result.stderr
+
+
+def test_relative_messages(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    up = "../" * (len(tmp_path.parts) - 1)
+    assert (
+        show.relative(f'{tmp_path}/a b.jpg, "{tmp_path.parent}/c", (/d) 1/2 / e') == f'a b.jpg, "../c", ({up}d) 1/2 / e'
+    )

@@ -14,6 +14,7 @@ import typer
 import devise
 from devise.cli import show
 from devise.cli.commands import Commanding
+from devise.cli.options import RELATIVE
 from devise.errors import DeviseError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -35,7 +36,7 @@ class Root(Commanding):
                 sys.stdout.flush()
             return result
         except DeviseError as error:
-            show.note(f"error: {error}")
+            show.note(f"error: {_shown(str(error), ctx)}")
             raise typer.Exit(1) from error
         except KeyboardInterrupt as interrupt:
             show.note("interrupted")
@@ -44,8 +45,12 @@ class Root(Commanding):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except (OSError, MemoryError) as error:  # an unlucky machine, not a bug of ours
-            show.note(f"error: {_unlucky(error)}")
+            show.note(f"error: {_shown(_unlucky(error), ctx)}")
             raise typer.Exit(1) from error
+
+
+def _shown(text: str, ctx: Any) -> str:
+    return show.relative(text) if ctx.meta.get(RELATIVE) else text
 
 
 def _unlucky(error: OSError | MemoryError) -> str:

@@ -33,9 +33,21 @@ Html = Annotated[
         help="Also write a contact sheet for a browser. Replaces only HTML pages.",
     ),
 ]
+RELATIVE = "devise.relative"  # what a command's context says for the lines of its errors
+
+
+def _heed_relative(context: typer.Context, wanted: bool) -> bool:
+    context.meta[RELATIVE] = wanted
+    return wanted
+
+
 Relative = Annotated[
     bool,
-    typer.Option("--relative", help="Paths as seen from here (on a contact sheet from it): none says where you live."),
+    typer.Option(
+        "--relative",
+        callback=_heed_relative,
+        help="Paths as seen from the working folder (on a contact sheet from its own), in messages too.",
+    ),
 ]
 Inside = Annotated[
     Path | None,

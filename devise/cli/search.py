@@ -193,7 +193,7 @@ def similar(
         matches = opened.similar(photo, k, space=space.value, like=like, where=where)
         if html:
             _sheet(html, f"like {photo.name}", matches, opened, None, relative)
-        nothing = f"no photo besides {photo}; add some with: devise index FOLDER"
+        nothing = f"no photo besides {show.told(str(photo), relative)}; add some with: devise index FOLDER"
         _show(_told(matches, relative), chosen, "no other photo of the library is of that kind" if where else nothing)
 
 

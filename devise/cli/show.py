@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -76,6 +77,14 @@ def name(path: str) -> str:
 def told(path: str, relative: bool) -> str:
     """A path as it is printed: absolute as the library has it, or as seen from the working folder."""
     return os.path.relpath(path) if relative else path
+
+
+def relative(text: str) -> str:
+    """A message whose absolute paths are as seen from the working folder."""
+    here = Path.cwd()
+    above = {f"{str(folder).rstrip('/')}/": "../" * up for up, folder in enumerate((here, *here.parents))}
+    beginning = "|".join(map(re.escape, above))  # the longest first
+    return re.sub(rf"(?<![^\s\"'(])(?:{beginning})(?=\S)", lambda found: above[found[0]], text)
 
 
 def _line(row: Sequence[Cell]) -> bytes:
