@@ -97,10 +97,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def needed(package: str, what: str) -> None:
-    """Raises DeviseError where an optional package is not installed. what: the thing that needs it."""
-    if find_spec(package) is None:
-        raise DeviseError(f"{what} needs {package}, which is not installed; run: pip install 'devise[train]'")
+def needed(what: str, *packages: str) -> None:
+    """Raises DeviseError where optional packages are not installed. what: the thing that needs them."""
+    if missing := [package for package in packages if find_spec(package) is None]:
+        names, are = " and ".join(missing), "is" if len(missing) == 1 else "are"
+        raise DeviseError(f"{what} needs {names}, which {are} not installed; run: pip install {' '.join(missing)}")
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 
 import pytest
 from fakes import FakeEncoder
+from PIL import Image
 
 from devise import config
 from devise.errors import FolderError, LibraryError, PhotoError
@@ -106,6 +108,26 @@ def test_a_bad_photo_is_reported_each_time_but_read_once(library, album, encoder
     (album / "bad.jpg").unlink()
     (album / "camera.jxl").unlink()
     assert run(library, album) == {"unchanged": 6}
+    assert library.info().num_skipped == 0
+
+
+@pytest.mark.parametrize("said", ["run: pip install pillow-heif", "run: what an older devise said"])
+def test_a_photo_without_a_reader_is_read_once_there_is_one(library, album, encoder, monkeypatch, said):
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    Image.new("RGB", (40, 30), "red").save(album / "telephone.heic")
+    (album / "telephone.heic").rename(album / "telephone.jpg")
+    with monkeypatch.context() as without:
+        without.setattr("devise.photos.formats.heif", lambda: False)
+        assert run(library, album, encoder=encoder) == {"added": 6, "skipped": 1}
+        assert "pip install pillow-heif" in library.index([album]).skipped[0].reason
+        without.setattr("devise.library.reading.read", lambda *_: pytest.fail("read again"))
+        assert run(library, album) == {"unchanged": 6, "skipped": 1}
+    with sqlite3.connect(library.path / "library.db") as connection:
+        connection.execute("UPDATE skipped SET reason = replace(reason, 'run: pip install pillow-heif', ?)", [said])
+    connection.close()
+    assert run(library, album) == {"added": 1, "unchanged": 6}
+    assert run(library, album) == {"unchanged": 7}
     assert library.info().num_skipped == 0
 
 

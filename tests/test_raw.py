@@ -98,4 +98,4 @@ def test_without_rawpy_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("devise.photos.formats.raw", lambda: False)
     (trouble,) = find([tmp_path])
     assert isinstance(trouble, Trouble)
-    assert "pip install 'devise[raw]'" in trouble.reason
+    assert "run: pip install rawpy, or" in trouble.reason

@@ -126,4 +126,7 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path, monkeypatch
     monkeypatch.setattr("devise.errors.find_spec", lambda name: None)
     result = CliRunner().invoke(app, ["train", str(tmp_path), "--out", "x"])
     assert result.exit_code == 1
-    assert "training needs torch, which is not installed; run: pip install 'devise[train]'" in result.stderr
+    assert (
+        "training needs torch and torchvision, which are not installed; run: pip install torch torchvision"
+        in result.stderr
+    )

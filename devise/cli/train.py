@@ -58,8 +58,7 @@ def train(
 
     devise train birds/ --out birds --epochs 20
     """
-    for package in ("torch", "torchvision"):
-        needed(package, "training")
+    needed("training", "torch", "torchvision")
     from devise.cli.progress import stages
     from devise.training import train as run
 

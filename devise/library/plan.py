@@ -11,7 +11,7 @@ from devise.errors import FolderError
 from devise.library.below import is_below
 from devise.library.report import Progress, Skipped
 from devise.library.store import Store
-from devise.photos import Found, Trouble, find, is_photo, stamp
+from devise.photos import Found, Trouble, find, has_reader, is_photo, stamp
 
 WALK_STEP = 100  # photos between two calls of Progress.walked
 
@@ -123,7 +123,7 @@ def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hid
         if found is None:
             if has_vanished(refused.path):
                 result.unskipped.append(refused.path)
-        elif (found.size, found.mtime_ns) == (refused.size, refused.mtime_ns):
+        elif (found.size, found.mtime_ns) == (refused.size, refused.mtime_ns) and not has_reader(refused.reason):
             result.skipped.append(Skipped(refused.path, refused.reason))
             del entries[refused.path]
     result.work = list(entries.values())

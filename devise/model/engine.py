@@ -28,7 +28,7 @@ def open_encoder(name: str | Path | None = None, vectors: str | None = None) -> 
     if wish not in (None, "", *ENGINES):
         raise CheckpointError(f"DEVISE_ENGINE is {wish}; it can be {' or '.join(ENGINES)}")
     if wish == "torch" or (not wish and _has_card()):
-        needed("torch", "DEVISE_ENGINE=torch")
+        needed("DEVISE_ENGINE=torch", "torch")
         from devise.model.encoder import Encoder
 
         return Encoder.open(name, vectors)

@@ -2,6 +2,7 @@
 
 from devise.photos.details import Details, details
 from devise.photos.find import Found, Trouble, find, is_photo
+from devise.photos.formats import has_reader
 from devise.photos.heat import covered, is_ours, overlay, overlay_jpeg, save_png
 from devise.photos.open import load, picture, read, thumbnail_jpeg
 from devise.photos.sidecars import stamp
@@ -13,6 +14,7 @@ __all__ = [
     "covered",
     "details",
     "find",
+    "has_reader",
     "is_ours",
     "is_photo",
     "load",

@@ -37,8 +37,8 @@ RAW_SUFFIXES = (
 _OTHERS = ".jxl .jxr .hdp .wdp .tga .xcf .psb .exr .hdr .bpg"
 
 _EXPORT = "export it as JPEG"
-_HEIC = f"HEIC pictures need pillow-heif; run: pip install 'devise[heic]', or {_EXPORT}"
-_RAW = f"camera raw files need rawpy; run: pip install 'devise[raw]', or {_EXPORT}"
+_HEIC = f"HEIC pictures need pillow-heif; run: pip install pillow-heif, or {_EXPORT}"
+_RAW = f"camera raw files need rawpy; run: pip install rawpy, or {_EXPORT}"
 _UNUSUAL = f"this format cannot be read; {_EXPORT} or PNG"
 
 # Photos that are reported with a remedy, for a photo that is skipped in silence is never looked for.
@@ -52,11 +52,13 @@ UNREADABLE: Mapping[str, str] = {
 def unreadable(path: str) -> str | None:
     """Why a file of that name cannot be read, and what to do; None if it may be a photo."""
     reason = UNREADABLE.get(suffix(path))
-    return None if _has_reader(reason) else reason
+    return None if reason and has_reader(reason) else reason
 
 
-def _has_reader(reason: str | None) -> bool:
-    return (reason == _HEIC and heif()) or (reason == _RAW and raw())
+def has_reader(reason: str) -> bool:
+    """Whether a file that was refused for want of a reader, whatever devise said of that, could be read now."""
+    lacks_heif, lacks_raw = (reason.startswith(said.split(";")[0]) for said in (_HEIC, _RAW))
+    return (lacks_heif and heif()) or (lacks_raw and raw())
 
 
 def readable(path: str) -> tuple[str, ...]:
@@ -109,7 +111,7 @@ def suffix(path: str) -> str:
 def unknown(data: bytes) -> str:
     """Why a file that starts with `data` is no photo, and what to do."""
     for offset, signature, reason in SIGNATURES:
-        if data[offset : offset + len(signature)] == signature and not _has_reader(reason):
+        if data[offset : offset + len(signature)] == signature and not has_reader(reason):
             return reason
     if data[:512].isascii() and b"\0" not in data[:512]:
         return "it is text, not a picture; rename it, or get the picture again"

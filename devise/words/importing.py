@@ -65,7 +65,7 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
     `source`. A KeyedVectors file is a pickle: its words and rows are read, nothing in it is run (devise.words.pickles).
     Raises VectorsError, WriteError.
     """
-    needed("gensim", "importing word vectors")
+    needed("importing word vectors", "gensim")
     path = Path(source)
     given = str(source)
     default = ENDINGS.sub("", path.name, count=1) or path.name
