@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
+from pathlib import Path
 
 import pytest
 from fakes import FakeEncoder
@@ -109,6 +111,23 @@ def test_a_bad_photo_is_reported_each_time_but_read_once(library, album, encoder
     (album / "camera.jxl").unlink()
     assert run(library, album) == {"unchanged": 6}
     assert library.info().num_skipped == 0
+
+
+def test_large_files_are_read_one_at_a_time(library, album, encoder, monkeypatch):
+    monkeypatch.setattr("devise.library.reading.LARGE_BYTES", 0)
+    monkeypatch.setattr("devise.library.reading.os.cpu_count", lambda: 8)
+    at_once, most = [], []
+
+    def read(path):
+        at_once.append(path)
+        time.sleep(0.02)
+        most.append(len(at_once))
+        at_once.remove(path)
+        return Path(path).read_bytes()
+
+    monkeypatch.setattr("devise.library.reading.read", read)
+    assert run(library, album, encoder=encoder) == {"added": 6}
+    assert most == [1] * 6
 
 
 @pytest.mark.parametrize("said", ["run: pip install pillow-heif", "run: what an older devise said"])

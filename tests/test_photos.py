@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from devise.errors import PhotoError
-from devise.photos import load, picture, read, thumbnail_jpeg
+from devise.photos import colour, load, picture, read, thumbnail_jpeg
 
 # pytest sets its own filters for each test; that users see no warnings is tested in a process of its own
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -114,6 +114,55 @@ def test_floats_and_wide_integers():
     assert squash(encoded(Image.fromarray(holes), "TIFF")).shape == (32, 32, 3)
     wide = (ramp * 2**30).astype(np.int32)
     assert squash(encoded(Image.fromarray(wide), "TIFF")).max() > 240
+
+
+def in_one_piece(image):
+    """What `to_rgb` gave before it took strips."""
+    if image.mode.startswith(("I", "F")):
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+        white = colour._white(image, float(values.max(initial=0.0)))
+        return Image.fromarray(np.clip(values * (255 / white), 0, 255).round().astype(np.uint8)).convert("RGB")
+    clear = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(clear, mask=clear.getchannel("A"))
+    return white
+
+
+@pytest.mark.parametrize("strip", [1, 30, 100])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "RGBa", "P", "RGB", "L", "1", "I;16", "I;16B", "I", "F"])
+def test_strips_of_a_picture_are_the_picture(monkeypatch, mode, strip):
+    monkeypatch.setattr(colour, "STRIP", strip)
+    noise = np.random.default_rng(0).integers(0, 256, (23, 17, 4), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    if mode in ("I;16", "I;16B"):
+        image = Image.frombytes(mode, (17, 23), noise[..., :2].tobytes())
+    elif mode in ("I", "F"):
+        numbers = noise.astype(np.int32)[..., 0] * 300 - 200
+        holes = np.where(numbers > 70_000, np.nan, numbers).astype(np.float32)
+        image = Image.fromarray(holes if mode == "F" else numbers)
+    elif mode in ("P", "RGB", "L", "1"):
+        image = image.convert("RGB").convert(mode)
+        image.info["transparency"] = {"P": bytes(range(256)), "RGB": (1, 2, 3)}.get(mode, 0)
+        image = Image.open(io.BytesIO(encoded(image, transparency=image.info["transparency"])))
+    elif mode != "RGBA":
+        image = image.convert({"PA": "LA", "RGBa": "RGBA"}.get(mode, mode)).convert(mode)
+    image.load()
+    made = colour.to_rgb(image)
+    assert made.mode == "RGB"
+    assert np.array_equal(made, in_one_piece(image))
+
+
+def test_a_large_picture_takes_little_more_than_itself():
+    """48 megapixels of 16 bits: 192 MB as Pillow keeps them, as many in RGB; floating point at once took 800 more."""
+    code = (
+        "import resource; from PIL import Image; from devise.photos.colour import to_rgb\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "for mode in ('I;16', 'I', 'RGBA'):\n"
+        "    image = Image.new(mode, (8000, 6000)); before = peak(); to_rgb(image)\n"
+        "    print((peak() - before) // 1024)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert max(map(int, done.stdout.split())) < 280
 
 
 def test_cmyk_grey_and_bilevel():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Container, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +19,9 @@ from devise.library.store import digest_of
 from devise.photos import Details, Found, details, load, read
 
 MAX_THREADS = 8  # more only wait for the disk and for Python's lock
+LARGE_BYTES = 50_000_000  # larger files are read and decoded one at a time: all threads with one each had 4 GB
 Pixels = NDArray[np.uint8]
+_large = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,18 @@ def read_ahead(
     waiting: deque[Future[Outcome]] = deque()
     try:
         for found in work:
-            waiting.append(pool.submit(_outcome, found, known, size, resize))
+            waiting.append(pool.submit(_in_turn, found, known, size, resize))
             if len(waiting) >= config.LOOK_AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _in_turn(found: Found, known: Container[bytes], size: int, resize: str) -> Outcome:
+    with _large if found.size > LARGE_BYTES else nullcontext():
+        return _outcome(found, known, size, resize)
 
 
 def _outcome(found: Found, known: Container[bytes], size: int, resize: str) -> Outcome:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+STRIP = 2_000_000  # pixels converted at a time: 150 megapixels as floating point would take a gigabyte more
 BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
 
 
@@ -13,7 +17,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
-        return _from_deep(image).convert("RGB")
+        return _from_deep(image)
     if image.mode == "LAB":
         return _from_lab(image)
     if image.has_transparency_data:
@@ -22,21 +26,36 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    image = image.convert("RGBA")
     white = Image.new("RGB", image.size, "white")
-    white.paste(image, mask=image.getchannel("A"))
+    for top, strip in _strips(image):
+        strip = strip.convert("RGBA")
+        white.paste(strip.convert("RGB"), (0, top), mask=strip.getchannel("A"))
     return white
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    """Grey of 9 to 32 bits or floating point -> 8 bits. A dark 16-bit picture stays dark."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
-    return Image.fromarray(np.clip(values * (255 / _white(image, values)), 0, 255).round().astype(np.uint8))
+    """Grey of 9 to 32 bits or floating point. A dark 16-bit picture stays dark."""
+    scale = 255 / _white(image, max(float(_numbers(strip).max(initial=0.0)) for _, strip in _strips(image)))
+    rgb = Image.new("RGB", image.size)
+    for top, strip in _strips(image):
+        grey = np.clip(_numbers(strip) * scale, 0, 255).round().astype(np.uint8)
+        rgb.paste(Image.fromarray(grey).convert("RGB"), (0, top))
+    return rgb
 
 
-def _white(image: Image.Image, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> float:
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """All rows, some at a time, each time with the number of the first."""
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _numbers(image: Image.Image) -> NDArray[np.float32]:
+    return np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+
+
+def _white(image: Image.Image, brightest: float) -> float:
     """The number that means white: told by the file, else the smallest usual one that none of the numbers exceeds."""
-    brightest = float(values.max(initial=0.0))
     if image.mode == "F":
         usual: tuple[float, ...] = (1.0, 255.0, 65535.0)
     else:
