@@ -29,8 +29,8 @@ def corners(size=(60, 40)):
     """Red, green, blue and white quarters: tells every way of turning from every other."""
     image = Image.new("RGB", size)
     half = (size[0] // 2, size[1] // 2)
-    for i, colour in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]):
-        image.paste(colour, (i % 2 * half[0], i // 2 * half[1], (i % 2 + 1) * half[0], (i // 2 + 1) * half[1]))
+    for i, shade in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]):
+        image.paste(shade, (i % 2 * half[0], i // 2 * half[1], (i % 2 + 1) * half[0], (i // 2 + 1) * half[1]))
     return image
 
 
