@@ -16,12 +16,16 @@ Anything else that is raised is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 MAX_LISTED = 20  # names in one message: enough to act on, few enough to read
+# What the loader of libraries, OpenVINO, threads and Rust say instead of MemoryError
+NO_MEMORY = ("cannot allocate memory", "can't alloc", "failed to map segment", "bad alloc", "bad_alloc",
+             "can't start new thread", "resource temporarily unavailable", "pyobject pointer is null")  # fmt: skip
 
 
 class DeviseError(Exception):
@@ -104,11 +108,22 @@ def needed(what: str, *packages: str) -> None:
         raise DeviseError(f"{what} needs {names}, which {are} not installed; run: pip install {' '.join(missing)}")
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether the machine had no memory for something, however the library that met it says so."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    said = str(error).lower()
+    if isinstance(error, MemoryError) or any(sign in said for sign in NO_MEMORY):
+        return True
+    return error.__cause__ is not None and lacks_memory(error.__cause__)
+
+
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
     """Turn an OSError while writing `path` into a WriteError that says what to do."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise WriteError(f"cannot write {path}: {reason}; free space or choose another place") from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, None)  # None: what others make of a full disk
+        remedy = "free space or choose another place" if is_full else "choose another place"
+        raise WriteError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import sqlite3
@@ -267,3 +268,55 @@ def test_numbers_too_large_are_left_out_in_silence(tmp_path, recwarn) -> None:
     (tmp_path / "large.txt").write_text("cat 1 2 3\ndog 1e300 1 1\n")
     assert import_vectors(tmp_path / "large.txt").words() == ["cat"]
     assert not len(recwarn)
+
+
+def test_a_machine_without_memory(filled: Path, album: Path, monkeypatch) -> None:
+    """However the libraries say it."""
+    panic = type("PanicException", (BaseException,), {})
+    openvino = "Exception from infer_request.cpp:246:\n[CPU] Convolution node with name 'Convolution_102' can't alloc\n"
+    for error in (MemoryError(), RuntimeError("can't start new thread"), RuntimeError(openvino),
+                  ImportError("libx.so: failed to map segment from shared object"), panic("PyObject pointer is null"),
+                  OSError(12, "Cannot allocate memory")):  # fmt: skip
+
+        def lacking(*_, error=error, **__):
+            raise error
+
+        monkeypatch.setattr("devise.model.engine.open_encoder", lacking)
+        (album / "red.png").touch()
+        result = CliRunner().invoke(app, ["index", str(album), "--library", str(filled)])
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == "error: there is not enough memory; close other programs and run again\n"
+
+
+def test_bugs_keep_their_traceback(monkeypatch) -> None:
+    def broken(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("devise.words.WordVectors.open", broken)
+    assert str(CliRunner().invoke(app, ["words", "red"]).exception) == "a bug"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ImportError("libx265.so: failed to map segment from shared object")])
+def test_a_photo_for_which_there_was_no_memory_is_tried_again(filled: Path, album: Path, monkeypatch, error) -> None:
+    (album / "red.png").write_bytes((album / "red.png").read_bytes() + b"more")
+
+    def lacking(*_, **__):
+        raise error
+
+    with Library(filled) as library:
+        with monkeypatch.context() as poor:
+            poor.setattr("devise.photos.open.to_rgb", lacking)
+            (skipped,) = library.index([album], model=FakeEncoder()).skipped
+        assert "it needs more memory than there is" in skipped.reason
+        assert library.index([album], model=FakeEncoder()).updated == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "free space or choose another place"), (errno.EDQUOT, "free space or choose another place"),
+     (errno.EROFS, "choose another place"), (errno.ENAMETOOLONG, "choose another place")],
+)  # fmt: skip
+def test_space_is_the_remedy_where_it_is_lacking(tmp_path: Path, number: int, remedy: str) -> None:
+    with pytest.raises(WriteError) as caught, replacing(tmp_path / "x"):
+        raise OSError(number, os.strerror(number))
+    assert str(caught.value) == f"cannot write {tmp_path / 'x'}: {os.strerror(number)}; {remedy}"

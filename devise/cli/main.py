@@ -15,7 +15,7 @@ import devise
 from devise.cli import show
 from devise.cli.commands import Commanding
 from devise.cli.options import RELATIVE
-from devise.errors import DeviseError
+from devise.errors import DeviseError, lacks_memory
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -44,7 +44,9 @@ class Root(Commanding):
         except BrokenPipeError:  # the reader, such as `head`, has all that it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
-        except (OSError, MemoryError) as error:  # an unlucky machine, not a bug of ours
+        except BaseException as error:  # Rust's panics are no Exceptions
+            if not isinstance(error, OSError) and not lacks_memory(error):
+                raise  # a bug of ours
             show.note(f"error: {_shown(_unlucky(error), ctx)}")
             raise typer.Exit(1) from error
 
@@ -53,9 +55,9 @@ def _shown(text: str, ctx: Any) -> str:
     return show.relative(text) if ctx.meta.get(RELATIVE) else text
 
 
-def _unlucky(error: OSError | MemoryError) -> str:
+def _unlucky(error: BaseException) -> str:
     """What the machine refused, and what to do."""
-    if isinstance(error, MemoryError):
+    if lacks_memory(error) or not isinstance(error, OSError):
         return "there is not enough memory; close other programs and run again"
     reason = (error.strerror or str(error)).lower()
     if error.filename is not None:

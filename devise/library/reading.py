@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.errors import PhotoError
+from devise.errors import PhotoError, lacks_memory
 from devise.library.store import digest_of
 from devise.photos import Details, Found, details, load, read
 
@@ -89,4 +89,4 @@ def _outcome(found: Found, known: Container[bytes], size: int, resize: str) -> O
     try:
         return Opened(found, digest, load(data, size=size, resize=resize, path=found.path), about)
     except PhotoError as error:
-        return Failed(found, error.reason, lasting=True)
+        return Failed(found, error.reason, lasting=not lacks_memory(error))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.errors import CheckpointError
+from devise.errors import CheckpointError, lacks_memory
 from devise.model.config import SILENT, BackboneConfig, HeadConfig, Layer, model_info, trunk
 from devise.model.format import AGAIN, RANGES, Arrays, find, first_line, read, widened
 from devise.model.runtime import Node, openvino, opset13
@@ -67,6 +67,8 @@ class Compiled:
             fitting = [key for key, head in heads.items() if head.kind == "words" and head.vectors == vectors]
             return cls(path, about, widened(stored), fitting[0] if vectors and fitting else "words")
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            if lacks_memory(error):
+                raise
             raise CheckpointError(
                 f"{path}: weights and config do not fit each other ({first_line(error)}); {AGAIN}"
             ) from error

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from devise import config
-from devise.errors import PhotoError
+from devise.errors import PhotoError, lacks_memory
 from devise.photos.colour import to_rgb
 from devise.photos.formats import RAW, readable, unknown
 from devise.photos.quiet import hush
@@ -158,7 +158,7 @@ def _reason(error: Exception, data: bytes) -> str:
         return unknown(data)
     if isinstance(error, Image.DecompressionBombError):
         return f"it claims more than {config.MAX_MEGAPIXELS:.0f} megapixels; make a smaller copy"
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         return "it needs more memory than there is; make a smaller copy"
     if "truncated" in str(error).lower():
         return "it is cut short; copy it again from its source"
