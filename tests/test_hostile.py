@@ -320,3 +320,27 @@ def test_space_is_the_remedy_where_it_is_lacking(tmp_path: Path, number: int, re
     with pytest.raises(WriteError) as caught, replacing(tmp_path / "x"):
         raise OSError(number, os.strerror(number))
     assert str(caught.value) == f"cannot write {tmp_path / 'x'}: {os.strerror(number)}; {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(("search", "red", "--library", ""), "--library is empty"), (("info", "--library", ""), "--library is empty"),
+     (("vectors", "import", "tiny.txt", "--name", ""), '"" is no name'),
+     (("index", ".", "--model", ""), 'no checkpoint ""'),
+     (("train", ".", "--out", "x", "--vectors", ""), 'no word vectors called ""'),
+     (("train", ".", "--out", ""), "--out")],
+)  # fmt: skip
+def test_empty_names_are_no_names(arguments: tuple[str, ...], says: str, tmp_path: Path, album, monkeypatch) -> None:
+    (tmp_path / "tiny.txt").write_text("red 1 0\nblue 0 1\n")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1), result.output
+    assert says in result.stderr
+
+
+def test_labels_in_what_is_neither_folder_nor_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for data in (tmp_path / "pipe.csv", Path("/dev/zero")):
+        result = CliRunner().invoke(app, ["train", str(data), "--out", "x"])
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1), result.output
+        assert f"{data} is neither a folder nor a file of labels; " in result.stderr

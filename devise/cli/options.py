@@ -8,13 +8,22 @@ from typing import Annotated
 
 import typer
 
+from devise.errors import DeviseError
+
+
+def _library(given: str) -> Path:
+    if not given:  # as a path it would be the working folder
+        raise DeviseError("--library is empty; give a folder, or leave it out for your own library")
+    return Path(given)
+
+
 LibraryPath = Annotated[
     Path | None,
     typer.Option(
         "--library",
         metavar="PATH",
         show_default=False,
-        readable=False,  # 1, not 2: what cannot be read is no wrong usage, and the command says so better
+        parser=_library,
         help="Folder of the library. Without it DEVISE_LIBRARY, or one in your user data folder.",
     ),
 ]

@@ -23,7 +23,8 @@ def open_encoder(name: str | Path | None = None, vectors: str | None = None) -> 
     vectors: name of the word vectors to speak in. DEVISE_ENGINE (openvino, torch) chooses the engine; else a graphics
     card that torch can use does, and where there is none it is OpenVINO.
     """
-    name = name or os.environ.get("DEVISE_MODEL") or config.SHIPPED_MODEL
+    if name is None:
+        name = os.environ.get("DEVISE_MODEL") or config.SHIPPED_MODEL
     wish = os.environ.get("DEVISE_ENGINE")
     if wish not in (None, "", *ENGINES):
         raise CheckpointError(f"DEVISE_ENGINE is {wish}; it can be {' or '.join(ENGINES)}")

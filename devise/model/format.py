@@ -38,7 +38,8 @@ def find(name: str | Path) -> Path:
             return candidate
     known = sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob(f"*{SUFFIX}")})
     there = f"there are: {', '.join(known)}" if known else "train one with: devise train FOLDER --out NAME"
-    raise CheckpointError(f"no checkpoint {name}; {there}")
+    wanted = name or '""'
+    raise CheckpointError(f"no checkpoint {wanted}; {there}")
 
 
 def read(path: Path) -> tuple[dict[str, Any], Arrays]:

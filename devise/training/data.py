@@ -49,6 +49,8 @@ def read(data: Path) -> list[Example]:
     """
     if not os.path.exists(data):
         raise FolderError(f"no folder or CSV {data}; check the path")
+    if not os.path.isdir(data) and not os.path.isfile(data):  # a pipe or a device
+        raise FolderError(f"{data} is neither a folder nor a file of labels; give one folder per label, or a CSV")
     return _from_csv(data) if os.path.isfile(data) else _from_folders(data)
 
 

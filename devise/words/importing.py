@@ -69,7 +69,7 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
     path = Path(source)
     given = str(source)
     default = ENDINGS.sub("", path.name, count=1) or path.name
-    out = catalog.path_for(name or default)
+    out = catalog.path_for(default if name is None else name)
     if not os.path.lexists(path):
         path = _download(given)
     loaded, num_bad = _cleaned(_load(path))
