@@ -93,9 +93,28 @@ def test_useless_rows_are_left_out_and_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        b"new york 1 2\ncat 2 1\n. . . 1 1\n1984 3 1\n",
+        b"\nnew york 1 2\n\ncat 2 1\n   \n. . . 1 1\n1984 3 1\n\n",
+        b"new york\t1\t2\ncat\t2\t1\n. . .\t1\t1\n1984\t3\t1",
+        b"4 2\r\nnew york 1 2\r\ncat 2 1\r\n. . . 1 1\r\n\r\n1984 3 1\r\n",
+        b"4\t2\nnew  york  1  2 \ncat 2 1\n. . . 1 1\n1984 3 1\n",
+    ],
+)
+def test_words_with_spaces_tabs_and_blank_lines(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(data)
+    vectors = import_vectors(tmp_path / "a.txt")
+    assert vectors.words() == ["new york", "cat", ". . .", "1984"]
+    np.testing.assert_allclose(vectors.rows(range(4)), unit(np.array([[1, 2], [2, 1], [1, 1], [3, 1]])), atol=1e-6)
+
+
+@pytest.mark.parametrize(
     ("data", "says"),
     [
         (b"", "is empty"),
+        (b"dog 1 2\nnew york 1 2\nnew york 1 2 3\n", "line 3: 3 numbers, the first row has 2"),
+        (b"dog 1 2\nnew york 1 zz\n", 'line 2: "zz" is no number'),
         (b"\x00\x01\x02\x03" * 99, "line 1: neither"),
         (b"hello world\nthis is text\n", "line 1: neither"),
         (b"dog 1 2\ncat 1\nsofa 3 4\n", "line 2: 1 numbers, the first row has 2"),

@@ -12,9 +12,10 @@ import re
 import socket
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -102,8 +103,7 @@ def _load(path: Path) -> Loaded:
     if start[:1] == PICKLE:
         return _load_pickle(path)
     shape = _shape(path)
-    num_lines = shape.count if shape.is_binary else _check_lines(path, shape)
-    return _load_word2vec(path, shape, num_lines or 0)
+    return _load_binary(path, shape) if shape.is_binary else _load_text(path, shape)
 
 
 @contextmanager
@@ -122,7 +122,8 @@ def _shape(path: Path) -> Shape:
     """Header or not, text or binary: decided by the first two lines. Raises VectorsError for anything else."""
     try:
         with _opened(path) as file:
-            first, second = file.readline(MAX_LINE), file.readline(MAX_LINE)
+            lines = (line for line in iter(lambda: file.readline(MAX_LINE), b"") if line.strip())
+            first, second = next(lines, b""), next(lines, b"")
     except TROUBLE as error:
         raise _broken(path, str(error)) from error
     fields = first.split()
@@ -131,8 +132,8 @@ def _shape(path: Path) -> Shape:
         if not 0 < dim <= MAX_DIM or not count:
             raise VectorsError(f"{path}, line 1: {count} words of {dim} numbers cannot be; check the file")
         return Shape(True, not _is_row(second, dim), count, dim)
-    dim = len(fields) - 1
-    if not 1 < dim <= MAX_DIM or not _is_row(first, dim):
+    dim = min(_num_numbers(fields), len(fields) - 1)  # a word may have spaces, or be a number
+    if not 1 < dim <= MAX_DIM:
         raise VectorsError(
             f"{path}, line 1: neither a word and its numbers nor a header; "
             "give GloVe or word2vec vectors, or a KeyedVectors file of gensim"
@@ -141,8 +142,13 @@ def _shape(path: Path) -> Shape:
 
 
 def _is_row(line: bytes, dim: int) -> bool:
-    fields = line.rstrip().split(b" ")
-    return len(fields) == dim + 1 and all(_is_number(field) for field in fields[1:])
+    fields = line.split()
+    return len(fields) > dim and _num_numbers(fields) >= dim
+
+
+def _num_numbers(fields: Sequence[bytes]) -> int:
+    """How many numbers stand at the end."""
+    return next((n for n, field in enumerate(reversed(fields)) if not _is_number(field)), len(fields))
 
 
 def _is_number(field: bytes) -> bool:
@@ -153,24 +159,55 @@ def _is_number(field: bytes) -> bool:
     return b"_" not in field
 
 
-def _check_lines(path: Path, shape: Shape) -> int:
-    """How many rows a text file holds. Raises VectorsError with the first damaged line, which gensim would not."""
+def _load_text(path: Path, shape: Shape) -> Loaded:
+    words: list[str] = []
     number = 0
     try:
-        with _opened(path) as file:
-            for number, line in enumerate(_lines(file), 1):
-                if (number > 1 or not shape.has_header) and line.rstrip().count(b" ") != shape.dim:
-                    found = max(len(line.split()) - 1, 0)
-                    raise VectorsError(
-                        f"{path}, line {number}: {found} numbers, the first row has {shape.dim}; "
-                        "the file is damaged: get it again"
-                    )
+        rows = np.empty((_count_rows(path, shape), shape.dim), np.float32)
+        with _opened(path) as file, np.errstate(over="ignore"):  # numbers too large are dropped and counted
+            for number, line in _rows(file, shape):
+                word, rows[len(words)] = _split(path, number, line, shape.dim)
+                words.append(word)
     except TROUBLE as error:
         raise _broken(path, f"{error} after line {number}") from error
-    rows = number - shape.has_header
-    if shape.count is not None and rows != shape.count:
-        raise _broken(path, f"its header promises {shape.count:,} words, it holds {rows:,}")
-    return rows if shape.count is None else shape.count
+    return Loaded(words, rows)
+
+
+def _count_rows(path: Path, shape: Shape) -> int:
+    """Raises VectorsError for a line that is too short: no memory is spent on what a file only promises."""
+    count = 0
+    with _opened(path) as file:
+        for number, line in _rows(file, shape):
+            count += 1
+            found = len(line.split()) - (not line[:1].isspace())  # a word of white space alone is left out later
+            if found < shape.dim:
+                raise _odd_line(path, number, f"{found} numbers, the first row has {shape.dim}")
+    if shape.count not in (None, count):
+        raise _broken(path, f"its header promises {shape.count:,} words, it holds {count:,}")
+    return count
+
+
+def _rows(file: IO[bytes], shape: Shape) -> Iterator[tuple[int, bytes]]:
+    """Lines with a word, each with its number."""
+    lines = ((number, line) for number, line in enumerate(_lines(file), 1) if line.strip())
+    return islice(lines, int(shape.has_header), None)
+
+
+def _split(path: Path, number: int, line: bytes, dim: int) -> tuple[str, list[float]]:
+    """The word, which may have spaces, and its numbers: the last ones of the line. Raises VectorsError."""
+    fields = line.split()
+    spelt, numbers = fields[:-dim], fields[-dim:]
+    if len(spelt) > 1 and _is_number(spelt[-1]):
+        raise _odd_line(path, number, f"{min(_num_numbers(fields), len(fields) - 1)} numbers, the first row has {dim}")
+    if b"_" not in b"".join(numbers):  # which float would take
+        with contextlib.suppress(ValueError):
+            return b" ".join(spelt).decode("utf-8", "replace"), list(map(float, numbers))
+    bad = next(field for field in numbers if not _is_number(field))
+    raise _odd_line(path, number, f'"{bad[:40].decode("utf-8", "replace")}" is no number')
+
+
+def _odd_line(path: Path, number: int, fact: str) -> VectorsError:
+    return VectorsError(f"{path}, line {number}: {fact}; the file is damaged: get it again")
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -181,35 +218,20 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _load_word2vec(path: Path, shape: Shape, num_rows: int) -> Loaded:
+def _load_binary(path: Path, shape: Shape) -> Loaded:
     from gensim.models import KeyedVectors
 
+    promised = shape.count or 0
     most = path.stat().st_size * (DEFLATED if path.name.endswith(".gz") else 1)
-    if shape.is_binary and 4 * num_rows * shape.dim > most:
-        raise _broken(path, f"its header promises {num_rows:,} words of {shape.dim} numbers")
+    if 4 * promised * shape.dim > most:
+        raise _broken(path, f"its header promises {promised:,} words of {shape.dim} numbers")
     try:
         with _quiet():
-            vectors = KeyedVectors.load_word2vec_format(
-                str(path), binary=shape.is_binary, no_header=not shape.has_header, unicode_errors="replace"
-            )
+            vectors = KeyedVectors.load_word2vec_format(str(path), binary=True, unicode_errors="replace")
     except TROUBLE as error:
-        raise _bad_number(path, shape) or _broken(path, str(error)) from error
+        raise _broken(path, str(error)) from error
     count = len(vectors.key_to_index)  # gensim keeps empty places at the end for words that came again
-    return Loaded(list(vectors.index_to_key[:count]), vectors.vectors[:count], num_rows - count)
-
-
-def _bad_number(path: Path, shape: Shape) -> VectorsError | None:
-    """Which line gensim stumbled over."""
-    if shape.is_binary:
-        return None
-    with _opened(path) as file:
-        for number, line in enumerate(file, 1):
-            if (number > 1 or not shape.has_header) and not _is_row(line, shape.dim):
-                bad = next(field for field in line.rstrip().split(b" ")[1:] if not _is_number(field))
-                said = bad[:40].decode("utf-8", "replace")
-                fact = f'"{said}" is no number'
-                return VectorsError(f"{path}, line {number}: {fact}; the file is damaged: get it again")
-    return None
+    return Loaded(list(vectors.index_to_key[:count]), vectors.vectors[:count], promised - count)
 
 
 def _load_pickle(path: Path) -> Loaded:
