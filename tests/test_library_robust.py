@@ -42,7 +42,12 @@ Library(sys.argv[1]).index([sys.argv[2]], model=Slow())
 def start(code, *arguments, **options):
     environment = {**os.environ, "PYTHONPATH": f"{TESTS.parent}:{TESTS}:{os.environ.get('PYTHONPATH', '')}"}
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **options)
+    heard = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGHUP)}
+    try:  # both may be ignored where tests run in the background, and children inherit that
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **options)
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -277,7 +282,6 @@ def test_signals_end_a_command_with_one_line(tmp_path, numbers):
     import signal, sys, time
     from pathlib import Path
     from devise.cli import main
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored where tests run under nohup
     def app(prog_name):
         Path(sys.argv[1]).touch()
         try:
