@@ -186,12 +186,12 @@ def test_a_read_only_library_is_searched_but_not_written(everyones, photos):
         for path in (library.path, library.path / "below"):
             with pytest.raises(WriteError, match=r"ermission denied; choose another place"):
                 Library(path).index([everyones / "photos"], model=FakeEncoder())
-    other = Library(everyones / "other")
-    other.path.mkdir()
-    if os.geteuid() == 0:
-        os.chown(other.path, 65534, 65534)
-    with as_anyone(), other:
+    with Library(everyones / "other") as other:
         other.index([everyones / "photos"], model=FakeEncoder())
+    if os.geteuid() == 0:
+        for path in (other.path, *other.path.iterdir()):
+            os.chown(path, 65534, 65534)
+    with as_anyone(), other:
         portable.merge(other.path, library.path)
         assert len(other) == 40
     assert library.index().unchanged == 40 if os.geteuid() == 0 else True
