@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 
 from devise import config
 from devise.errors import DeviseError, VectorsError, WordError, WriteError
+from devise.graph import Graph
 from devise.vectors import Vector, unit
 from devise.words import (
     Tagger,
@@ -184,8 +185,9 @@ def test_k_must_be_positive(vectors: WordVectors, k: int) -> None:
         Tagger(vectors, None).tags(vectors.vector("dog"), k)
 
 
-def test_the_graph_finds_what_a_scan_finds(many: WordVectors, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = many.rows(range(50))
+@pytest.mark.parametrize("words", [1, 5])
+def test_the_graph_finds_what_a_scan_finds(many: WordVectors, words: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = many.rows(range(50 * words)).reshape(50, words, -1).mean(1)
     scanned = [many.nearest(row, 10) for row in rows]
     assert neighbours.build(many)
     fresh = WordVectors.open(many.path)
@@ -193,7 +195,20 @@ def test_the_graph_finds_what_a_scan_finds(many: WordVectors, monkeypatch: pytes
     monkeypatch.setattr(config, "SCANS", 0)
     found = [fresh.nearest(row, 10) for row in rows]
     same = sum(len({m.word for m in a} & {m.word for m in b}) for a, b in zip(scanned, found, strict=True))
-    assert same / 500 >= 0.99
+    assert same / 500 >= 0.995
+
+
+def test_means_of_words_are_looked_for_with_more_effort(many: WordVectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    neighbours.build(many)
+    efforts, asked = [], Graph.search_many
+    monkeypatch.setattr(config, "SCANS", 0)
+    monkeypatch.setattr(config, "WORD_NEAR", 0.9999)  # eight numbers: some word is near anything
+    monkeypatch.setattr(Graph, "search_many", lambda *given: efforts.append(given[3:]) or asked(*given))
+    fresh = WordVectors.open(many.path)
+    fresh.nearest("word7")
+    assert efforts == [()]
+    fresh.nearest(many.rows(range(5)).mean(0))
+    assert efforts[1:] == [(), (config.GRAPH_EF_MEANS,)]
 
 
 def test_a_graph_is_loaded_when_it_is_asked_often(many: WordVectors) -> None:

@@ -86,9 +86,14 @@ def load(vectors: Rows) -> Graph | None:
 
 
 def candidates(vectors: Searched, vector: Vector, k: int) -> NDArray[np.int64] | None:
-    """Slots that are likely the nearest, to be scored exactly; None: score all."""
+    """Slots that are likely the nearest, to be scored exactly; None: score all.
+
+    A graph of words leads a query astray that is no word but a mean of some: it is asked once more, with more effort.
+    """
     wanted = max(config.MIN_CANDIDATES, config.CANDIDATES * k)
     if 2 * wanted >= len(vectors) or vectors.graph is None:
         return None
-    found = vectors.graph.search(vector, wanted)
+    ((found, scores),) = vectors.graph.search_many(vector[None], wanted)
+    if not len(found) or scores[0] < config.WORD_NEAR:
+        found = vectors.graph.search(vector, wanted, config.GRAPH_EF_MEANS)
     return found if len(found) >= k else None
