@@ -17,7 +17,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks import child, grown, pictures, report
+from benchmarks import child, grown, pictures, rclip, report
 from benchmarks.report import Figure
 from devise import config
 from devise.library.database import FILE
@@ -34,6 +34,8 @@ TABLES = {
     "paths and facts": ("photos",),
     "hashes": ("contents",),
 }
+TEXTS = ("sofa cat", "dog", "river", "bridge", "horse", "bottle", "chair")  # all of them: graphs are loaded on the way
+RCLIP_PHOTOS = 100_000  # of its database at most: it reads all vectors, 2 KB each, for a search
 OPENED = """
 import json, sys, time
 from devise import Library
@@ -41,9 +43,13 @@ begun = time.perf_counter()
 library = Library(sys.argv[1])
 info = library.info()
 opened = time.perf_counter()
-found = library.search("sofa cat", k=10) if len(sys.argv) > 2 else []
+texts = sys.argv[2:]
+found = library.search(texts[0], k=10) if texts else []
 searched = time.perf_counter()
-library.search("dog", k=10) if len(sys.argv) > 2 else []
+for number, text in enumerate(texts[1:]):
+    library.search(text, k=10)
+    if len(texts) > 2:
+        library.similar(found[number].path, k=10)
 again = time.perf_counter()
 print(json.dumps([info.num_photos, len(found), opened - begun, searched - opened, again - searched]))
 """
@@ -76,8 +82,9 @@ def opening(place: Path, small: Path, count: int) -> list[Figure]:
     """A fresh process: opened and told about, then a first search, then another; twice, so that files are in memory."""
     command = [sys.executable, "-c", OPENED]
     told = child.run([*command, str(place)])
-    before = json.loads(child.run([*command, str(place), "search"]).said)[3]
-    ran, ran_small = child.run([*command, str(place), "search"]), child.run([*command, str(small), "search"])
+    before = json.loads(child.run([*command, str(place), *TEXTS[:2]]).said)[3]
+    ran, ran_small = child.run([*command, str(place), *TEXTS[:2]]), child.run([*command, str(small), *TEXTS[:2]])
+    often = child.run([*command, str(place), *TEXTS])
     num_photos, found, opened, first, again = json.loads(ran.said)
     if num_photos != count or found != 10:
         sys.exit(f"{num_photos:,} photos of {count:,}, and {found} answers of 10")
@@ -89,6 +96,7 @@ def opening(place: Path, small: Path, count: int) -> list[Figure]:
         Figure("peak memory of info()", told.megabytes, "MB"),
         Figure("peak memory of searching", ran.megabytes, "MB", ran.megabytes / ran_small.megabytes),
         Figure(f"peak memory of searching {SMALL:,} photos", ran_small.megabytes, "MB", 1.0),
+        Figure(f"peak memory of {len(TEXTS)} searches and as many for similar photos", often.megabytes, "MB"),
         Figure("memory a photo", max(0.0, (ran.megabytes - ran_small.megabytes) * 1e6 / (count - SMALL)), "bytes"),
     ]
 
@@ -118,6 +126,25 @@ def indexing(place: Path, count: int, data: Path | None) -> list[Figure]:
     return figures
 
 
+def of_rclip(count: int, data: Path | None) -> list[Figure]:
+    """Its peaks: a search, for which it reads all vectors, and indexing, beside which devise's stand above."""
+    peer, count = rclip.prepared(), min(count, RCLIP_PHOTOS)
+    with tempfile.TemporaryDirectory(dir=config.user_cache() / "benchmarks") as temporary:
+        place, folder = Path(temporary) / "data", Path(temporary) / "empty"
+        folder.mkdir()
+        peer.fill(place, ((str(folder / f"{number:07}.jpg"), 1.6e9, 100_000) for number in range(count)))
+        search = f"cd {folder} && exec {peer.program} 'sofa cat' --no-indexing"
+        searched = child.run(["sh", "-c", search], peer.environment(place))
+        what, (pixels, number) = next(iter(FOLDERS.items()))
+        photos = pictures.linked(pictures.photos(data, pixels, number), Path(temporary) / "photos")
+        index = f"cd {photos} && exec {peer.program} 'sofa cat'"
+        indexed = child.run(["sh", "-c", index], peer.environment(Path(temporary) / "new"))
+    return [
+        Figure(f"peak memory of rclip {peer.version}, searching {count:,} photos", searched.megabytes, "MB"),
+        Figure(f"peak memory of rclip {peer.version}, indexing {number} {what}", indexed.megabytes, "MB"),
+    ]
+
+
 def main() -> None:
     parser = report.parser(__doc__)
     parser.add_argument("--photos", type=int, help="photos of the library instead")
@@ -126,7 +153,7 @@ def main() -> None:
     place, small = (grown.library(num, options.data, full_base=options.full) for num in (count, SMALL))
     disk = on_disk(place, count)
     report.show(f"{count:,} photos on the disk", disk, f"rclip's {RCLIP:,} bytes")
-    memory = opening(place, small, count) + indexing(place, count, options.data)
+    memory = opening(place, small, count) + indexing(place, count, options.data) + of_rclip(count, options.data)
     report.show(f"{count:,} photos in memory", memory, "a small library")
     report.save(disk + memory, options.json)
 

@@ -4,6 +4,7 @@
 
 Whole processes, `devise index FOLDER` and `rclip "sofa cat"` in the folder, over the same ordinary JPEGs. Each also
 runs over one photo, so that a start (Python, the network; for rclip its search too) can be told from the photos.
+With --full all run three times, in turn: medians are told, with the least and the most, and ratios are of one round.
 The plain loop is what a newcomer writes: Pillow, torchvision's own transforms, batches of 32, fc2; its start is free.
 rclip and both vgg16 have random weights: speed does not depend on them. After each run the photos in the library or
 database are counted, and their vectors looked at; those of vgg16 in bytes are compared with those in floats. Networks
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -41,11 +44,12 @@ SHIPPED, RCLIP, PLAIN = "devise", "rclip", "plain vgg16 loop"
 BYTES, FLOATS = "devise, vgg16 in bytes", "devise, vgg16 in floats"
 PEERS = {SHIPPED: RCLIP, BYTES: PLAIN, FLOATS: PLAIN}
 AIMS = {SHIPPED: 10.0, BYTES: 2.5}  # times as fast as the peer
-QUICK = {pictures.ORDINARY: {SHIPPED: 200, RCLIP: 60, BYTES: 64, FLOATS: 32, PLAIN: 32}}
+QUICK = {pictures.ORDINARY: {SHIPPED: 200, RCLIP: 200, BYTES: 64, FLOATS: 32, PLAIN: 32}}
 FULL = {
-    pictures.ORDINARY: {SHIPPED: 1880, RCLIP: 400, BYTES: 400, FLOATS: 128, PLAIN: 128},
-    pictures.PHONE: {SHIPPED: 200, RCLIP: 60, BYTES: 128, PLAIN: 32},
+    pictures.ORDINARY: {SHIPPED: 500, RCLIP: 500, BYTES: 256, FLOATS: 64, PLAIN: 64},
+    pictures.PHONE: {SHIPPED: 120, RCLIP: 120, BYTES: 64, PLAIN: 32},
 }
+ROUNDS = 3  # with --full; else one
 STARTS = 2  # of which the faster one counts: the first reads files that may not be in memory
 Contents = dict[bytes, Vector]  # hash of a file -> features
 Job = Callable[[Path, Path], None]  # a folder of photos, an empty place
@@ -66,25 +70,27 @@ class Took:
 
 @dataclass(frozen=True)
 class Rate:
-    """What one peer did with photos of one size: with one of them, with all."""
+    """What one peer did with photos of one size: with one of them, and with all in each round."""
 
     name: str
     first: Took
-    whole: Took
+    rounds: list[Took]
 
     @property
-    def overall(self) -> float:
-        return self.whole.photos / self.whole.seconds
+    def overall(self) -> list[float]:
+        return [whole.photos / whole.seconds for whole in self.rounds]
 
     @property
-    def further(self) -> float:
+    def further(self) -> list[float]:
         """Photos a second once it has begun: what a larger folder gets nearer to."""
-        return (self.whole.photos - self.first.photos) / (self.whole.seconds - self.first.seconds)
+        first = self.first
+        return [(whole.photos - first.photos) / (whole.seconds - first.seconds) for whole in self.rounds]
 
     @property
     def work(self) -> float:
         """Seconds of a core a photo once it has begun, which other programs on the machine hardly change."""
-        return (self.whole.busy - self.first.busy) / (self.whole.photos - self.first.photos)
+        first = self.first
+        return median((whole.busy - first.busy) / (whole.photos - first.photos) for whole in self.rounds)
 
 
 def _busy() -> float:
@@ -115,7 +121,8 @@ def _run(command: list[str], environment: dict[str, str], folder: Path) -> None:
         sys.exit(f"{command[0]} failed: {done.stderr}")
 
 
-def plain_loop(files: list[Path]) -> Took:
+def plain_loop(files: list[Path]) -> Callable[[], Took]:
+    """Its network is made before the time begins."""
     import torch
     from PIL import Image
     from torchvision.models import VGG16_Weights
@@ -130,7 +137,7 @@ def plain_loop(files: list[Path]) -> Took:
                 batch = torch.stack([transforms(Image.open(file).convert("RGB")) for file in files[start : start + 32]])
                 fc2(torch.flatten(model.avgpool(model.features(batch)), 1))
 
-    return Took.of(len(files), loop)
+    return lambda: Took.of(len(files), loop)
 
 
 def contents(library: Path, num_photos: int) -> Contents:
@@ -174,29 +181,49 @@ def agreement(floats: Contents, in_bytes: Contents) -> list[report.Figure]:
 
 
 def measured(
-    counts: dict[str, int], files: list[Path], jobs: dict[str, Job], place: Path
+    counts: dict[str, int], files: list[Path], jobs: dict[str, Job], place: Path, rounds: int
 ) -> tuple[list[Rate], dict[str, Contents]]:
-    """Each peer twice over one photo and once over as many as `counts` says; what devise's libraries hold then."""
-    rates, held = [], {}
-    one = pictures.linked(files[:1], place / "one")
+    """Each peer twice over one photo and in each round over all; what devise's libraries hold then."""
+    held: dict[str, Contents] = {}
+    one, ready = pictures.linked(files[:1], place / "one"), {}
+    rates = {name: Rate(name, Took(0, 0.0, 0.0), []) for name in counts}
     for name, count in counts.items():
         if name == PLAIN:
-            rates.append(Rate(name, Took(0, 0.0, 0.0), plain_loop(files[:count])))
+            ready[name] = plain_loop(files[:count])
             continue
-        some, work, job = pictures.linked(files[:count], place / name / "photos"), place / name, jobs[name]
+        some, job, work = pictures.linked(files[:count], place / name / "photos"), jobs[name], place / name
         starts = [Took.of(1, partial(job, one, work / f"start-{number}")) for number in range(STARTS)]
-        first, whole = min(starts, key=lambda took: took.seconds), Took.of(count, partial(job, some, work / str(count)))
-        rates.append(Rate(name, first, whole))
-        if name == RCLIP:
-            check_rclip(work / str(count), count)
-        else:
-            held[name] = contents(work / str(count), count)
-    return rates, held
+        rates[name] = Rate(name, min(starts, key=lambda took: took.seconds), [])
+        ready[name] = partial(whole_run, name, some, work / "library", job, count, held)
+    for _ in range(rounds):
+        for name, run in ready.items():
+            rates[name].rounds.append(run())
+    return list(rates.values()), held
+
+
+def whole_run(name: str, photos: Path, library: Path, job: Job, count: int, held: dict[str, Contents]) -> Took:
+    """Into an empty place; what it holds then is counted and looked at."""
+    shutil.rmtree(library, ignore_errors=True)
+    took = Took.of(count, partial(job, photos, library))
+    if name == RCLIP:
+        check_rclip(library, count)
+    else:
+        held[name] = contents(library, count)
+    return took
 
 
 def ratios(rate: Rate, peer: Rate | None) -> tuple[float, float] | None:
-    """Times as fast as the peer: whole runs, and after the start."""
-    return (rate.overall / peer.overall, rate.further / peer.further) if peer else None
+    """Times as fast as the peer in the same round: whole runs, and after the start; medians."""
+    if peer is None:
+        return None
+    pairs = (rate.overall, peer.overall), (rate.further, peer.further)
+    whole, further = (median(ours / theirs for ours, theirs in zip(*pair, strict=True)) for pair in pairs)
+    return whole, further
+
+
+def spread(values: list[float]) -> str:
+    """The median, and the least and the most where there are several."""
+    return f"{median(values):.1f}" + (f" ({min(values):.1f}-{max(values):.1f})" if len(values) > 1 else "")
 
 
 def table(title: str, rates: list[Rate], named: dict[str, str]) -> Table:
@@ -207,8 +234,8 @@ def table(title: str, rates: list[Rate], named: dict[str, str]) -> Table:
         found, peer = ratios(rate, by_name.get(PEERS.get(rate.name, ""))), PEERS.get(rate.name, "")
         whole, further = (f"{ratio:.1f}" for ratio in found) if found else ("", "")
         shown.add_row(
-            named.get(rate.name, rate.name), f"{rate.whole.photos}", f"{rate.first.seconds:.1f}",
-            f"{rate.overall:.1f}", whole, f"{rate.further:.1f}", further, f"{1000 * rate.work:.0f}",
+            named.get(rate.name, rate.name), f"{rate.rounds[0].photos}", f"{rate.first.seconds:.1f}",
+            spread(rate.overall), whole, spread(rate.further), further, f"{1000 * rate.work:.0f}",
             named.get(peer, peer), f"{AIMS[rate.name]:.1f}" if rate.name in AIMS else "",
         )  # fmt: skip
     return shown
@@ -218,10 +245,10 @@ def figures(size: int, rates: list[Rate], named: dict[str, str]) -> list[report.
     by_name, made = {rate.name: rate for rate in rates}, []
     for rate in rates:
         whole, further = ratios(rate, by_name.get(PEERS.get(rate.name, ""))) or (None, None)
-        name = f"{named.get(rate.name, rate.name)}, {rate.whole.photos} photos of {size} pixels"
+        name = f"{named.get(rate.name, rate.name)}, {rate.rounds[0].photos} photos of {size} pixels"
         made += [
-            report.Figure(f"{name}: whole run", rate.overall, "photos/s", whole),
-            report.Figure(f"{name}: after the start", rate.further, "photos/s", further),
+            report.Figure(f"{name}: whole run", median(rate.overall), "photos/s", whole),
+            report.Figure(f"{name}: after the start", median(rate.further), "photos/s", further),
             report.Figure(f"{name}: start", rate.first.seconds, "s"),
             report.Figure(f"{name}: work a photo", 1000 * rate.work, "core-ms"),
         ]
@@ -241,10 +268,10 @@ def main() -> None:
     for size, counts in sizes.items():
         files = pictures.photos(options.data, size, max(counts.values()))
         with tempfile.TemporaryDirectory(dir=config.user_cache() / "benchmarks") as place:
-            rates, held = measured(counts, files, jobs, Path(place))
+            rates, held = measured(counts, files, jobs, Path(place), ROUNDS if options.full else 1)
         megabytes = np.mean([file.stat().st_size for file in files]) / 1e6
         title = f"photos of {size} pixels on the longest side, {megabytes:.2f} MB on average; {os.cpu_count()} cores"
-        Console(width=130).print(table(title, rates, named))
+        Console(width=150).print(table(title, rates, named))
         saved += figures(size, rates, named)
         if FLOATS in held:
             close = agreement(held[FLOATS], held[BYTES])
