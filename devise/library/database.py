@@ -42,6 +42,12 @@ _ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
     ("SQLITE_CANTOPEN", LibraryError, "cannot be opened; check its folder's permissions and the room on its disk"),
     ("SQLITE_BUSY", LibraryError, "is in use by another program; wait until it has finished"),
     ("SQLITE_LOCKED", LibraryError, "is in use by another program; wait until it has finished"),
+    # What is left of a run that was cut off cannot be taken up: there is no room for it, or others are at it
+    (
+        "SQLITE_PROTOCOL",
+        WriteError,
+        "cannot be reached: its disk may be full or read-only ({error}); free space and run again",
+    ),
     ("SQLITE_NOTADB", LibraryError, "is no devise library or is damaged; choose another with --library PATH"),
     ("SQLITE_CORRUPT", LibraryError, _DAMAGED),
     ("SQLITE_MISMATCH", LibraryError, _DAMAGED),  # a number that is none
