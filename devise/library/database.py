@@ -39,7 +39,7 @@ _ERRORS: tuple[tuple[str, type[DeviseError], str], ...] = (
     ("SQLITE_READONLY_ROLLBACK", LibraryError, "was cut off while it was being made; run: devise index FOLDER"),
     ("SQLITE_READONLY", WriteError, "is read-only; choose another with --library PATH"),
     ("SQLITE_PERM", WriteError, "may not be written; choose another with --library PATH"),
-    ("SQLITE_CANTOPEN", LibraryError, "cannot be opened; check its folder's permissions and the room on its disk"),
+    ("SQLITE_CANTOPEN", WriteError, "cannot be opened; check its folder's permissions and the room on its disk"),
     ("SQLITE_BUSY", LibraryError, "is in use by another program; wait until it has finished"),
     ("SQLITE_LOCKED", LibraryError, "is in use by another program; wait until it has finished"),
     # What is left of a run that was cut off cannot be taken up: there is no room for it, or others are at it

@@ -22,7 +22,9 @@ PLACE = f".{FILE}.salvage"  # where a new one is made
 DONE = f".{FILE}.salvaged"  # the same, when it holds all that could be read
 LOCK = "lock.marks"  # held by who writes judgements, which needs no other lock, and by who replaces the database
 TEXTS = next(statement for statement in statements(TABLES) if "VIRTUAL TABLE texts" in statement)
-_NO_DAMAGE = tuple(f"SQLITE_{name}" for name in ("FULL", "CANTOPEN", "READONLY", "BUSY", "IOERR_SHM", "IOERR_WRITE"))
+_NO_DAMAGE = tuple(
+    f"SQLITE_{name}" for name in ("FULL", "CANTOPEN", "READONLY", "BUSY", "PROTOCOL", "IOERR_SHM", "IOERR_WRITE")
+)
 BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the second where SQLite's message holds what was damaged
 HEAD = 100  # bytes of SQLite's header (sqlite.org/fileformat.html, 1.3)
 PAGES_AT = 28  # where in it the number of pages stands
