@@ -151,6 +151,17 @@ def test_each_photo_is_read_and_decoded_once_and_copies_never(tmp_path: Path, mo
         assert (len(read), len(decoded), sum(passes)) == (140, 70, 70)
 
 
+def test_copies_in_the_next_batch_are_not_encoded_again(tmp_path: Path) -> None:
+    """They come while the batch before them is being stored."""
+    folder, encoder = paint(tmp_path / "photos", config.BATCH, 9), FakeEncoder()
+    for path in list(folder.iterdir()):
+        (folder / f"z-{path.name}").write_bytes(path.read_bytes())
+    with Library(tmp_path / "library") as library:
+        assert library.index([folder], model=encoder).added == 2 * config.BATCH
+        assert encoder.num_encoded == config.BATCH
+        assert library.info().num_photos == 2 * config.BATCH
+
+
 @pytest.mark.parametrize("size", [1_500, 6_000])
 def test_a_warm_search_asks_little_of_sqlite(tmp_path: Path, spent: Spent, size: int) -> None:
     library = filled(tmp_path / "library", size)

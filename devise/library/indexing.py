@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from devise.library.store import Store
 from devise.photos import Details, Found, details, stamp
 from devise.vectors import Vector
 
+Encoded = dict[bytes, dict[str, Vector]]  # hash -> space -> vector
 MAX_WAITING = 16 * config.BATCH  # photos without new pixels (renamed, touched, bad) that share a transaction
 
 
@@ -90,21 +92,21 @@ class _Run:
         self.progress.worked(0, self.total)
         known = Known(self.store.folder)
         outcomes = read_ahead(self.plan.work, known, size=encoder.size, resize=encoder.resize)
-        waiting: list[Outcome] = []
-        num_pixels = 0
-        with closing(known), closing(outcomes):
-            for outcome in outcomes:
-                waiting.append(outcome)
-                num_pixels += isinstance(outcome, Opened) and outcome.pixels is not None
-                if num_pixels == config.BATCH or len(waiting) == MAX_WAITING:
-                    self._store(waiting, encoder)
-                    waiting, num_pixels = [], 0
-        self._store(waiting, encoder)
+        before: tuple[list[Outcome], Future[Encoded]] | None = None
+        with closing(known), closing(outcomes), ThreadPoolExecutor(1, thread_name_prefix="devise-encode") as encoding:
+            for batch in _batches(outcomes):
+                stored = self.store.hash_to_id(outcome.digest for outcome in batch if isinstance(outcome, Opened))
+                on_the_way = {outcome.digest for outcome in before[0] if isinstance(outcome, Opened)} if before else ()
+                vectors = encoding.submit(_encoded, encoder, batch, {*stored, *on_the_way})
+                if before:
+                    self._store(before[0], before[1].result())
+                before = batch, vectors
+            if before:
+                self._store(before[0], before[1].result())
 
-    def _store(self, outcomes: list[Outcome], encoder: Encodes) -> None:
-        """Encode one batch and store all of it, or nothing."""
+    def _store(self, outcomes: list[Outcome], vectors: Encoded) -> None:
+        """One batch: all of it, or nothing."""
         known = self.store.hash_to_id(outcome.digest for outcome in outcomes if isinstance(outcome, Opened))
-        vectors = _encoded(encoder, outcomes, known)
         with self.store.transaction():
             for outcome in outcomes:
                 if isinstance(outcome, Failed):
@@ -117,7 +119,7 @@ class _Run:
         self.done += len(outcomes)
         self.progress.worked(self.done, self.total)
 
-    def _put(self, opened: Opened, known: dict[bytes, int], vectors: dict[bytes, dict[str, Vector]]) -> None:
+    def _put(self, opened: Opened, known: dict[bytes, int], vectors: Encoded) -> None:
         """known: the contents of the batch by their hashes; new ones join them."""
         found, digest = opened.found, opened.digest
         content_id = known.get(digest)
@@ -198,7 +200,21 @@ def _holds_anything(folder: str) -> bool:
         return False
 
 
-def _encoded(encoder: Encodes, outcomes: Sequence[Outcome], known: dict[bytes, int]) -> dict[bytes, dict[str, Vector]]:
+def _batches(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """A pass of the network each, or many photos that need none."""
+    waiting: list[Outcome] = []
+    num_pixels = 0
+    for outcome in outcomes:
+        waiting.append(outcome)
+        num_pixels += isinstance(outcome, Opened) and outcome.pixels is not None
+        if num_pixels == config.BATCH or len(waiting) == MAX_WAITING:
+            yield waiting
+            waiting, num_pixels = [], 0
+    if waiting:
+        yield waiting
+
+
+def _encoded(encoder: Encodes, outcomes: Sequence[Outcome], known: Container[bytes]) -> Encoded:
     """Hash -> vectors of the new contents of a batch, each once."""
     pixels = {
         outcome.digest: outcome.pixels
@@ -210,7 +226,7 @@ def _encoded(encoder: Encodes, outcomes: Sequence[Outcome], known: dict[bytes, i
     try:
         return _rows(encoder, pixels)
     except ValueError:  # one photo without a direction: find out which, and keep the others
-        good: dict[bytes, dict[str, Vector]] = {}
+        good: Encoded = {}
         for digest, picture in pixels.items():
             try:
                 good |= _rows(encoder, {digest: picture})
@@ -219,6 +235,6 @@ def _encoded(encoder: Encodes, outcomes: Sequence[Outcome], known: dict[bytes, i
         return good
 
 
-def _rows(encoder: Encodes, pixels: dict[bytes, Pixels]) -> dict[bytes, dict[str, Vector]]:
+def _rows(encoder: Encodes, pixels: dict[bytes, Pixels]) -> Encoded:
     spaces = encoder.encode(np.stack(list(pixels.values())))
     return {digest: {space: rows[i] for space, rows in spaces.items()} for i, digest in enumerate(pixels)}
