@@ -17,7 +17,10 @@ from pathlib import Path
 from benchmarks import report
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-ALL = ("indexing", "growth", "cold_search", "warm_search", "part_search", "footprint", "head_training", "words_index")
+ALL = (
+    *("indexing", "inference", "growth", "cold_search", "warm_search", "part_search", "precision"),
+    *("footprint", "head_training", "words_index"),
+)
 VERSIONS = ("openvino", "hnswlib", "numpy", "torch", "pillow", "typer")
 
 
