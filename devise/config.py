@@ -99,7 +99,7 @@ GRAPH_DIM = 128  # numbers of a vector in a graph: exact vectors rank what it fi
 GRAPH_BEHIND = 0.02  # share of photos that a graph may lack: of a million 20,000 are read in 0.1 s, scanned in 3 ms
 GRAPH_SEED = 100
 HELD_BYTES = 128 << 20  # of vectors of one kind that a program which searches often keeps in memory beside its graphs
-FIRST_BYTES = 320 << 20  # of halves of projections beside a graph that was asked for words: 1.3 million photos
+HALVES_BYTES = 512 << 20  # of projections in memory beside a graph that was asked for words: 1.3 million photos
 HELD_AFTER = 200  # a library of n photos is searched n / 200 times before that: then it has nearly paid
 SCANS = 3  # searches that read all before a program loads a graph, of photos or words, which takes four times as long
 

@@ -98,7 +98,7 @@ def test_a_query_far_from_all_photos_gets_more_effort_where_they_are_too_many(
     graph: LazyGraph, rows: Vector, efforts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config, "SCANS", 0)
-    monkeypatch.setattr(config, "FIRST_BYTES", 0)
+    monkeypatch.setattr(config, "HALVES_BYTES", 0)
     near, far = rows[5], -rows[5]
     found = graph.search(np.stack([far, near]), 3, (config.GRAPH_EF, 500))
     assert efforts == [config.GRAPH_EF, 500]
@@ -118,8 +118,8 @@ def test_half_of_the_numbers_choose_whom_all_numbers_rank(tmp_path: Path, monkey
     monkeypatch.setattr(config, "GRAPH_NEAR", 2)  # all queries seem far from all
     queries = unit(chance.standard_normal((40, 128)) * np.linspace(0.05, 1, 128) ** 2)
     found = wide.search(queries, 40, EFFORTS)
-    assert wide._rows is not None
-    assert wide._rows[1].shape == (count, 64)
+    assert wide._halves is not None
+    assert wide._halves.strong.shape == (count, 64)
     assert all(len(ids) == 40 for ids in found)
     shares = [len({*ids.tolist()} & {*nearest(rows, row, 40)}) / 40 for ids, row in zip(found, queries, strict=True)]
     assert np.mean(shares) > 0.97

@@ -10,16 +10,11 @@ from numpy.typing import NDArray
 from devise import config
 from devise.graph import Graph, GraphError, available, scan
 from devise.library.blobs import Ids
+from devise.library.halves import Halves, highest
 from devise.library.ranking import pieces
 from devise.vectors import Vector
 
 MOST = 16  # vectors that all are scored for at once: the scores of a million photos take 64 MB then
-# All are first scored by half of their 128 numbers, the last ones, of the strongest directions: half of the time and of
-# the memory. Of the best 640, 0.999 of a word's ten nearest of 100,000 are left (of 160 0.985)
-FIRST_DIM = 64
-FURTHER = 15  # times k more of them than are wanted
-MOST_FURTHER = 100  # of k: who asks for a thousand wants what is near, not the last one of them
-CHUNK = 10_000  # vectors taken out of a graph at once: twice 5 MB
 
 
 class LazyGraph:
@@ -30,7 +25,7 @@ class LazyGraph:
         self._path, self._crc32, self._size = path, crc32, size
         self._gone: Ids = np.empty(0, np.int64)
         self._graph: Graph | None = None
-        self._rows: tuple[Ids, Vector] | None = None
+        self._halves: Halves | None = None
         self._scans = 0
         self._is_bad = False
 
@@ -39,9 +34,8 @@ class LazyGraph:
         self._gone = np.union1d(self._gone, ids)
         if self._graph is not None:
             self._graph.remove(ids)
-        if self._rows is not None:
-            live = ~np.isin(self._rows[0], ids)
-            self._rows = self._rows[0][live], self._rows[1][live]
+        if self._halves is not None:
+            self._halves = self._halves.without(ids)
 
     def search(self, vectors: Vector, k: int, efforts: tuple[int, int]) -> list[Ids]:
         """Up to k ids for each of (n, dim) vectors, in no order.
@@ -65,11 +59,11 @@ class LazyGraph:
         if len(self._gone):
             live = ~np.isin(ids, self._gone)
             ids, scores = ids[live], scores[:, live]
-        return _best(ids, scores, k)
+        return [ids[highest(row, k)] for row in scores]
 
     def _searched(self, vectors: Vector, k: int, little: int, much: int) -> list[Ids]:
         graph = self._loaded()
-        all_fit = 4 * min(self.dim, FIRST_DIM) * len(graph) <= config.FIRST_BYTES
+        all_fit = Halves.num_bytes(len(graph), self.dim) <= config.HALVES_BYTES
         if k > little and all_fit:
             return self._scored(vectors, k)
         first = little if k <= little else much
@@ -87,37 +81,16 @@ class LazyGraph:
         return answers
 
     def _scored(self, vectors: Vector, k: int) -> list[Ids]:
-        """The same by the scores of all: first by half of the numbers, and those of the best by all numbers."""
-        graph = self._loaded()
-        if self._rows is None:
-            ids = graph.ids()
-            held = np.empty((len(ids), min(self.dim, FIRST_DIM)), np.float32)
-            for at in range(0, len(ids), CHUNK):
-                held[at : at + CHUNK] = graph.vectors(ids[at : at + CHUNK])[:, -FIRST_DIM:]
-            self._rows = ids, held
-        ids, rows = self._rows
-        more = 0 if self.dim <= FIRST_DIM else FURTHER * min(k, MOST_FURTHER)
-        found = []
-        for some in pieces(vectors, MOST):
-            found += _best(ids, some[:, -FIRST_DIM:] @ rows.T, k + more)
-        if not more:
-            return found
-        return [
-            _best(best, vector[None] @ graph.vectors(best).T, k)[0] for best, vector in zip(found, vectors, strict=True)
-        ]
+        """The same by the scores of all."""
+        if self._halves is None:
+            self._halves = Halves.of(self._loaded())
+        return [ids for some in pieces(vectors, MOST) for ids in self._halves.nearest(some, k)]
 
     def _loaded(self) -> Graph:
         if self._graph is None:
             self._graph = Graph.load(self._path, dim=self.dim, crc32=self._crc32, size=self._size)
             self._graph.remove(self._gone)
         return self._graph
-
-
-def _best(ids: Ids, scores: NDArray[np.float32], k: int) -> list[Ids]:
-    """(n,), (q, n) -> of each row the ids of the k highest."""
-    if k >= len(ids):
-        return [ids] * len(scores)
-    return [ids[row] for row in np.argpartition(scores, len(ids) - k, axis=1)[:, len(ids) - k :]]
 
 
 def _is_doubtful(scores: NDArray[np.float32]) -> bool:
