@@ -106,7 +106,10 @@ def test_a_query_far_from_all_photos_gets_more_effort_where_they_are_too_many(
     assert 5 in found[1]
 
 
-def test_half_of_the_numbers_choose_whom_all_numbers_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_half_of_the_numbers_choose_whom_all_numbers_rank(
+    tmp_path: Path, is_replaced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The last directions are the strongest, as in a projection."""
     monkeypatch.setattr(config, "SCANS", 0)
     chance, count = np.random.default_rng(4), 5_000
@@ -117,9 +120,13 @@ def test_half_of_the_numbers_choose_whom_all_numbers_rank(tmp_path: Path, monkey
     wide = LazyGraph(tmp_path / "wide.graph", 128, crc32=crc32, size=size)
     monkeypatch.setattr(config, "GRAPH_NEAR", 2)  # all queries seem far from all
     queries = unit(chance.standard_normal((40, 128)) * np.linspace(0.05, 1, 128) ** 2)
+    wide.remove(np.array([7]))
+    wide._loaded()
+    if is_replaced:  # by another run
+        (tmp_path / "wide.graph").unlink()
     found = wide.search(queries, 40, EFFORTS)
     assert wide._halves is not None
-    assert wide._halves.strong.shape == (count, 64)
+    assert wide._halves.strong.shape == (count - 1, 64)
     assert all(len(ids) == 40 for ids in found)
     shares = [len({*ids.tolist()} & {*nearest(rows, row, 40)}) / 40 for ids, row in zip(found, queries, strict=True)]
     assert np.mean(shares) > 0.97

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.graph import Graph
 from devise.library.blobs import Ids
 from devise.vectors import Vector
 
 STRONG = 64  # of 128 numbers, the last ones, of the strongest directions: half of the time
 FURTHER = 15  # times k more of those are scored by all numbers: 640 of 100,000 hold 0.999 of a word's ten nearest
 MOST_FURTHER = 100  # of k: who asks for a thousand wants what is near, not the last one of them
-CHUNK = 10_000  # vectors taken out of a graph at once, which makes lists of them
 
 
 class Halves(NamedTuple):
@@ -25,14 +24,16 @@ class Halves(NamedTuple):
     weak: NDArray[np.float16]
 
     @classmethod
-    def of(cls, graph: Graph) -> Halves:
-        ids = graph.ids()
-        width = max(0, graph.dim - STRONG)
-        made = cls(ids, np.empty((len(ids), graph.dim - width), np.float32), np.empty((len(ids), width), np.float16))
-        for at in range(0, len(ids), CHUNK):
-            rows = graph.vectors(ids[at : at + CHUNK])
-            made.strong[at : at + CHUNK], made.weak[at : at + CHUNK] = rows[:, width:], rows[:, :width]
-        return made
+    def of(cls, pieces: Iterable[tuple[Ids, Vector]], count: int, dim: int) -> Halves:
+        """pieces: ids and their (some, dim) vectors, `count` of them at most."""
+        width, at = max(0, dim - STRONG), 0
+        ids = np.empty(count, np.int64)
+        strong, weak = np.empty((count, dim - width), np.float32), np.empty((count, width), np.float16)
+        for some, rows in pieces:
+            end = at + len(some)
+            ids[at:end], strong[at:end], weak[at:end] = some, rows[:, width:], rows[:, :width]
+            at = end
+        return cls(ids[:at], strong[:at], weak[:at])
 
     @staticmethod
     def num_bytes(count: int, dim: int) -> int:
@@ -41,6 +42,8 @@ class Halves(NamedTuple):
 
     def without(self, ids: Ids) -> Halves:
         live = ~np.isin(self.ids, ids)
+        if live.all():
+            return self
         return Halves(self.ids[live], self.strong[live], self.weak[live])
 
     def nearest(self, vectors: Vector, k: int) -> list[Ids]:

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.graph import Graph, GraphError, available, scan
+from devise.graph import Graph, GraphError, available, nodes, scan
 from devise.library.blobs import Ids
 from devise.library.halves import Halves, highest
 from devise.library.ranking import pieces
 from devise.vectors import Vector
 
 MOST = 16  # vectors that all are scored for at once: the scores of a million photos take 64 MB then
+CHUNK = 10_000  # vectors that hnswlib is asked for at once: it makes lists of them
 
 
 class LazyGraph:
@@ -83,8 +84,18 @@ class LazyGraph:
     def _scored(self, vectors: Vector, k: int) -> list[Ids]:
         """The same by the scores of all."""
         if self._halves is None:
-            self._halves = Halves.of(self._loaded())
+            self._halves = self._in_halves(self._loaded())
         return [ids for some in pieces(vectors, MOST) for ids in self._halves.nearest(some, k)]
+
+    def _in_halves(self, graph: Graph) -> Halves:
+        """From the file, or where a run has put another in its place since: from the graph, which takes long."""
+        count = len(graph) + len(self._gone)
+        try:
+            of_file = nodes(self._path, self.dim, crc32=self._crc32, size=self._size)
+            return Halves.of(of_file, count, self.dim).without(self._gone)
+        except GraphError:
+            of_graph = ((ids, graph.vectors(ids)) for ids in pieces(graph.ids(), CHUNK))
+            return Halves.of(of_graph, count, self.dim)
 
     def _loaded(self) -> Graph:
         if self._graph is None:
