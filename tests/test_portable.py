@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from devise import config
 from devise.cli.main import app
 from devise.errors import CheckpointError, FolderError, LibraryError, WriteError
-from devise.library import Library, Where, portable, salvage
+from devise.library import Library, Progress, Where, portable, salvage
 from devise.library.check import check
 from devise.library.compact import compact
 from devise.library.store import Store
@@ -76,18 +76,14 @@ def test_an_exported_library_is_the_same_elsewhere(tmp_path: Path) -> None:
 
 def test_a_backup_while_photos_are_indexed_is_a_snapshot(tmp_path: Path) -> None:
     folder = album(tmp_path / "photos", range(80))
-    encoder, counts = FakeEncoder(), []
-    encode = encoder.encode
+    counts = []
 
-    def slowly(pixels):
-        if counts or encoder.num_encoded:
-            counts.append(portable.export(tmp_path / "library", tmp_path / f"backup{len(counts)}.devise"))
-        return encode(pixels)
+    class Backing(Progress):
+        def worked(self, done: int, total: int) -> None:
+            if 0 < done < total:  # the next batch is being encoded
+                counts.append(portable.export(tmp_path / "library", tmp_path / f"backup{len(counts)}.devise"))
 
-    encoder.encode = slowly
-    thread = threading.Thread(target=lambda: Library(tmp_path / "library").index([folder], model=encoder))
-    thread.start()
-    thread.join()
+    Library(tmp_path / "library").index([folder], model=FakeEncoder(), progress=Backing())
     assert counts == [32, 64]
     assert portable.import_(tmp_path / "backup1.devise", tmp_path / "again") == 64
     assert [finding for finding in check(tmp_path / "again") if finding.is_damage] == []
