@@ -104,8 +104,7 @@ HELD_AFTER = 200  # a library of n photos is searched n / 200 times before that:
 SCANS = 3  # searches that read all before a program loads a graph, of photos or words, which takes four times as long
 
 # Words
-WORD_NEAR = (
-    0.9  # cosine of the nearest word: words have 1 to themselves, means of two 0.66 to 0.75, of three 0.56 to 0.69
-)
+# Cosine of the nearest word: words have 1 to themselves, means of two words 0.66 to 0.75, of three 0.56 to 0.69
+WORD_NEAR = 0.9
 GRAPH_EF_MEANS = 1024  # of means of words: of 46,078 words those of three need 512 for 0.999 (128: 0.96), of five 1,024
 HINTED_WORDS = 100_000  # most frequent words that hints come from: the rarer ones are often misspelt themselves
