@@ -71,11 +71,11 @@ def _ms(opened: Library, text: str) -> float:
     return 1e3 * (time.perf_counter() - begun)
 
 
-def share(opened: Library, text: str, k: int = K) -> float:
+def share(opened: Library, text: str) -> float:
     """Of the best of a scan of all parts, how many the search finds."""
-    found = {match.path for match in opened.search(text, k)}
+    found = {match.path for match in opened.search(text, K)}
     with all_scored(), Library(opened.path) as other:
-        best = {match.path for match in other.search(text, k)}
+        best = {match.path for match in other.search(text, K)}
     return len(found & best) / max(1, len(best))
 
 
@@ -87,6 +87,11 @@ def all_scored() -> Iterator[None]:
         yield
     finally:
         config.EXACT_BELOW = before
+
+
+def nine_best(opened: Library, text: str) -> set[str]:
+    """However unlikely they are."""
+    return {match.path for match in opened.search(text, config.TOP, min_probability=0)}
 
 
 def candidates(place: Path) -> None:
@@ -102,19 +107,16 @@ def candidates(place: Path) -> None:
             "other words": [word for word in frequent if word not in labels][:15],
             "pairs": [f"{a} {b}" for a, b in pairwise(learnt)],
         }
-        best = {}
         with all_scored(), Library(place) as other:
-            for text in (text for texts in kinds.values() for text in texts):
-                best[text] = {match.path for match in other.search(text, config.TOP)}
+            best = {text: nine_best(other, text) for texts in kinds.values() for text in texts}
         shown = Table("candidates a term", *kinds, "ms of a word", title=f"{count:,} real photos, recall@{config.TOP}")
         before = config.MIN_SHOWING
         for number in NUMS:
             config.MIN_SHOWING = number
             cells = [
-                np.mean([len({m.path for m in opened.search(text, config.TOP)} & best[text]) / len(best[text])
-                         for text in texts if best[text]])
+                np.mean([len(nine_best(opened, text) & best[text]) / config.TOP for text in texts])
                 for texts in kinds.values()
-            ]  # fmt: skip
+            ]
             taken = np.median([_ms(opened, text) for _ in range(ROUNDS) for text in learnt])
             name = f"{number:,}" + (" (taken)" if number == before else "")
             shown.add_row(name, *(f"{cell:.3f}" for cell in cells), report.number(float(taken)))
