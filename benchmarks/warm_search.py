@@ -29,9 +29,9 @@ from benchmarks.engines import Asked, Engine, Run
 from benchmarks.indexes import ENOUGH, Faiss, Hnswlib, Ids, Index, Usearch, Voyager, each_ms, exact
 from benchmarks.report import Figure
 from devise import Library, config
-from devise.graph import Graph
-from devise.library.apart import Apart
-from devise.library.projection import Projection
+from devise.index.duplicates import Apart
+from devise.index.hnsw import Graph
+from devise.index.pca import Projection
 from devise.library.store import Store
 from devise.vectors import Match, Vector
 

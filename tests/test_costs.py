@@ -16,9 +16,9 @@ from fakes import FakeEncoder, brute_force
 from PIL import Image
 
 from devise import config
+from devise.index.pca import Projection
 from devise.library import Library, Progress, database, graphs
 from devise.library.lock import writer
-from devise.library.projection import Projection
 from devise.library.rows import Photo
 from devise.library.search import Searcher
 from devise.library.store import Store

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devise import graph as module
 from devise.errors import DeviseError, WriteError
-from devise.graph import Graph, GraphError, available, scan
+from devise.index import hnsw as module
+from devise.index.hnsw import Graph, GraphError, available, scan
 from devise.vectors import Vector, unit
 
 pytestmark = pytest.mark.skipif(

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from devise import config
-from devise.graph import Graph, GraphError, Ids, available
-from devise.library import lazy
-from devise.library.apart import DISTANCE, Apart
-from devise.library.lazy import LazyGraph
+from devise.index import deferred
+from devise.index.deferred import LazyGraph
+from devise.index.duplicates import DISTANCE, Apart
+from devise.index.hnsw import Graph, GraphError, Ids, available
 from devise.vectors import Vector, unit
 
 pytestmark = pytest.mark.skipif(not available(), reason="hnswlib is not installed, so there are no graphs")
@@ -171,7 +171,7 @@ def test_a_damaged_file_is_told_each_time_and_read_once(graph: LazyGraph, rows: 
 def test_without_hnswlib_files_are_read_each_time(
     graph: LazyGraph, rows: Vector, efforts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lazy, "available", lambda: False)
+    monkeypatch.setattr(deferred, "available", lambda: False)
     for _ in range(2 * config.SCANS):
         assert sorted(graph.search(rows[:1], 5, EFFORTS)[0]) == nearest(rows, rows[0], 5)
     assert not efforts

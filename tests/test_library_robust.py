@@ -139,7 +139,7 @@ def test_a_full_disk_while_the_graph_is_saved(tmp_path, photos, monkeypatch):
         raise WriteError("cannot write words-3.graph: no space left on device; free space or choose another place")
 
     with monkeypatch.context() as full:
-        full.setattr("devise.graph.Graph.save", save)
+        full.setattr("devise.index.hnsw.Graph.save", save)
         with Library(tmp_path / "library") as library, pytest.raises(WriteError, match="free space"):
             library.index([photos], model=FakeEncoder())
     with Library(tmp_path / "library") as library:

@@ -21,8 +21,8 @@ from typer.testing import Result
 
 from devise import config
 from devise.errors import DeviseError
+from devise.index.deferred import LazyGraph
 from devise.library import Library, Progress, Where, graphs
-from devise.library.lazy import LazyGraph
 from devise.library.rows import Photo
 from devise.library.search import Searcher
 from devise.library.store import Store

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from devise import config
 from devise.errors import DeviseError, VectorsError, WordError, WriteError
-from devise.graph import Graph
+from devise.index.hnsw import Graph
 from devise.vectors import Vector, unit
 from devise.words import (
     Tagger,

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from devise import config
+from devise.index.flat import best_of_each
 from devise.library.among import Among
 from devise.library.blobs import Ids
 from devise.library.facts import Facts
-from devise.library.ranking import best_of_each
 from devise.vectors import Vector
 
 FURTHER = 4  # times as many are asked for when a filter drops too many

@@ -11,8 +11,8 @@ import numpy as np
 
 from devise import config
 from devise.errors import LibraryError
+from devise.index.flat import pieces
 from devise.library.blobs import Ids
-from devise.library.ranking import pieces
 from devise.library.store import CHUNK, Store
 from devise.vectors import ModelInfo, Space, Vector
 

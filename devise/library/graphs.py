@@ -14,11 +14,11 @@ import numpy as np
 
 from devise import config
 from devise.errors import DeviseError
-from devise.graph import Graph, available
-from devise.library.apart import Apart
-from devise.library.lazy import LazyGraph
+from devise.index.deferred import LazyGraph
+from devise.index.duplicates import Apart
+from devise.index.hnsw import Graph, available
+from devise.index.pca import GROWTH, Projection
 from devise.library.nearby import Nearby
-from devise.library.projection import GROWTH, Projection
 from devise.library.rows import GraphFile
 from devise.library.store import Store
 from devise.vectors import Space

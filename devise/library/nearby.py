@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from devise import config
-from devise.graph import GraphError
+from devise.index.deferred import LazyGraph
+from devise.index.hnsw import GraphError
+from devise.index.pca import Projection
 from devise.library.blobs import Ids
 from devise.library.candidates import larger
-from devise.library.lazy import LazyGraph
-from devise.library.projection import Projection
 from devise.library.rows import GraphFile
 from devise.library.store import Store
 from devise.vectors import Vector

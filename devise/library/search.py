@@ -10,12 +10,12 @@ import numpy as np
 
 from devise import config
 from devise.errors import LibraryError
+from devise.index.flat import Scores, best_of_each, cosine_to, pieces, row_cosines, top
 from devise.library.among import Among
 from devise.library.blobs import Ids, Views
 from devise.library.candidates import Candidates, larger
 from devise.library.facts import Facts
 from devise.library.question import Question
-from devise.library.ranking import Scores, best_of_each, cosine_to, pieces, row_cosines, top
 from devise.library.store import VIEWS, Store
 from devise.library.where import Where
 from devise.vectors import Match, Space, TermScore, Vector, mean, pooled, unit

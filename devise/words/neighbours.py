@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from devise import config
 from devise.errors import DeviseError, writing
 from devise.files import replacing
-from devise.graph import Graph, available
+from devise.index.hnsw import Graph, available
 from devise.vectors import Vector
 
 CHUNK = 4096  # rows added at a time: 5 MB, and a progress line that moves

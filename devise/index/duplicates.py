@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.graph import Graph
-from devise.library.ranking import pieces
+from devise.index.flat import pieces
+from devise.index.hnsw import Graph
 from devise.vectors import Vector, unit
 
 DISTANCE = 0.001  # 0.02 does no better, 0.1 costs recall

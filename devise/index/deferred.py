@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.graph import Graph, GraphError, available, nodes, scan
+from devise.index.flat import pieces
+from devise.index.hnsw import Graph, GraphError, available, nodes, scan
+from devise.index.two_stage import Halves, highest
 from devise.library.blobs import Ids
-from devise.library.halves import Halves, highest
-from devise.library.ranking import pieces
 from devise.vectors import Vector
 
 MOST = 16  # vectors that all are scored for at once: the scores of a million photos take 64 MB then
