@@ -29,13 +29,13 @@ import torch
 from benchmarks import data, report
 from benchmarks.report import Figure
 from devise import config
-from devise.model import checkpoint as checkpoints
-from devise.model.config import HeadConfig
-from devise.model.encoder import Encoder
-from devise.model.losses import LOSSES
+from devise.descriptors.network import checkpoint as checkpoints
+from devise.descriptors.network.config import HeadConfig
+from devise.descriptors.network.encoder import Encoder
 from devise.photos import load
 from devise.training import EpochReport, TrainOptions, TrainProgress, train
 from devise.training.features import decoded, features_of
+from devise.training.objectives.losses import LOSSES
 from devise.training.sources import some_parts
 from devise.words import WordVectors
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from benchmarks import pictures, report
 from benchmarks.report import Figure
 from devise import config
-from devise.model.compiled import Compiled
-from devise.model.encoder import Encoder
-from devise.model.format import RANGES, find, read, widened
+from devise.descriptors.network.compiled import Compiled
+from devise.descriptors.network.encoder import Encoder
+from devise.descriptors.network.format import RANGES, find, read, widened
 from devise.photos import load
 from devise.vectors import Vector
 

@@ -37,9 +37,9 @@ def _save(path: Path) -> None:
     import torch
     from torchvision.models import vgg16
 
-    from devise.model.backbones import Backbone
-    from devise.model.checkpoint import Checkpoint, save
-    from devise.model.config import BACKBONES, HeadConfig
+    from devise.descriptors.network.backbones import Backbone
+    from devise.descriptors.network.checkpoint import Checkpoint, save
+    from devise.descriptors.network.config import BACKBONES, HeadConfig
     from devise.words import WordVectors
 
     torch.manual_seed(SEED)
@@ -57,7 +57,7 @@ def _save(path: Path) -> None:
 
 
 def _calibrate(path: Path, photos: Sequence[Path]) -> None:
-    from devise.model.format import RANGES, read
+    from devise.descriptors.network.format import RANGES, read
     from devise.training.bytes import let_be_in_bytes
 
     let_be_in_bytes(path, [str(photo) for photo in photos])

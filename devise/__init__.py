@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    from devise.descriptors.network.encoder import Encoder
     from devise.errors import DeviseError
     from devise.library import IndexReport, Library, Progress, Where
-    from devise.model.encoder import Encoder
     from devise.vectors import Match, WordMatch
     from devise.words import Tagger, WordVectors
 
@@ -37,7 +37,7 @@ __all__ = [
 
 _HOMES = {
     "DeviseError": "devise.errors",
-    "Encoder": "devise.model.encoder",
+    "Encoder": "devise.descriptors.network.encoder",
     "IndexReport": "devise.library",
     "Library": "devise.library",
     "Match": "devise.vectors",

@@ -1,4 +1,4 @@
-"""Make devise/model/synonyms.tsv and recipes/kinds.tsv: other names of the 1,000 ImageNet classes, and what they are.
+"""Make devise/descriptors/network/synonyms.tsv and recipes/kinds.tsv: other names of the 1,000 ImageNet classes, and what they are.
 
     python -m recipes.class_synonyms --wnids FILE [--wordnet FOLDER]
 
@@ -16,7 +16,7 @@ from torchvision.models._meta import _IMAGENET_CATEGORIES
 from benchmarks.quality.wordnet import ancestors, data_file
 
 ROOT = Path(__file__).parents[1]
-OUT, KINDS = ROOT / "devise/model/synonyms.tsv", ROOT / "recipes/kinds.tsv"
+OUT, KINDS = ROOT / "devise/descriptors/network/synonyms.tsv", ROOT / "recipes/kinds.tsv"
 # WordNet's other senses of a word for a visible thing: a railway car is no car. And words that VOC has for what it is.
 OTHER_SENSES = {("freight car", "car"), ("passenger car", "car"), ("electric locomotive", "train")}
 MORE = {"motorcycle": "motorbike", "couch": "sofa"}

@@ -26,11 +26,11 @@ import torch
 from numpy.typing import NDArray
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.calibrate import PHOTOS, calibrate
+from devise.descriptors.network.checkpoint import Checkpoint, load, save
+from devise.descriptors.network.config import BACKBONES, HeadConfig
 from devise.errors import VectorsError
-from devise.model.backbones import Backbone
-from devise.model.calibrate import PHOTOS, calibrate
-from devise.model.checkpoint import Checkpoint, load, save
-from devise.model.config import BACKBONES, HeadConfig
 from devise.training import TrainOptions, TrainProgress, train
 from devise.training.data import NOTHING, as_label
 from devise.training.report import EpochReport

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from devise.model.backbones import Backbone
-from devise.model.config import BACKBONES
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.config import BACKBONES
 from recipes.teacher import Teacher
 
 CONFIG = BACKBONES["slim"]

@@ -45,7 +45,7 @@ def tiny(tmp_path: Path) -> str:
 def encoder(tiny: str, monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
 
     fake = FakeEncoder(vectors_fingerprint=tiny)
-    monkeypatch.setattr("devise.model.engine.open_encoder", lambda name=None, vectors=None: fake)
+    monkeypatch.setattr("devise.descriptors.network.engine.open_encoder", lambda name=None, vectors=None: fake)
     return fake
 
 
@@ -330,7 +330,7 @@ def test_another_model(
     other = FakeEncoder(name="other", fingerprint="e" * 64)
     draw("album/new.png", (1, 2, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("devise.model.engine.open_encoder", lambda name=None, vectors=None: other)
+        patch.setattr("devise.descriptors.network.engine.open_encoder", lambda name=None, vectors=None: other)
         fails(devise("index", indexed, "--model", "other"), "fake", "other", "--library")
 
 

@@ -12,18 +12,18 @@ import pytest
 import torch
 from test_model import tiny
 
+from devise.descriptors.network import calibrate as calibrating
+from devise.descriptors.network import checkpoint as checkpoints
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.calibrate import calibrate
+from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.compiled import Compiled
+from devise.descriptors.network.config import BackboneConfig, HeadConfig
+from devise.descriptors.network.encoder import Encoder
+from devise.descriptors.network.engine import open_encoder
+from devise.descriptors.network.format import RANGES
+from devise.descriptors.network.preprocess import Preprocessing
 from devise.errors import CheckpointError
-from devise.model import calibrate as calibrating
-from devise.model import checkpoint as checkpoints
-from devise.model.backbones import Backbone
-from devise.model.calibrate import calibrate
-from devise.model.checkpoint import Checkpoint
-from devise.model.compiled import Compiled
-from devise.model.config import BackboneConfig, HeadConfig
-from devise.model.encoder import Encoder
-from devise.model.engine import open_encoder
-from devise.model.format import RANGES
-from devise.model.preprocess import Preprocessing
 
 Config = dict[str, object]
 VGG: Config = {"layers": (8, "M", 512, "M"), "batch_norm": True, "first_stride": 1, "top": "fc", "num_features": 40}
@@ -148,7 +148,7 @@ def test_indexing_needs_no_torch(tmp_path: Path) -> None:
     path = made(SLIM, tmp_path / "own.safetensors")
     code = (
         f"import sys; sys.modules['torch'] = None\n"
-        f"from devise.model.compiled import Compiled\nimport numpy as np\n"
+        f"from devise.descriptors.network.compiled import Compiled\nimport numpy as np\n"
         f"Compiled.open({str(path)!r}).encode(np.zeros((1, 32, 32, 3), np.uint8))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -30,7 +30,7 @@ def model(request, tiny: str, monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:  
     if request.param:
         words = replace(fake.info.space("words"), fingerprint=tiny)
         fake.info = replace(fake.info, spaces=(words, fake.info.spaces[1]))
-    monkeypatch.setattr("devise.model.engine.open_encoder", lambda name=None, vectors=None: fake)
+    monkeypatch.setattr("devise.descriptors.network.engine.open_encoder", lambda name=None, vectors=None: fake)
     return fake
 
 

@@ -282,7 +282,7 @@ def test_a_machine_without_memory(filled: Path, album: Path, monkeypatch) -> Non
         def lacking(*_, error=error, **__):
             raise error
 
-        monkeypatch.setattr("devise.model.engine.open_encoder", lacking)
+        monkeypatch.setattr("devise.descriptors.network.engine.open_encoder", lacking)
         (album / "red.png").touch()
         result = CliRunner().invoke(app, ["index", str(album), "--library", str(filled)])
         assert (result.exit_code, result.stdout) == (1, "")

@@ -15,12 +15,12 @@ import pytest
 from fakes import FakeEncoder
 
 from devise import Library
+from devise.descriptors.network.engine import open_encoder
 from devise.errors import LibraryError
 from devise.library import portable
 from devise.library.check import check
 from devise.library.schema import FORMAT
 from devise.library.store import Store
-from devise.model.engine import open_encoder
 from devise.vectors import unit
 from devise.words import WordVectors
 

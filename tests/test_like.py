@@ -12,16 +12,16 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from devise import config
+from devise.descriptors.network import checkpoint as checkpoints
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.classes import Classes, read_classes, synonyms
+from devise.descriptors.network.config import BackboneConfig, HeadConfig
+from devise.descriptors.network.format import fingerprint, read
+from devise.descriptors.network.preprocess import Preprocessing
 from devise.errors import CheckpointError, DeviseError, LibraryError
 from devise.library import Library
 from devise.library.like import like
-from devise.model import checkpoint as checkpoints
-from devise.model.backbones import Backbone
-from devise.model.checkpoint import Checkpoint
-from devise.model.classes import Classes, read_classes, synonyms
-from devise.model.config import BackboneConfig, HeadConfig
-from devise.model.format import fingerprint, read
-from devise.model.preprocess import Preprocessing
 from devise.vectors import ModelInfo, Space, speaking, unit
 from devise.words.embeddings import WordVectors
 from devise.words.format import write_vectors

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from devise.model.losses import BIAS, LOSSES, MARGIN, SCALE
+from devise.training.objectives.losses import BIAS, LOSSES, MARGIN, SCALE
 
 
 def case(seed: int = 0, views: int = 4) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -15,10 +15,10 @@ from test_cli_queries import knowing, names  # noqa: F401 (fixtures)
 from test_training import classes, options, tiny_vectors  # noqa: F401 (fixtures)
 from typer.testing import Result
 
+from devise.descriptors.network import checkpoint as checkpoints
 from devise.errors import TrainingError
 from devise.library import Library
 from devise.library.question import Feedback, Question
-from devise.model import checkpoint as checkpoints
 from devise.training import TrainOptions, train
 from devise.training.data import NOTHING, Example, read, split, truth
 from devise.training.feedback import judged

@@ -13,17 +13,17 @@ import torchvision
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from devise.descriptors.network import checkpoint as checkpoints
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.classes import read_classes
+from devise.descriptors.network.config import BACKBONES, BackboneConfig, HeadConfig
+from devise.descriptors.network.encoder import Encoder
+from devise.descriptors.network.format import find, fingerprint, read
+from devise.descriptors.network.preprocess import Preprocessing
+from devise.descriptors.network.weights import load_backbone
 from devise.errors import CheckpointError, LibraryError, WriteError
 from devise.library.models import open_encoder
-from devise.model import checkpoint as checkpoints
-from devise.model.backbones import Backbone
-from devise.model.checkpoint import Checkpoint
-from devise.model.classes import read_classes
-from devise.model.config import BACKBONES, BackboneConfig, HeadConfig
-from devise.model.encoder import Encoder
-from devise.model.format import find, fingerprint, read
-from devise.model.preprocess import Preprocessing
-from devise.model.weights import load_backbone
 from devise.vectors import unit
 from devise.words import WordVectors
 from devise.words.catalog import use_vectors

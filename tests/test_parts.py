@@ -10,15 +10,15 @@ from fakes import FakeEncoder, of_format_3
 from PIL import Image
 
 from devise import config
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.config import BACKBONES
 from devise.errors import LibraryError
 from devise.library import Library
 from devise.library.parts import pack, unpack
 from devise.library.question import Question
 from devise.library.store import Store
 from devise.library.where import Where
-from devise.model.backbones import Backbone
-from devise.model.config import BACKBONES
-from devise.model.losses import cosines
+from devise.training.objectives.losses import cosines
 from devise.vectors import ModelInfo, Space, pooled, unit
 from devise.words.queries import Term
 

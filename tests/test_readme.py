@@ -26,7 +26,7 @@ def around(tmp_path: Path, draw: Callable[..., Path], monkeypatch: pytest.Monkey
     use_vectors("tiny")
     fake = FakeEncoder(vectors_fingerprint=fingerprint)
     fake.labels = ("cat", "sofa")
-    monkeypatch.setattr("devise.model.engine.open_encoder", lambda name=None, vectors=None: fake)
+    monkeypatch.setattr("devise.descriptors.network.engine.open_encoder", lambda name=None, vectors=None: fake)
     monkeypatch.chdir(tmp_path)
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from devise.model.backbones import Backbone
-from devise.model.config import BackboneConfig
-from devise.model.preprocess import IMAGENET
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.config import BackboneConfig
+from devise.descriptors.network.preprocess import IMAGENET
 from recipes import solve
 from recipes.muon import Muon
 from recipes.workers import Workers

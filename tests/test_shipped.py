@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from devise import Encoder, Library, WordVectors, config
 from devise.cli.main import app
-from devise.model.checkpoint import load
+from devise.descriptors.network.checkpoint import load
 from recipes.demo_album import make
 
 MAX_MODEL_BYTES = 40_000_000  # the promise of the project

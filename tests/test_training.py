@@ -13,8 +13,8 @@ import torch
 from test_model import tiny
 
 from devise import config
+from devise.descriptors.network import checkpoint as checkpoints
 from devise.errors import CheckpointError, FolderError, TrainingError
-from devise.model import checkpoint as checkpoints
 from devise.training import TrainOptions, TrainProgress, train
 from devise.training.data import Example, as_label, check_labels, read, split
 from devise.training.evaluate import average_precision, hits

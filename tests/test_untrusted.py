@@ -20,14 +20,14 @@ from safetensors.numpy import save_file
 from test_model import tiny
 
 from devise import config
+from devise.descriptors.network import checkpoint as checkpoints
+from devise.descriptors.network.compiled import Compiled
+from devise.descriptors.network.encoder import Encoder
+from devise.descriptors.network.format import fingerprint, read
+from devise.descriptors.network.weights import load_backbone
 from devise.errors import CheckpointError, DeviseError, VectorsError
 from devise.library import Library, portable
 from devise.library.check import check
-from devise.model import checkpoint as checkpoints
-from devise.model.compiled import Compiled
-from devise.model.encoder import Encoder
-from devise.model.format import fingerprint, read
-from devise.model.weights import load_backbone
 from devise.photos import details, load
 from devise.training.features import features_of
 from devise.words import WordVectors, import_vectors, neighbours

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.quality.report import parser
 from devise import config
-from devise.model.checkpoint import backbone_fingerprint, load
-from devise.model.format import find
+from devise.descriptors.network.checkpoint import backbone_fingerprint, load
+from devise.descriptors.network.format import find
 
 ALL = ("tiny", "zero_shot", "voc", "held_out", "negatives", "thresholds", "reranking", "weighted_recall", "feedback",
        "tags", "parts", "heat", "curve", "captions", "products")  # fmt: skip

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
+from devise.descriptors.network.config import HeadConfig
+from devise.descriptors.network.heads import WordsHead
 from devise.errors import WordError
-from devise.model.config import HeadConfig
-from devise.model.heads import WordsHead
 from devise.training.evaluate import hits
 from devise.vectors import mean
 from devise.words import WordVectors

@@ -18,8 +18,8 @@ from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import EPOCHS, FOLDS, Asked, in_folds, pair_precisions, precisions
 from devise import config
-from devise.model.compiled import Compiled
-from devise.model.format import find, read, widened
+from devise.descriptors.network.compiled import Compiled
+from devise.descriptors.network.format import find, read, widened
 from devise.training import LOSS_NAMES
 from devise.training.features import decoded, features_of
 from devise.words import WordVectors

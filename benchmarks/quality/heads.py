@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from devise.model.config import HeadConfig
-from devise.model.heads import WordsHead
-from devise.model.losses import LOSSES, cosines
+from devise.descriptors.network.config import HeadConfig
+from devise.descriptors.network.heads import WordsHead
 from devise.training import TrainOptions
+from devise.training.objectives.losses import LOSSES, cosines
 from devise.training.sources import some_parts
 from devise.vectors import Vector
 

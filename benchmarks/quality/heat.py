@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from benchmarks import data
 from benchmarks.quality.report import parser, show
+from devise.descriptors.network.encoder import Encoder
 from devise.library.explain import GRID, by_occlusion, by_parts
 from devise.library.question import Question
-from devise.model.encoder import Encoder
 from devise.photos import load
 from devise.vectors import Vector
 from devise.words import WordVectors

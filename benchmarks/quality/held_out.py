@@ -18,7 +18,7 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import COLUMNS, Answers, Asked, chance, convex_words, each, summary
-from devise.model.checkpoint import Checkpoint
+from devise.descriptors.network.checkpoint import Checkpoint
 from devise.vectors import Vector, unit
 from devise.words import WordVectors
 from recipes.photos import is_held_out

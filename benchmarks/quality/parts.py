@@ -19,8 +19,8 @@ from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import EPOCHS, Answers, Asked, pair_precisions
 from devise import config
+from devise.descriptors.network.heads import WordsHead
 from devise.library.parts import pack, unpack
-from devise.model.heads import WordsHead
 from devise.training import LOSS_NAMES
 from devise.training.evaluate import average_precision, probability
 from devise.vectors import Vector, pooled

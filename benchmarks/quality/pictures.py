@@ -21,7 +21,7 @@ from sklearn.manifold import TSNE
 from benchmarks import data
 from benchmarks.quality.report import parser
 from devise import Library
-from devise.model.encoder import Encoder
+from devise.descriptors.network.encoder import Encoder
 from devise.photos import load, thumbnail_jpeg
 from devise.vectors import Vector
 from devise.words import WordVectors

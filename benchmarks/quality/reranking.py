@@ -16,8 +16,8 @@ from benchmarks import data
 from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from devise import config
+from devise.descriptors.network.classes import read_classes
 from devise.library.like import like
-from devise.model.classes import read_classes
 from devise.vectors import Vector, unit
 from devise.words import WordVectors
 

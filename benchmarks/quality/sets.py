@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from benchmarks import data
 from devise import config
-from devise.model import checkpoint as checkpoints
-from devise.model.checkpoint import Checkpoint
+from devise.descriptors.network import checkpoint as checkpoints
+from devise.descriptors.network.checkpoint import Checkpoint
 from devise.training.features import features_of
 from devise.vectors import Vector
 from devise.words import WordVectors

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from devise.model.backbones import cells
-from devise.model.config import BACKBONES
+from devise.descriptors.network.backbones import cells
+from devise.descriptors.network.config import BACKBONES
 from devise.photos import load
 from recipes.teacher import Teacher
 

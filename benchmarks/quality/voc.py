@@ -22,8 +22,8 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.teacher import teacher_features
-from devise.model.checkpoint import Checkpoint
-from devise.model.heads import ClassesHead
+from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.heads import ClassesHead
 from devise.training import LOSS_NAMES
 from devise.training.evaluate import average_precision, probability
 from devise.vectors import Vector, unit

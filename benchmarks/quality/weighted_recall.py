@@ -19,11 +19,11 @@ from benchmarks import data
 from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from devise import config
+from devise.descriptors.network.classes import read_classes
 from devise.library import Progress, graphs
 from devise.library.rows import Photo
 from devise.library.search import Searcher
 from devise.library.store import Store
-from devise.model.classes import read_classes
 from devise.vectors import ModelInfo, Space, Vector, unit
 
 NUM, ASKED, K = 100_000, 200, 10

@@ -60,7 +60,7 @@ def _vectors() -> Any:
 
 
 def _model() -> Any:
-    from devise.model.engine import open_encoder
+    from devise.descriptors.network.engine import open_encoder
 
     encoder = open_encoder()
     path = encoder.path

@@ -25,11 +25,11 @@ from devise.words.embeddings import WordVectors
 from devise.words.queries import Query, Term, only_pushes, written
 
 if TYPE_CHECKING:  # what a search does without is imported where it is used
+    from devise.descriptors.network.classes import Classes
     from devise.library.explain import Shown
     from devise.library.like import Like
     from devise.library.marks import Marks
     from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress
-    from devise.model.classes import Classes
     from devise.words import Tagger
 
 _NOWHERE = np.zeros(0, np.float32)  # in place of a photo's vector, where only words are looked at

@@ -16,7 +16,7 @@ from devise.vectors import Vector, unit
 from devise.words import WordVectors
 
 if TYPE_CHECKING:
-    from devise.model.classes import Classes
+    from devise.descriptors.network.classes import Classes
 
 NEAREST = 3  # classes that stand in for a word that is none
 LEAST = 0.1  # cosine of a word and a class: less is no likeness

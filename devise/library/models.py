@@ -17,10 +17,10 @@ from devise.words.catalog import in_use
 from devise.words.embeddings import WordVectors
 
 if TYPE_CHECKING:
+    from devise.descriptors.network.classes import Classes
+    from devise.descriptors.network.compiled import Compiled
+    from devise.descriptors.network.encoder import Encoder
     from devise.library.report import Encodes
-    from devise.model.classes import Classes
-    from devise.model.compiled import Compiled
-    from devise.model.encoder import Encoder
 
 SAME = 0.995  # cosine of two roundings of one vector
 AGREEING = 0.9  # share of labels: a table with entries for phrases gives those other vectors than their words
@@ -32,7 +32,7 @@ def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Encodes:
     """The encoder wished for; else the one a library was made by, if it is at hand; else the one in use."""
     if wish is not None and not isinstance(wish, str | Path):
         return wish
-    from devise.model.engine import open_encoder as opened
+    from devise.descriptors.network.engine import open_encoder as opened
 
     words = next((space for space in made_by.spaces if space.name == "words"), None) if made_by else None
     vectors = words.vectors if words else in_use()
@@ -81,7 +81,7 @@ def open_words(model: ModelInfo, library: Path) -> WordVectors:
 
 def open_classes(store: Store, wish: Model | None) -> Classes:
     """The classes of the model that made the library's features. Raises LibraryError, CheckpointError."""
-    from devise.model.classes import read_classes
+    from devise.descriptors.network.classes import read_classes
 
     made_by = store.model()
     assert made_by is not None  # asked of a library with photos

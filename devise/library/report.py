@@ -30,7 +30,7 @@ class Progress:
 
 
 class Encodes(Protocol):
-    """What a library needs of a model: `devise.model.encoder.Encoder`, or anything like it."""
+    """What a library needs of a model: `devise.descriptors.network.encoder.Encoder`, or anything like it."""
 
     info: ModelInfo
     size: int

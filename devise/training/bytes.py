@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from devise.descriptors.network.calibrate import PHOTOS, calibrate
+from devise.descriptors.network.checkpoint import load
 from devise.errors import PhotoError
-from devise.model.calibrate import PHOTOS, calibrate
-from devise.model.checkpoint import load
 from devise.training.features import decoded
 
 

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from devise import config
+from devise.descriptors.network.checkpoint import Checkpoint, backbone_fingerprint
+from devise.descriptors.network.encoder import Encoder
 from devise.errors import PhotoError
 from devise.files import replacing
-from devise.model.checkpoint import Checkpoint, backbone_fingerprint
-from devise.model.encoder import Encoder
 from devise.photos import load
 
 CHECK = struct.Struct("<Q")  # crc32 of the file's name and of the numbers behind it

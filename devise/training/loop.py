@@ -17,19 +17,19 @@ import torch
 from torch import Tensor, nn
 
 from devise import config
+from devise.descriptors.network.checkpoint import Checkpoint, load, save
+from devise.descriptors.network.config import HeadConfig
+from devise.descriptors.network.format import SUFFIX
+from devise.descriptors.network.weights import load_backbone
 from devise.errors import TrainingError
 from devise.files import replacing
-from devise.model.checkpoint import Checkpoint, load, save
-from devise.model.config import HeadConfig
-from devise.model.format import SUFFIX
-from devise.model.losses import LOSSES, cosines, masked_cross_entropy
-from devise.model.weights import load_backbone
 from devise.training import data
 from devise.training.bytes import let_be_in_bytes
 from devise.training.data import Example
 from devise.training.evaluate import hits, probability
 from devise.training.features import features_of
 from devise.training.feedback import judged
+from devise.training.objectives.losses import LOSSES, cosines, masked_cross_entropy
 from devise.training.options import TrainOptions
 from devise.training.report import EpochReport, TrainProgress, TrainReport
 from devise.training.sources import Cached, Photos, Source

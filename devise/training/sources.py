@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.encoder import Encoder
 from devise.errors import PhotoError, TrainingError
-from devise.model.backbones import Backbone
-from devise.model.checkpoint import Checkpoint
-from devise.model.encoder import Encoder
 from devise.training.features import decoded
 
 PARTS_A_STEP = 8  # of 64

@@ -169,9 +169,9 @@ def exported(place: Path, base: Path) -> str:
 
 def models(place: Path, base: Path) -> str:
     """A checkpoint, by both engines and by who reads its classes."""
-    from devise.model.classes import read_classes
-    from devise.model.compiled import Compiled
-    from devise.model.encoder import Encoder as Torch
+    from devise.descriptors.network.classes import read_classes
+    from devise.descriptors.network.compiled import Compiled
+    from devise.descriptors.network.encoder import Encoder as Torch
 
     path, told = place / "models" / "own.safetensors", 0
     for opened in (Compiled.open, Torch.open):
@@ -190,7 +190,7 @@ def _looks(encoder: Any) -> None:
 
 def cached(place: Path, base: Path) -> str:
     """Features that were kept on the disk are what they were, or are computed anew."""
-    from devise.model.checkpoint import load
+    from devise.descriptors.network.checkpoint import load
     from devise.training.features import features_of
 
     checkpoint = load(base / "one" / "models" / "own.safetensors")

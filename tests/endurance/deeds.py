@@ -497,7 +497,7 @@ class Training(Files):
     def opens(folder: Path) -> dict[str, Any]:
         import torch
 
-        from devise.model.format import read
+        from devise.descriptors.network.format import read
 
         torch.set_num_threads(1)
         state = folder / "out" / "colours.training"
@@ -510,11 +510,11 @@ class Training(Files):
 def _classes(folder: Path) -> None:
     import torch
 
-    from devise.model import checkpoint as checkpoints
-    from devise.model.backbones import Backbone
-    from devise.model.checkpoint import Checkpoint
-    from devise.model.config import BackboneConfig
-    from devise.model.preprocess import Preprocessing
+    from devise.descriptors.network import checkpoint as checkpoints
+    from devise.descriptors.network.backbones import Backbone
+    from devise.descriptors.network.checkpoint import Checkpoint
+    from devise.descriptors.network.config import BackboneConfig
+    from devise.descriptors.network.preprocess import Preprocessing
 
     place = folder.parent / "try"
     torch.set_num_threads(1)

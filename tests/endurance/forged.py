@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from devise.model.format import FORMAT, fingerprint
+from devise.descriptors.network.format import FORMAT, fingerprint
 from devise.words.format import NAMES, _crc, _layout, read_vectors, write_vectors
 from devise.words.format import TABLES as SMALL
 

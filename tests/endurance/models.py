@@ -31,10 +31,10 @@ MEGABYTES = 1_800  # torch and OpenVINO alone hold 600
 
 def checkpoint(path: Path) -> str:
     """By all that reads checkpoints and weights."""
-    from devise.model.classes import read_classes
-    from devise.model.compiled import Compiled
-    from devise.model.encoder import Encoder
-    from devise.model.weights import load_backbone
+    from devise.descriptors.network.classes import read_classes
+    from devise.descriptors.network.compiled import Compiled
+    from devise.descriptors.network.encoder import Encoder
+    from devise.descriptors.network.weights import load_backbone
 
     told = 0
     for read in (partial(_encodes, Compiled), partial(_encodes, Encoder), read_classes, _weights(load_backbone)):

@@ -177,7 +177,7 @@ def fill(folder: Path, count: int) -> None:
 
 def upright(folder: Path) -> str:
     """EXIF's eight orientations of one picture, in each format that has them, are one picture to the real model."""
-    from devise.model.engine import open_encoder
+    from devise.descriptors.network.engine import open_encoder
 
     encoder = open_encoder("slim")
     for ending in UPRIGHT:

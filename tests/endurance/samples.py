@@ -98,11 +98,11 @@ def _checked_in_child(work: Callable[[], None]) -> None:
 def _models(base: Path, made: Path, seed: int) -> None:
     import torch
 
-    from devise.model import checkpoint as checkpoints
-    from devise.model.backbones import Backbone
-    from devise.model.checkpoint import Checkpoint
-    from devise.model.config import BackboneConfig, HeadConfig
-    from devise.model.preprocess import Preprocessing
+    from devise.descriptors.network import checkpoint as checkpoints
+    from devise.descriptors.network.backbones import Backbone
+    from devise.descriptors.network.checkpoint import Checkpoint
+    from devise.descriptors.network.config import BackboneConfig, HeadConfig
+    from devise.descriptors.network.preprocess import Preprocessing
     from devise.training.features import features_of
 
     torch.manual_seed(seed)

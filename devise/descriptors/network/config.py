@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from devise.model.preprocess import IMAGENET, Preprocessing
+from devise.descriptors.network.preprocess import IMAGENET, Preprocessing
 from devise.vectors import ModelInfo, Space
 
 Layers = tuple[int | str, ...]

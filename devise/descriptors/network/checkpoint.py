@@ -14,13 +14,23 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from devise.descriptors.network import format
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.config import BackboneConfig, HeadConfig, model_info
+from devise.descriptors.network.format import (
+    AGAIN,
+    FORMAT,
+    RANGES,
+    Arrays,
+    find,
+    fingerprint,
+    first_line,
+    read,
+    widened,
+)
+from devise.descriptors.network.heads import ClassesHead, WordsHead, build
 from devise.errors import CheckpointError
 from devise.files import replacing
-from devise.model import format
-from devise.model.backbones import Backbone
-from devise.model.config import BackboneConfig, HeadConfig, model_info
-from devise.model.format import AGAIN, FORMAT, RANGES, Arrays, find, fingerprint, first_line, read, widened
-from devise.model.heads import ClassesHead, WordsHead, build
 from devise.vectors import ModelInfo, speaking
 
 HALF_MAX = 6e4  # float16 ends at 65,504
@@ -38,7 +48,9 @@ class Checkpoint:
     heads: dict[str, WordsHead | ClassesHead] = field(default_factory=dict)
     configs: dict[str, HeadConfig] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
-    ranges: dict[str, Tensor] = field(default_factory=dict)  # what computing in bytes needs (devise.model.calibrate)
+    ranges: dict[str, Tensor] = field(
+        default_factory=dict
+    )  # what computing in bytes needs (devise.descriptors.network.calibrate)
     fingerprint: str = ""
     path: Path | None = None  # the file it was loaded from
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from devise.descriptors.network.format import AGAIN, find, read, widened
 from devise.errors import CheckpointError
-from devise.model.format import AGAIN, find, read, widened
 
 WEIGHT = "classes.layer.weight"
 
@@ -55,7 +55,7 @@ def read_classes(name: str | Path) -> Classes:
 @cache
 def synonyms() -> dict[str, frozenset[str]]:
     """Of the ImageNet classes, by the first of their names (synonyms.tsv, made by recipes.class_synonyms)."""
-    text = resources.files("devise.model").joinpath("synonyms.tsv").read_text("utf-8")
+    text = resources.files("devise.descriptors.network").joinpath("synonyms.tsv").read_text("utf-8")
     rows = (line.split("\t") for line in text.splitlines())
     return {label: frozenset(_plain(name) for name in others) for label, *others in rows}
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from devise import config
-from devise.model import checkpoint as checkpoints
-from devise.model.checkpoint import Checkpoint
-from devise.model.config import SILENT
-from devise.model.heads import WordsHead
+from devise.descriptors.network import checkpoint as checkpoints
+from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.config import SILENT
+from devise.descriptors.network.heads import WordsHead
 from devise.vectors import Vector, unit
 
 

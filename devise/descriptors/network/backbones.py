@@ -1,4 +1,4 @@
-"""One class builds all VGG backbones, from the lists of numbers and letters in devise.model.config."""
+"""One class builds all VGG backbones, from the lists of numbers and letters in devise.descriptors.network.config."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from devise.model.config import BackboneConfig, Layer, trunk
+from devise.descriptors.network.config import BackboneConfig, Layer, trunk
 
 
 class Backbone(nn.Module):
     """A VGG trunk from pixels to features. Parameter names are torchvision's, so its weights load as they are.
 
-    >>> from devise.model.config import BACKBONES
+    >>> from devise.descriptors.network.config import BACKBONES
     >>> backbone = Backbone(BACKBONES["slim"]).eval()
     >>> backbone(torch.zeros(2, 3, 224, 224)).shape
     torch.Size([2, 1280])
@@ -63,7 +63,7 @@ def cells(maps: Tensor, side: int) -> Tensor:
 
 
 class _Strided(nn.Conv2d):
-    """A convolution of stride 2; where it pads is told at `devise.model.config.Layer`."""
+    """A convolution of stride 2; where it pads is told at `devise.descriptors.network.config.Layer`."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(F.pad(x, (0, 1, 0, 1)), self.weight, self.bias, self.stride)

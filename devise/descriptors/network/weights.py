@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from devise import config
+from devise.descriptors.network import checkpoint
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.config import BACKBONES
 from devise.errors import CheckpointError
-from devise.model import checkpoint
-from devise.model.backbones import Backbone
-from devise.model.config import BACKBONES
 
 
 def load_backbone(name: str, weights: Path | None = None) -> Backbone:

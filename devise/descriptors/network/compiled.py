@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
+from devise.descriptors.network.config import SILENT, BackboneConfig, HeadConfig, Layer, model_info, trunk
+from devise.descriptors.network.format import AGAIN, RANGES, Arrays, find, first_line, read, widened
+from devise.descriptors.network.runtime import Node, openvino, opset13
 from devise.errors import CheckpointError, lacks_memory
-from devise.model.config import SILENT, BackboneConfig, HeadConfig, Layer, model_info, trunk
-from devise.model.format import AGAIN, RANGES, Arrays, find, first_line, read, widened
-from devise.model.runtime import Node, openvino, opset13
 from devise.vectors import Vector, speaking, unit
 
 EPSILON = 1e-5  # torch's batch norms
@@ -32,7 +32,7 @@ Pads = tuple[Sequence[int], Sequence[int]]
 
 
 class Compiled:
-    """What `devise.model.encoder.Encoder` is on a graphics card, for a processor: pixels in, unit vectors out.
+    """What `devise.descriptors.network.encoder.Encoder` is on a graphics card, for a processor: pixels in, unit vectors out.
 
     >>> Compiled.open("slim").encode(np.zeros((1, 256, 256, 3), np.uint8))["words"].shape
     (1, 300)

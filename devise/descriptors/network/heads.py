@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
-from devise.model.config import HIDDEN, HeadConfig
+from devise.descriptors.network.config import HIDDEN, HeadConfig
 
 DROPOUT = 0.7  # of the hidden units while training; the reference's 0.5 learns a thousand photos by heart
 DROPOUT_IN = 0.5  # of the features

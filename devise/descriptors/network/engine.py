@@ -11,8 +11,8 @@ from devise import config
 from devise.errors import CheckpointError, needed
 
 if TYPE_CHECKING:
-    from devise.model.compiled import Compiled
-    from devise.model.encoder import Encoder
+    from devise.descriptors.network.compiled import Compiled
+    from devise.descriptors.network.encoder import Encoder
 
 ENGINES = ("openvino", "torch")
 
@@ -30,10 +30,10 @@ def open_encoder(name: str | Path | None = None, vectors: str | None = None) -> 
         raise CheckpointError(f"DEVISE_ENGINE is {wish}; it can be {' or '.join(ENGINES)}")
     if wish == "torch" or (not wish and _has_card()):
         needed("DEVISE_ENGINE=torch", "torch")
-        from devise.model.encoder import Encoder
+        from devise.descriptors.network.encoder import Encoder
 
         return Encoder.open(name, vectors)
-    from devise.model.compiled import Compiled
+    from devise.descriptors.network.compiled import Compiled
 
     return Compiled.open(name, vectors)
 

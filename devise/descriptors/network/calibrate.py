@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from devise.model import checkpoint as checkpoints
-from devise.model.compiled import Compiled, Graph
-from devise.model.config import BackboneConfig, HeadConfig
-from devise.model.format import RANGES, Arrays, read, widened
-from devise.model.runtime import openvino
+from devise.descriptors.network import checkpoint as checkpoints
+from devise.descriptors.network.compiled import Compiled, Graph
+from devise.descriptors.network.config import BackboneConfig, HeadConfig
+from devise.descriptors.network.format import RANGES, Arrays, read, widened
+from devise.descriptors.network.runtime import openvino
 from devise.vectors import Vector
 
 CLIPPED = 1e-4  # share of the numbers that may lie outside on each side: fewer, and one outlier makes all steps coarse
