@@ -31,7 +31,7 @@ from rich.table import Table
 
 from benchmarks import data, grown, pictures, rclip, report
 from devise import config
-from devise.library.store import Store
+from devise.store.sqlite.store import Store
 from devise.words import WordVectors
 from devise.words.format import write_vectors
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks import child, grown, pictures, rclip, report
 from benchmarks.report import Figure
 from devise import config
-from devise.library.database import FILE
+from devise.store.sqlite.database import FILE
 
 COUNTS = {False: 10_000, True: 1_000_000}
 SMALL = 5_000  # photos of the library that memory is compared with: the rest is Python, numpy and what a search reads

@@ -22,9 +22,10 @@ from rich.console import Console
 from benchmarks import data, real
 from benchmarks.synthetic import HELD_OUT, SEED, Base, Growth, Ints, Rows, spectrum, statistics
 from devise import config
-from devise.library import Progress, graphs
-from devise.library.schema import SPACES
-from devise.library.store import Store, digest_of
+from devise.library import Progress
+from devise.search import maintain
+from devise.store.sqlite.schema import SPACES
+from devise.store.sqlite.store import Store, digest_of
 
 CHUNK = 10_000  # rows made and written at once: 51 MB of features
 ROOT = "/home/me/photos"
@@ -100,7 +101,7 @@ def _with_graphs(place: Path) -> None:
     """Graphs as today's devise builds them; quick where they are."""
     store = Store(place, write=True)
     try:
-        graphs.update(store, Progress())
+        maintain.update(store, Progress())
     finally:
         store.close()
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from benchmarks import child, grown, pictures, rclip, report
 from devise import Library
-from devise.library.graphs import max_behind
-from devise.library.lock import writer
+from devise.search.maintain import max_behind
+from devise.store.lock import writer
 
 QUICK = (200, (1_000, 20_000))
 FULL = (1_000, (1_000, 1_000_000))

@@ -36,7 +36,7 @@ from rich.table import Table
 
 from benchmarks import pictures, rclip, report, vgg16
 from devise import config
-from devise.library.schema import SPACES
+from devise.store.sqlite.schema import SPACES
 from devise.vectors import Vector, unit
 
 DEVISE = str(Path(sys.executable).with_name("devise"))

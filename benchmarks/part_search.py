@@ -25,7 +25,7 @@ from benchmarks import grown, report, synthetic
 from benchmarks.data import VOC_WORDS
 from benchmarks.report import Figure
 from devise import Library, config
-from devise.library.store import Store
+from devise.store.sqlite.store import Store
 
 K = 10
 ROUNDS = 5

@@ -32,7 +32,7 @@ from devise import Library, config
 from devise.index.duplicates import Apart
 from devise.index.hnsw import Graph
 from devise.index.pca import Projection
-from devise.library.store import Store
+from devise.store.sqlite.store import Store
 from devise.vectors import Match, Vector
 
 K = 10
@@ -132,7 +132,7 @@ def runs(opened: Library, rows: Vector, asked: list[Asked], peers: list[str]) ->
 
 
 def own_build_seconds(folder: Path) -> float:
-    """The graph of words as devise.library.graphs makes it, from the store on."""
+    """The graph of words as devise.search.maintain makes it, from the store on."""
     begun = time.perf_counter()
     with closing(Store(folder)) as store, store.transaction(write=False):
         model = store.model()

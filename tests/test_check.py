@@ -15,9 +15,10 @@ from PIL import Image
 
 from devise import config
 from devise.errors import LibraryError
-from devise.library import Library, salvage
+from devise.library import Library
 from devise.library.check import _graphs, check
-from devise.library.store import Store
+from devise.store.sqlite import salvage
+from devise.store.sqlite.store import Store
 
 PHOTOS = 60
 

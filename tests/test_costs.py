@@ -17,11 +17,13 @@ from PIL import Image
 
 from devise import config
 from devise.index.pca import Projection
-from devise.library import Library, Progress, database, graphs
-from devise.library.lock import writer
-from devise.library.rows import Photo
-from devise.library.search import Searcher
-from devise.library.store import Store
+from devise.library import Library, Progress
+from devise.search import maintain
+from devise.search.searcher import Searcher
+from devise.store.lock import writer
+from devise.store.records import Photo
+from devise.store.sqlite import database
+from devise.store.sqlite.store import Store
 from devise.vectors import unit
 from devise.words import import_vectors
 
@@ -115,7 +117,7 @@ def test_statements_and_steps_of_a_run_do_not_grow_with_the_library(tmp_path: Pa
 
 def graphs_of(library: Library) -> None:
     with writer(library.path, create=False) as store:
-        graphs.update(store, Progress())
+        maintain.update(store, Progress())
 
 
 def test_statements_of_a_batch(tmp_path: Path, spent: Spent) -> None:
@@ -189,7 +191,7 @@ def test_a_projected_graph_finds_what_all_numbers_find(tmp_path: Path, monkeypat
         for path, row in zip(paths, rows, strict=True):
             content = store.add_content(path.encode(), {"features": row, "words": unit(row[:4])})
             store.put_photo(Photo(path, content, 1, 1))
-    graphs.update(store, Progress())
+    maintain.update(store, Progress())
     assert store.graph("features").basis is not None
     assert Projection.from_bytes(store.graph("features").basis, 48).dim_of(48) == 16
     kept = store.vectors("features", range(1, 3_001))[1]

@@ -21,9 +21,9 @@ from devise.cli.main import app
 from devise.errors import LibraryError, PhotoError, VectorsError, WordError, WriteError
 from devise.files import TEMPORARY, replacing
 from devise.library import Library
-from devise.library.database import MAX_PATH_BYTES, telling
-from devise.library.store import Store
 from devise.photos import find, read
+from devise.store.sqlite.database import MAX_PATH_BYTES, telling
+from devise.store.sqlite.store import Store
 from devise.words import WordVectors, import_vectors
 
 LONG = "a" * 300  # longer than any file system takes

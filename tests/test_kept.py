@@ -19,8 +19,8 @@ from devise.descriptors.network.engine import open_encoder
 from devise.errors import LibraryError
 from devise.library import portable
 from devise.library.check import check
-from devise.library.schema import FORMAT
-from devise.library.store import Store
+from devise.store.sqlite.schema import FORMAT
+from devise.store.sqlite.store import Store
 from devise.vectors import unit
 from devise.words import WordVectors
 

@@ -19,7 +19,7 @@ from fakes import FakeEncoder
 
 from devise.errors import FolderError, LibraryError, WriteError
 from devise.library import Library, Where, portable
-from devise.library.store import Store
+from devise.store.sqlite.store import Store
 from devise.vectors import unit
 
 TESTS = Path(__file__).parent
@@ -245,7 +245,7 @@ def test_a_writer_leaves_the_locks_of_a_reader_alone(tmp_path, photos):
         import sys
         from contextlib import closing
         from pathlib import Path
-        from devise.library.store import Store
+        from devise.store.sqlite.store import Store
         with closing(Store(Path(sys.argv[1]), write=True)) as store, store.transaction():
             store.next_revision()
         """

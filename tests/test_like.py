@@ -21,7 +21,7 @@ from devise.descriptors.network.format import fingerprint, read
 from devise.descriptors.network.preprocess import Preprocessing
 from devise.errors import CheckpointError, DeviseError, LibraryError
 from devise.library import Library
-from devise.library.like import like
+from devise.search.class_weights import like
 from devise.vectors import ModelInfo, Space, speaking, unit
 from devise.words.embeddings import WordVectors
 from devise.words.format import write_vectors

@@ -18,7 +18,7 @@ from typer.testing import Result
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.errors import TrainingError
 from devise.library import Library
-from devise.library.question import Feedback, Question
+from devise.search.scoring import Feedback, Question
 from devise.training import TrainOptions, train
 from devise.training.data import NOTHING, Example, read, split, truth
 from devise.training.feedback import judged

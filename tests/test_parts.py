@@ -14,10 +14,10 @@ from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BACKBONES
 from devise.errors import LibraryError
 from devise.library import Library
-from devise.library.parts import pack, unpack
-from devise.library.question import Question
-from devise.library.store import Store
-from devise.library.where import Where
+from devise.search.scoring import Question
+from devise.store.filter import Where
+from devise.store.regions import pack, unpack
+from devise.store.sqlite.store import Store
 from devise.training.objectives.losses import cosines
 from devise.vectors import ModelInfo, Space, pooled, unit
 from devise.words.queries import Term

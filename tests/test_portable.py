@@ -21,10 +21,11 @@ from typer.testing import CliRunner
 from devise import config
 from devise.cli.main import app
 from devise.errors import CheckpointError, FolderError, LibraryError, WriteError
-from devise.library import Library, Progress, Where, portable, salvage
+from devise.library import Library, Progress, Where, portable
 from devise.library.check import check
 from devise.library.compact import compact
-from devise.library.store import Store
+from devise.store.sqlite import salvage
+from devise.store.sqlite.store import Store
 from devise.words.queries import Term
 
 

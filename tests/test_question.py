@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devise.library.question import Question
+from devise.search.scoring import Question
 from devise.vectors import Space
 from devise.words.queries import Term
 

@@ -11,8 +11,9 @@ from PIL import Image
 
 from devise import config
 from devise.errors import LibraryError, PhotoError
-from devise.library import Library, Progress, blobs
-from devise.library.lock import writer
+from devise.library import Library, Progress
+from devise.store.lock import writer
+from devise.store.sqlite import codec
 from devise.vectors import unit
 
 NUM = 120
@@ -101,8 +102,8 @@ def test_a_program_that_asks_often_reads_vectors_once(library, many, monkeypatch
     query = unit(np.ones(48))
     expected = library.nearest(query, 5, space="features")
     asked = []
-    matrix = blobs.matrix
-    monkeypatch.setattr(blobs, "matrix", lambda *rows: asked.append(rows) or matrix(*rows))
+    matrix = codec.matrix
+    monkeypatch.setattr(codec, "matrix", lambda *rows: asked.append(rows) or matrix(*rows))
     counts = []
     for _ in range(12):
         assert library.nearest(query, 5, space="features") == expected
@@ -118,7 +119,7 @@ def test_a_program_that_asks_often_reads_vectors_once(library, many, monkeypatch
 
 
 def test_photos_younger_than_the_graph_are_found(library, many, tmp_path, monkeypatch):
-    monkeypatch.setattr("devise.library.graphs.update", lambda *_: None)
+    monkeypatch.setattr("devise.search.maintain.update", lambda *_: None)
     folder = tmp_path / "late"
     folder.mkdir()
     Image.new("RGB", (8, 8), (0, 0, 255)).save(folder / "blue.png")
@@ -132,7 +133,7 @@ def test_deleted_photos_drop_out_before_the_graph_knows(library, many, tmp_path,
     rows, _ = stored(library, "words")
     best = library.nearest(rows[5], 3)
     library.index([copy])
-    monkeypatch.setattr("devise.library.graphs.update", lambda *_: None)
+    monkeypatch.setattr("devise.search.maintain.update", lambda *_: None)
     with writer(library.path, create=False) as store, store.transaction():
         store.remove_photos([best[0].path, best[0].path.replace(str(many), str(copy))])
         store.remove_orphans()
@@ -247,7 +248,7 @@ def test_an_unchanged_run_leaves_graphs_alone(graphed):
 def test_graphs_follow_added_and_deleted_photos(graphed, monkeypatch, behind):
     """A few photos more or less leave them as they are, and are found or not found all the same."""
     library, folder = graphed
-    monkeypatch.setattr("devise.library.graphs.max_behind", lambda count: behind)
+    monkeypatch.setattr("devise.search.maintain.max_behind", lambda count: behind)
     before = graph_files(library)
     check_exact(library)  # with graphs in memory
     for i in range(5):
@@ -280,7 +281,7 @@ def test_a_reader_with_a_graph_in_memory_sees_what_others_write(graphed):
 
 def test_a_graph_with_many_deleted_is_built_anew(graphed, monkeypatch):
     library, folder = graphed
-    monkeypatch.setattr("devise.library.graphs.max_behind", lambda count: 10)
+    monkeypatch.setattr("devise.search.maintain.max_behind", lambda count: 10)
     for i in range(30, 70):
         (folder / f"{i:03}.png").unlink()
     notes = Notes()

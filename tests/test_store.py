@@ -11,10 +11,10 @@ import pytest
 
 import devise
 from devise.errors import LibraryError, WriteError
-from devise.library.database import FILE
-from devise.library.rows import Photo, Refused
-from devise.library.schema import FORMAT
-from devise.library.store import Store, digest_of
+from devise.store.records import Photo, Refused
+from devise.store.sqlite.database import FILE
+from devise.store.sqlite.schema import FORMAT
+from devise.store.sqlite.store import Store, digest_of
 from devise.vectors import ModelInfo, Space, unit
 
 MODEL = ModelInfo(name="m", fingerprint="f", spaces=(Space(name="words", dim=3), Space(name="features", dim=5)))
@@ -162,8 +162,8 @@ def test_damaged_foreign_newer_and_older(tmp_path):
 
 def test_an_older_format_is_migrated_by_a_writer(tmp_path, monkeypatch):
     Store(tmp_path, write=True).close()
-    monkeypatch.setattr("devise.library.database.FORMAT", FORMAT + 1)
-    monkeypatch.setattr("devise.library.database.MIGRATIONS", {FORMAT: "CREATE TABLE novelty (x); SELECT 1;"})
+    monkeypatch.setattr("devise.store.sqlite.database.FORMAT", FORMAT + 1)
+    monkeypatch.setattr("devise.store.sqlite.database.MIGRATIONS", {FORMAT: "CREATE TABLE novelty (x); SELECT 1;"})
     with pytest.raises(LibraryError, match="older devise; run: devise index"):
         Store(tmp_path)
     store = Store(tmp_path, write=True)

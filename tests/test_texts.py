@@ -22,13 +22,14 @@ from typer.testing import Result
 from devise import config
 from devise.errors import DeviseError
 from devise.index.deferred import LazyGraph
-from devise.library import Library, Progress, Where, graphs
-from devise.library.rows import Photo
-from devise.library.search import Searcher
-from devise.library.store import Store
-from devise.library.where import match
+from devise.library import Library, Progress, Where
 from devise.photos import Found, details, find
 from devise.photos.sidecars import Sidecar
+from devise.search import maintain
+from devise.search.searcher import Searcher
+from devise.store.filter import match
+from devise.store.records import Photo
+from devise.store.sqlite.store import Store
 from devise.vectors import unit
 
 Run = Callable[..., Result]
@@ -305,7 +306,7 @@ def test_a_filter_on_many_photos_finds_what_a_full_scan_finds(
         for i, row in enumerate(rows):
             content = store.add_content(str(i).encode(), {"words": row})
             store.put_photo(Photo(f"/{i:03}.png", content, 1, 1))
-    graphs.update(store, Progress())
+    maintain.update(store, Progress())
     chosen = np.flatnonzero(random.random(600) < share)
     with store.transaction():
         store.db.execute_many("UPDATE photos SET kind = 'png' WHERE path = ?", [(f"/{i:03}.png",) for i in chosen])

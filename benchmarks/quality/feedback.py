@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.quality.held_out import HeldOut
 from benchmarks.quality.report import parser, show
 from devise import config
-from devise.library.question import Question
+from devise.search.scoring import Question
 from devise.training.evaluate import average_precision
 from devise.vectors import Space, Vector, pooled
 from devise.words.queries import Term

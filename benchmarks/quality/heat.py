@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from benchmarks import data
 from benchmarks.quality.report import parser, show
 from devise.descriptors.network.encoder import Encoder
-from devise.library.explain import GRID, by_occlusion, by_parts
-from devise.library.question import Question
 from devise.photos import load
+from devise.search.explain import GRID, by_occlusion, by_parts
+from devise.search.scoring import Question
 from devise.vectors import Vector
 from devise.words import WordVectors
 from devise.words.queries import Term

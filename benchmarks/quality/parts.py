@@ -3,7 +3,7 @@
     python -m benchmarks.quality.parts --data DIR
 
 A words head learns from the three quarters of VOC that are not held out, with the backbone frozen, and is asked on the
-held-out quarter; --seeds of it, and the mean. Packed parts are those of devise.library.parts at several ranks.
+held-out quarter; --seeds of it, and the mean. Packed parts are those of devise.store.regions at several ranks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import EPOCHS, Answers, Asked, pair_precisions
 from devise import config
 from devise.descriptors.network.heads import WordsHead
-from devise.library.parts import pack, unpack
+from devise.store.regions import pack, unpack
 from devise.training import LOSS_NAMES
 from devise.training.evaluate import average_precision, probability
 from devise.vectors import Vector, pooled

@@ -17,7 +17,7 @@ from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from devise import config
 from devise.descriptors.network.classes import read_classes
-from devise.library.like import like
+from devise.search.class_weights import like
 from devise.vectors import Vector, unit
 from devise.words import WordVectors
 

@@ -20,10 +20,11 @@ from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from devise import config
 from devise.descriptors.network.classes import read_classes
-from devise.library import Progress, graphs
-from devise.library.rows import Photo
-from devise.library.search import Searcher
-from devise.library.store import Store
+from devise.library import Progress
+from devise.search import maintain
+from devise.search.searcher import Searcher
+from devise.store.records import Photo
+from devise.store.sqlite.store import Store
 from devise.vectors import ModelInfo, Space, Vector, unit
 
 NUM, ASKED, K = 100_000, 200, 10
@@ -49,7 +50,7 @@ def filled(folder: Path, rows: Vector, name: str) -> Store:
         for number, row in enumerate(rows):
             content = store.add_content(number.to_bytes(20, "big"), {"features": row})
             store.put_photo(Photo(f"/{number:06}.jpg", content, 1, 1))
-    graphs.update(store, Progress())
+    maintain.update(store, Progress())
     return store
 
 

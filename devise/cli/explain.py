@@ -13,7 +13,7 @@ from devise.cli.search import photo_or_text
 from devise.files import replacing
 
 if TYPE_CHECKING:
-    from devise.library.explain import Shown
+    from devise.search.explain import Shown
 
 SIDE = 1024  # of the picture, in pixels
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
@@ -43,7 +43,7 @@ def explain(
     devise explain tom.jpg sofa cat --png why.png
     """
     from devise.library import Library
-    from devise.library.explain import hottest
+    from devise.search.explain import hottest
 
     chosen = form(json, csv)
     pieces = [photo_or_text(piece) for piece in query]

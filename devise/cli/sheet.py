@@ -135,7 +135,7 @@ def tags_or_none(library: Library, path: str) -> tuple[WordMatch, ...]:
 
 def heat_or_none(library: Library, path: str, query: Sequence[str | Path] | None) -> NDArray[np.float32] | None:
     """Where a photo shows what was asked for, if that is to be shown and can be told."""
-    from devise.library.explain import hottest
+    from devise.search.explain import hottest
 
     if query is None:
         return None

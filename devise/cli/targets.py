@@ -49,7 +49,7 @@ def _is_picture(file: Path) -> bool:
 
 
 def _is_export(file: Path) -> bool:
-    from devise.library.salvage import is_ours
+    from devise.store.sqlite.salvage import is_ours
 
     return is_ours(file)
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.library.blobs import Ids
+from devise.store.sqlite.codec import Ids
 from devise.vectors import Vector
 
 Scores = NDArray[np.floating]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.library.store import Store
+from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 
 SAMPLE = 20_000  # rows that the directions come from: more change nothing that a search could tell

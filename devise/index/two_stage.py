@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.library.blobs import Ids
+from devise.store.sqlite.codec import Ids
 from devise.vectors import Vector
 
 STRONG = 64  # of 128 numbers, the last ones, of the strongest directions: 0.6 of the time of all at once

@@ -1,4 +1,4 @@
-"""A library of photos: what is in it, how it gets there, how it is found again. The only home of sqlite3.
+"""A library of photos: what is in it, how it gets there, how it is found again.
 
 Names are loaded when they are first used.
 """
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from devise.library.library import Library
     from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress, Skipped
-    from devise.library.where import Where
+    from devise.store.filter import Where
 
 _HOMES = {
-    "Library": "library",
-    "Encodes": "report",
-    "IndexReport": "report",
-    "LibraryInfo": "report",
-    "Progress": "report",
-    "Skipped": "report",
-    "Where": "where",
+    "Library": "devise.library.library",
+    "Encodes": "devise.library.report",
+    "IndexReport": "devise.library.report",
+    "LibraryInfo": "devise.library.report",
+    "Progress": "devise.library.report",
+    "Skipped": "devise.library.report",
+    "Where": "devise.store.filter",
 }
 __all__ = ["Encodes", "IndexReport", "Library", "LibraryInfo", "Progress", "Skipped", "Where"]
 
@@ -26,4 +26,4 @@ __all__ = ["Encodes", "IndexReport", "Library", "LibraryInfo", "Progress", "Skip
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

@@ -14,7 +14,7 @@ from devise.disk import changed_ns
 from devise.errors import LibraryError, PhotoError, listed
 from devise.library import models
 from devise.library.models import check_model
-from devise.library.store import Store, digest_of
+from devise.store.sqlite.store import Store, digest_of
 from devise.vectors import Vector
 
 if TYPE_CHECKING:

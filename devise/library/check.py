@@ -17,14 +17,16 @@ import numpy as np
 
 from devise.disk import changed_ns
 from devise.errors import DeviseError, FormatError, LibraryError, counted
-from devise.library import graphs, salvage, spare, values
-from devise.library.database import damaged
-from devise.library.lock import locked, must_exist
-from devise.library.parts import unpack
 from devise.library.report import Progress
-from devise.library.rows import GraphFile
-from devise.library.schema import SPACES
-from devise.library.store import Store
+from devise.search import maintain
+from devise.store import backup
+from devise.store.lock import locked, must_exist
+from devise.store.records import GraphFile
+from devise.store.regions import unpack
+from devise.store.sqlite import salvage, validate
+from devise.store.sqlite.database import damaged
+from devise.store.sqlite.schema import SPACES
+from devise.store.sqlite.store import Store
 from devise.vectors import Space
 
 MAX_PROBLEMS = 20  # of SQLite's own list: one is enough to act on
@@ -94,10 +96,10 @@ def _repaired(folder: Path, found: list[Finding], progress: Progress) -> None:
         for finding in found:
             if finding.repair not in (None, _salvaged):
                 finding.repair(store, progress)
-        graphs.update(store, progress)
+        maintain.update(store, progress)
 
 
-def _mended_by(mend: values.Mend) -> Repair:
+def _mended_by(mend: validate.Mend) -> Repair:
     return lambda store, progress: mend(store)
 
 
@@ -110,13 +112,13 @@ def _found(folder: Path) -> list[Finding]:
         with closing(Store(folder)) as store, store.transaction(write=False):
             if broken := [text for (text,) in store.db.rows(f"PRAGMA integrity_check({MAX_PROBLEMS})") if text != "ok"]:
                 return [_of_file([" ".join(text.split()) for text in broken])]
-            if odd := list(values.findings(store)):
+            if odd := list(validate.findings(store)):
                 return [*(Finding(text, _mended_by(mend)) for text, mend in odd), *_lost(store)]
             store.roots(), store.labels(), store.revision()
             if store.model() is None and not store.is_empty():
                 raise damaged(folder)
-            if not spare.is_whole(store):
-                return [Finding("what the library says of its model is damaged", _mended_by(spare.decide))]
+            if not backup.is_whole(store):
+                return [Finding("what the library says of its model is damaged", _mended_by(backup.decide))]
             return [*_lost(store), *_vectors(store), *_texts(store), *_graphs(store), *_photos(store)]
     except FormatError:
         raise
@@ -250,7 +252,7 @@ def _graphs(store: Store) -> Iterator[Finding]:
         record = store.graph(space.name)
         if record is None:
             continue
-        opened = graphs.load(store, record, space.dim)
+        opened = maintain.load(store, record, space.dim)
         if opened is None and _is_replaced(store, record):
             continue
         if opened is None:

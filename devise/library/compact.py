@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from devise.library import graphs
-from devise.library.lock import must_exist, writer
 from devise.library.report import Progress, num_bytes
+from devise.search import maintain
+from devise.store.lock import must_exist, writer
 
 
 def compact(folder: Path, progress: Progress | None = None) -> tuple[int, int]:
@@ -21,7 +21,7 @@ def compact(folder: Path, progress: Progress | None = None) -> tuple[int, int]:
                 if record and record.nodes != store.num_contents() - store.num_contents(after=record.max_id):
                     store.remove_graph(space.name)  # built anew, without the deleted
             store.db.execute("INSERT INTO texts (texts) VALUES ('optimize')")
-        graphs.update(store, progress or Progress())
+        maintain.update(store, progress or Progress())
         store.db.execute("VACUUM")
         store.db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     return before, num_bytes(folder)

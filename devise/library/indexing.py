@@ -14,16 +14,16 @@ import numpy as np
 
 from devise import config
 from devise.errors import FolderError, PhotoError, listed
-from devise.library import spare
-from devise.library.below import is_below
 from devise.library.known import Known
 from devise.library.models import check_model
 from devise.library.plan import Plan, plan
 from devise.library.reading import Failed, Gone, Opened, Outcome, Pixels, read_ahead
 from devise.library.report import Encodes, IndexReport, Progress, Skipped
-from devise.library.rows import Photo, Refused
-from devise.library.store import Store
 from devise.photos import Details, Found, details, stamp
+from devise.store import backup
+from devise.store.paths import is_below
+from devise.store.records import Photo, Refused
+from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 
 Encoded = dict[bytes, dict[str, Vector]]  # hash -> space -> vector
@@ -86,7 +86,7 @@ class _Run:
             self.store.remove_roots(lost)
             if encoder:
                 self.store.set_model(encoder.info, encoder.labels)
-        spare.keep(self.store)
+        backup.keep(self.store)
 
     def work(self, encoder: Encodes) -> None:
         self.progress.worked(0, self.total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Lock
 
-from devise.library.database import Database
+from devise.store.sqlite.database import Database
 
 
 class Known:

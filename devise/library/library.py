@@ -16,20 +16,20 @@ from devise.errors import LibraryError, WordError
 from devise.library import models
 from devise.library.asking import Pictures
 from devise.library.models import Model, check_model
-from devise.library.question import Question
-from devise.library.search import Searcher, check_k, check_probability
-from devise.library.store import Store
-from devise.library.where import Where, quoted
+from devise.search.scoring import Question
+from devise.search.searcher import Searcher, check_k, check_probability
+from devise.store.filter import Where, quoted
+from devise.store.sqlite.store import Store
 from devise.vectors import Match, ModelInfo, Vector, WordMatch
 from devise.words.embeddings import WordVectors
 from devise.words.queries import Query, Term, only_pushes, written
 
 if TYPE_CHECKING:  # what a search does without is imported where it is used
     from devise.descriptors.network.classes import Classes
-    from devise.library.explain import Shown
-    from devise.library.like import Like
     from devise.library.marks import Marks
     from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress
+    from devise.search.class_weights import Like
+    from devise.search.explain import Shown
     from devise.words import Tagger
 
 _NOWHERE = np.zeros(0, np.float32)  # in place of a photo's vector, where only words are looked at
@@ -86,10 +86,10 @@ class Library:
         which has become empty, or is missing, has lost all its photos. Photos that cannot be read are in the report.
         Raises FolderError, LibraryError, CheckpointError or WriteError; what was stored until then stays good.
         """
-        from devise.library import graphs
         from devise.library.indexing import index  # imports Pillow, which a search never needs
-        from devise.library.lock import writer
         from devise.library.report import Progress
+        from devise.search import maintain
+        from devise.store.lock import writer
 
         progress = progress or Progress()
         if model is not None:
@@ -105,7 +105,7 @@ class Library:
             if model is not None:
                 check_model(store, self._encoder(store).info)
             report = index(store, folders, lambda: self._encoder(store), allow_empty=allow_empty, progress=progress)
-            graphs.update(store, progress)
+            maintain.update(store, progress)
         self._taggers.clear()
         return report
 
@@ -169,7 +169,7 @@ class Library:
 
         Raises WordError, PhotoError, LibraryError.
         """
-        from devise.library import explain
+        from devise.search import explain
 
         terms, _ = self._asked(query, Where())
         if not terms:
@@ -217,7 +217,7 @@ class Library:
 
         Raises LibraryError, CheckpointError.
         """
-        from devise.library.like import like
+        from devise.search.class_weights import like
 
         self._filled()
         if self._classes is None:

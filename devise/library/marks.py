@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from devise import config
 from devise.errors import DeviseError, LibraryError, WordError
 from devise.library.asking import Pictures
-from devise.library.blobs import Ids
-from devise.library.database import understanding
-from devise.library.question import Feedback
-from devise.library.rows import path_of, stored_path
-from devise.library.store import Store
-from devise.library.where import Where
+from devise.search.scoring import Feedback
+from devise.store.filter import Where
+from devise.store.records import path_of, stored_path
+from devise.store.sqlite.codec import Ids
+from devise.store.sqlite.database import understanding
+from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 from devise.words.queries import Query, Term, mean_of, written
 
@@ -113,7 +113,7 @@ class Marks:
     @contextmanager
     def _writing(self) -> Iterator[Store]:
         """Also beside `devise index`, whose transactions are short; never beside a repair of the database."""
-        from devise.library.salvage import unswapped
+        from devise.store.sqlite.salvage import unswapped
 
         with unswapped(self.path), closing(Store(self.path, write=True)) as store, store.transaction():
             yield store

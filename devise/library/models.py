@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from devise.errors import CheckpointError, LibraryError, listed
-from devise.library.store import Store
+from devise.store.sqlite.store import Store
 from devise.vectors import ModelInfo, Vector
 from devise.words.catalog import in_use
 from devise.words.embeddings import WordVectors

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devise.errors import FolderError
-from devise.library.below import is_below
 from devise.library.report import Progress, Skipped
-from devise.library.store import Store
 from devise.photos import Found, Trouble, find, has_reader, is_photo, stamp
+from devise.store.paths import is_below
+from devise.store.sqlite.store import Store
 
 WALK_STEP = 100  # photos between two calls of Progress.walked
 

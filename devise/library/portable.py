@@ -11,15 +11,17 @@ from pathlib import Path
 
 from devise.errors import FolderError, FormatError, LibraryError, WriteError, counted, listed, writing
 from devise.files import replacing
-from devise.library import graphs, salvage, spare
-from devise.library.below import is_below
 from devise.library.check import check
-from devise.library.database import FILE, copy, damaged, remedy, telling
-from devise.library.lock import INCOMING, locked, must_exist, writer
 from devise.library.report import Progress
-from devise.library.rows import path_of, stored_path
-from devise.library.store import Store
-from devise.library.texts import names
+from devise.search import maintain
+from devise.store import backup
+from devise.store.lock import INCOMING, locked, must_exist, writer
+from devise.store.paths import is_below
+from devise.store.records import path_of, stored_path
+from devise.store.sqlite import salvage
+from devise.store.sqlite.database import FILE, copy, damaged, remedy, telling
+from devise.store.sqlite.store import Store
+from devise.store.sqlite.texts import names
 
 
 def export(folder: Path, file: Path) -> int:
@@ -66,8 +68,8 @@ def import_(file: Path, folder: Path, progress: Progress | None = None) -> int:
         with _apart(file, folder) as whole, writing(folder):
             os.replace(whole / FILE, folder / FILE)
         with closing(Store(folder, write=True)) as store:
-            graphs.update(store, progress or Progress())
-            spare.keep(store)
+            maintain.update(store, progress or Progress())
+            backup.keep(store)
             return store.num_photos()
 
 
@@ -97,7 +99,7 @@ def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
             store.remove_orphans()  # of photos that both know and that have changed
             store.next_revision()
         store.db.execute("DETACH other")
-        graphs.update(store, progress or Progress())
+        maintain.update(store, progress or Progress())
         return store.num_photos() - before
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from devise import config
 from devise.errors import PhotoError, lacks_memory
-from devise.library.store import digest_of
 from devise.photos import Details, Found, details, load, read
+from devise.store.sqlite.store import digest_of
 
 MAX_THREADS = 8  # more only wait for the disk and for Python's lock
 LARGE_BYTES = 50_000_000  # larger files are read and decoded one at a time: all threads with one each had 4 GB

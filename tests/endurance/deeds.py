@@ -21,8 +21,8 @@ from devise.library import Library, portable
 from devise.library.check import check
 from devise.library.compact import compact
 from devise.library.report import Progress
-from devise.library.rows import path_of
-from devise.library.store import Store
+from devise.store.records import path_of
+from devise.store.sqlite.store import Store
 from devise.vectors import ModelInfo, Space, unit
 from devise.words import WordVectors
 from devise.words.format import write_vectors

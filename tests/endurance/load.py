@@ -22,12 +22,13 @@ import numpy as np
 
 from benchmarks import grown
 from devise import Library
-from devise.library import Progress, graphs
+from devise.library import Progress
 from devise.library.check import check
 from devise.library.compact import compact
-from devise.library.lock import writer
-from devise.library.rows import Photo
-from devise.library.store import Store
+from devise.search import maintain
+from devise.store.lock import writer
+from devise.store.records import Photo
+from devise.store.sqlite.store import Store
 from devise.vectors import Vector, unit
 from tests.fakes import FakeEncoder
 
@@ -46,7 +47,7 @@ def made(place: Path, num: int) -> Path:
             for i in range(num):
                 rows = {space: unit(c[i % CENTRES] + 0.5 * rng.normal(size=c.shape[1])) for space, c in centres.items()}
                 store.put_photo(Photo(f"/photos/IMG_{i + 1:07}.jpg", store.add_content(b"%020d" % i, rows), 1, 1))
-        graphs.update(store, Progress())
+        maintain.update(store, Progress())
     return place
 
 
@@ -85,7 +86,7 @@ def halve(folder: Path) -> None:
         with store.transaction():
             store.remove_photos(gone)
             store.remove_orphans()
-        graphs.update(store, Progress())
+        maintain.update(store, Progress())
 
 
 def main() -> None:

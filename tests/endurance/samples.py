@@ -15,7 +15,7 @@ from PIL import Image
 
 from devise import config
 from devise.library import Library, portable
-from devise.library.store import Store
+from devise.store.sqlite.store import Store
 from devise.vectors import Space, unit
 from devise.words import WordVectors, neighbours
 from devise.words.format import write_vectors

@@ -21,8 +21,8 @@ import numpy as np
 from devise.errors import LibraryError
 from devise.library import Library, Where, portable
 from devise.library.check import check
-from devise.library.rows import path_of
-from devise.library.store import Store
+from devise.store.records import path_of
+from devise.store.sqlite.store import Store
 from devise.vectors import unit
 from devise.words.format import write_vectors
 from tests.endurance.deeds import WORDS, Problems, Quartered, at_home, damage, imported, noise, small, wrong_answers

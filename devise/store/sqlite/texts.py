@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from devise.library.database import Database
-from devise.library.where import Where, match
+from devise.store.filter import Where, match
+from devise.store.sqlite.database import Database
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),

@@ -10,10 +10,10 @@ from devise import config
 from devise.index.deferred import LazyGraph
 from devise.index.hnsw import GraphError
 from devise.index.pca import Projection
-from devise.library.blobs import Ids
-from devise.library.candidates import larger
-from devise.library.rows import GraphFile
-from devise.library.store import Store
+from devise.search.candidates import larger
+from devise.store.records import GraphFile
+from devise.store.sqlite.codec import Ids
+from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 
 

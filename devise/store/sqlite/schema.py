@@ -94,7 +94,7 @@ CREATE TABLE marks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, query TEXT NOT NULL, hash BLOB NOT NULL, path NOT NULL,
     is_good INTEGER NOT NULL, marked TEXT NOT NULL, batch INTEGER NOT NULL
 )""",
-    # Graphs are derived: the next run builds them anew. `halves` is a function of devise.library.database.
+    # Graphs are derived: the next run builds them anew. `halves` is a function of devise.store.sqlite.database.
     4: """
 UPDATE words SET vector = halves(vector);
 DROP TABLE IF EXISTS graphs;

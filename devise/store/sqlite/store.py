@@ -14,14 +14,14 @@ from zlib import crc32
 import numpy as np
 
 from devise.errors import LibraryError
-from devise.library import blobs, texts
-from devise.library.below import outermost, ranges
-from devise.library.blobs import Ids, Views
-from devise.library.database import FILE, Database, understanding
-from devise.library.parts import pack
-from devise.library.rows import GraphFile, Photo, Refused, path_of, stored_path
-from devise.library.schema import SPACES
-from devise.library.where import Where
+from devise.store.filter import Where
+from devise.store.paths import outermost, ranges
+from devise.store.records import GraphFile, Photo, Refused, path_of, stored_path
+from devise.store.regions import pack
+from devise.store.sqlite import codec, texts
+from devise.store.sqlite.codec import Ids, Views
+from devise.store.sqlite.database import FILE, Database, understanding
+from devise.store.sqlite.schema import SPACES
 from devise.vectors import ModelInfo, Vector
 
 DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
@@ -265,26 +265,26 @@ class Store:
         for some, marks in _chunks(ids):
             sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id IN ({marks}) ORDER BY content_id"
             found += self.db.rows(sql, some)
-        return blobs.matrix(self.folder, space, found)
+        return codec.matrix(self.folder, space, found)
 
     def scan(self, space: str, after: int = 0) -> Iterator[tuple[Ids, Vector]]:
         """All vectors of contents younger than `after`, in chunks: (n,), (n, dim)."""
         sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id > ? ORDER BY content_id"
         for batch in self.db.batches(sql, (after,), size=CHUNK):
-            yield blobs.matrix(self.folder, space, batch)
+            yield codec.matrix(self.folder, space, batch)
 
     def views(self, ids: Iterable[int]) -> Views:
         """The words vectors of those ids that are still there, ascending, with those of their parts."""
         found: list[Any] = []
         for some, marks in _chunks(ids):
             found += self.db.rows(f"{_VIEWS} WHERE words.content_id IN ({marks}) ORDER BY words.content_id", some)
-        return blobs.views(self.folder, found)
+        return codec.views(self.folder, found)
 
     def scan_views(self, after: int = 0) -> Iterator[Views]:
         """All words vectors of contents younger than `after` with those of their parts, in chunks."""
         sql = f"{_VIEWS} WHERE words.content_id > ? ORDER BY words.content_id"
         for batch in self.db.batches(sql, (after,), size=VIEWS):
-            yield blobs.views(self.folder, batch)
+            yield codec.views(self.folder, batch)
 
     # Graphs
 

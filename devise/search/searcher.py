@@ -11,13 +11,13 @@ import numpy as np
 from devise import config
 from devise.errors import LibraryError
 from devise.index.flat import Scores, best_of_each, cosine_to, pieces, row_cosines, top
-from devise.library.among import Among
-from devise.library.blobs import Ids, Views
-from devise.library.candidates import Candidates, larger
-from devise.library.facts import Facts
-from devise.library.question import Question
-from devise.library.store import VIEWS, Store
-from devise.library.where import Where
+from devise.search.candidates import Candidates, larger
+from devise.search.filtered import Among
+from devise.search.scoring import Question
+from devise.search.snapshot import Facts
+from devise.store.filter import Where
+from devise.store.sqlite.codec import Ids, Views
+from devise.store.sqlite.store import VIEWS, Store
 from devise.vectors import Match, Space, TermScore, Vector, mean, pooled, unit
 
 TOGETHER = 256  # queries whose candidates are read at once: at most 33,000 rows of 128 each

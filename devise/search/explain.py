@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.library.question import Question
 from devise.library.report import Encodes
+from devise.search.scoring import Question
 from devise.vectors import Space, TermScore, Vector, pooled
 
 GRID = 8  # cells a side that are covered, where the model looks at no parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from devise.library.rows import stored_path
+from devise.store.records import stored_path
 
 Range = tuple[str | bytes, str | bytes]  # from the first on, up to the second
 

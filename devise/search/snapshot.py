@@ -12,14 +12,14 @@ import numpy as np
 from devise import config
 from devise.errors import LibraryError
 from devise.index.flat import pieces
-from devise.library.blobs import Ids
-from devise.library.store import CHUNK, Store
+from devise.store.sqlite.codec import Ids
+from devise.store.sqlite.store import CHUNK, Store
 from devise.vectors import ModelInfo, Space, Vector
 
 if TYPE_CHECKING:
-    from devise.library.graphs import Opened
-    from devise.library.held import Held
-    from devise.library.nearby import Nearby
+    from devise.search.maintain import Opened
+    from devise.search.space_index import Nearby
+    from devise.search.vector_cache import Held
 
 
 class Facts:
@@ -53,7 +53,7 @@ class Facts:
     def nearby(self, space: str) -> Nearby | None:
         """None: there is no good graph; look at all photos."""
         if space not in self._nearby:
-            from devise.library.graphs import Opened  # which small libraries need not
+            from devise.search.maintain import Opened  # which small libraries need not
 
             self._opened = self._opened or Opened(self._store)
             self._nearby[space] = self._opened.nearby(self.space(space))
@@ -84,7 +84,7 @@ class Facts:
     def _hold(self, space: Space) -> Held | None:
         if 4 * space.dim * self.num_contents > config.HELD_BYTES:
             return None
-        from devise.library.held import Held  # which a program that asks once need not
+        from devise.search.vector_cache import Held  # which a program that asks once need not
 
         try:
             return Held.of(self._store, space.name, self.num_contents, space.dim)

@@ -12,10 +12,10 @@ from typing import Any
 
 from devise.errors import LibraryError, writing
 from devise.files import beginning
-from devise.library import spare
-from devise.library.database import BUSY_SECONDS, FILE, PAGE_BYTES, telling
-from devise.library.schema import APPLICATION_ID, FORMAT, TABLES, statements
-from devise.library.store import Store
+from devise.store import backup
+from devise.store.sqlite.database import BUSY_SECONDS, FILE, PAGE_BYTES, telling
+from devise.store.sqlite.schema import APPLICATION_ID, FORMAT, TABLES, statements
+from devise.store.sqlite.store import Store
 
 DAMAGED = f"{FILE}.damaged"  # the old file
 PLACE = f".{FILE}.salvage"  # where a new one is made
@@ -55,7 +55,7 @@ def is_ours(file: Path) -> bool:
 
 def is_library(folder: Path) -> bool:
     """Whether a folder's database is ours, by its first bytes or, where those are damaged, by what lies beside it."""
-    return is_ours(folder / FILE) or ((folder / FILE).is_file() and (folder / spare.FILE).is_file())
+    return is_ours(folder / FILE) or ((folder / FILE).is_file() and (folder / backup.FILE).is_file())
 
 
 def salvage(folder: Path) -> None:
@@ -133,7 +133,7 @@ def _copy(source: Path, store: Store, folder: Path) -> None:
             for row in rows:
                 with suppress(sqlite3.IntegrityError, UnicodeEncodeError):
                     store.db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", row)
-        spare.restore(store, folder)
+        backup.restore(store, folder)
         if store.db.value("SELECT value FROM meta WHERE key = 'format'") != str(FORMAT) or store.model() is None:
             raise LibraryError(f"the library {folder} is damaged beyond repair; delete it and run: devise index FOLDER")
         store.db.execute("DELETE FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")

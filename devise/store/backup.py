@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from devise.errors import DeviseError
 from devise.files import beginning, replacing
-from devise.library.rows import stored_path
-from devise.library.schema import SPACES
-from devise.library.store import Store, model_crc
+from devise.store.records import stored_path
+from devise.store.sqlite.schema import SPACES
+from devise.store.sqlite.store import Store, model_crc
 from devise.vectors import ModelInfo
 
 FILE = "library.json"

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.errors import LibraryError
-from devise.library.parts import Parts, unpack
-from devise.library.schema import SPACES
+from devise.store.regions import Parts, unpack
+from devise.store.sqlite.schema import SPACES
 from devise.vectors import Vector
 
 Ids = NDArray[np.int64]

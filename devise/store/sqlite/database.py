@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from devise.errors import DeviseError, FormatError, LibraryError, WriteError
-from devise.library.schema import APPLICATION_ID, FORMAT, MIGRATIONS, TABLES, statements
+from devise.store.sqlite.schema import APPLICATION_ID, FORMAT, MIGRATIONS, TABLES, statements
 
 FILE = "library.db"
 BUSY_SECONDS = 10.0  # a writer's transaction takes milliseconds; ten seconds mean a stuck disk

@@ -8,9 +8,9 @@ import numpy as np
 
 from devise import config
 from devise.index.flat import best_of_each
-from devise.library.among import Among
-from devise.library.blobs import Ids
-from devise.library.facts import Facts
+from devise.search.filtered import Among
+from devise.search.snapshot import Facts
+from devise.store.sqlite.codec import Ids
 from devise.vectors import Vector
 
 FURTHER = 4  # times as many are asked for when a filter drops too many

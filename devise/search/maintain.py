@@ -18,9 +18,9 @@ from devise.index.deferred import LazyGraph
 from devise.index.duplicates import Apart
 from devise.index.hnsw import Graph, available
 from devise.index.pca import GROWTH, Projection
-from devise.library.nearby import Nearby
-from devise.library.rows import GraphFile
-from devise.library.store import Store
+from devise.search.space_index import Nearby
+from devise.store.records import GraphFile
+from devise.store.sqlite.store import Store
 from devise.vectors import Space
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devise.library.blobs import Ids
-from devise.library.store import Store
+from devise.store.sqlite.codec import Ids
+from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from devise.errors import counted
-from devise.library.schema import TABLES, statements
-from devise.library.store import DIGEST_BYTES, Store
+from devise.store.sqlite.schema import TABLES, statements
+from devise.store.sqlite.store import DIGEST_BYTES, Store
 
 TRIGGER = next(statement for statement in statements(TABLES) if "TRIGGER photo_deleted" in statement)
 MAX_ID = 1 << 40  # a photo a millisecond for 35 years: a higher number was never given

@@ -15,9 +15,10 @@ from filelock import FileLock, Timeout
 
 from devise.errors import DeviseError, LibraryError, writing
 from devise.files import beginning, sweep
-from devise.library import salvage, spare
-from devise.library.database import FILE
-from devise.library.store import Store
+from devise.store import backup
+from devise.store.sqlite import salvage
+from devise.store.sqlite.database import FILE
+from devise.store.sqlite.store import Store
 
 INCOMING = ".incoming"  # a folder for another library that is to be brought in
 LOCK = "lock"
@@ -65,7 +66,7 @@ def writer(folder: Path, *, create: bool) -> Iterator[Store]:
         must_exist(folder)
     with locked(folder, create=create), _filling(folder), closing(Store(folder, write=True)) as store:
         yield store
-        spare.keep(store)
+        backup.keep(store)
 
 
 def must_exist(folder: Path) -> None:

@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from devise.library.blobs import Ids
-from devise.library.store import Store
-from devise.library.where import Where
+from devise.store.filter import Where
+from devise.store.sqlite.codec import Ids
+from devise.store.sqlite.store import Store
 
 
 class Among:

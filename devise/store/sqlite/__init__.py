@@ -1,0 +1,1 @@
+"""The store in one SQLite file. The only home of sqlite3."""
