@@ -22,7 +22,7 @@ from rich.console import Console
 from benchmarks import data, real
 from benchmarks.synthetic import HELD_OUT, SEED, Base, Growth, Ints, Rows, spectrum, statistics
 from devise import config
-from devise.library import Progress
+from devise.progress import Progress
 from devise.search import maintain
 from devise.store.sqlite.schema import SPACES
 from devise.store.sqlite.store import Store, digest_of

@@ -24,7 +24,8 @@ from rich.table import Table
 
 from devise import config
 from devise.files import replacing
-from devise.vectors import ModelInfo, Vector, unit
+from devise.spaces import ModelInfo
+from devise.vectors import Vector, unit
 
 NEIGHBOURS = 20  # of a, one of which is b
 SAMPLE = 1_000  # photos that statistics are of

@@ -58,7 +58,7 @@ def _save(path: Path) -> None:
 
 def _calibrate(path: Path, photos: Sequence[Path]) -> None:
     from devise.descriptors.network.format import RANGES, read
-    from devise.training.bytes import let_be_in_bytes
+    from devise.training.quantize import let_be_in_bytes
 
     let_be_in_bytes(path, [str(photo) for photo in photos])
     ranges = [rows for name, rows in read(path)[1].items() if name.startswith(RANGES)]

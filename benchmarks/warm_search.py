@@ -32,8 +32,9 @@ from devise import Library, config
 from devise.index.duplicates import Apart
 from devise.index.hnsw import Graph
 from devise.index.pca import Projection
+from devise.results import Match
 from devise.store.sqlite.store import Store
-from devise.vectors import Match, Vector
+from devise.vectors import Vector
 
 K = 10
 ROUNDS = {10_000: 5, 100_000: 5, 1_000_000: 3}  # of all queries, from which the 99th percentile is taken

@@ -23,7 +23,8 @@ from benchmarks import child, grown, report, synthetic
 from benchmarks.indexes import each_ms, exact, recall
 from benchmarks.report import Figure
 from devise.errors import WordError
-from devise.vectors import ModelInfo, Vector, unit
+from devise.spaces import ModelInfo
+from devise.vectors import Vector, unit
 from devise.words import WordVectors, neighbours
 from devise.words.format import write_vectors
 

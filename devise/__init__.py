@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     __version__: str
     from devise.descriptors.network.encoder import Encoder
     from devise.errors import DeviseError
-    from devise.library import IndexReport, Library, Progress, Where
-    from devise.vectors import Match, WordMatch
+    from devise.library import IndexReport, Library, Where
+    from devise.progress import Progress
+    from devise.results import Match, WordMatch
     from devise.words import Tagger, WordVectors
 
 __all__ = [
@@ -40,11 +41,11 @@ _HOMES = {
     "Encoder": "devise.descriptors.network.encoder",
     "IndexReport": "devise.library",
     "Library": "devise.library",
-    "Match": "devise.vectors",
-    "Progress": "devise.library",
+    "Match": "devise.results",
+    "Progress": "devise.progress",
     "Tagger": "devise.words",
-    "Where": "devise.library",
-    "WordMatch": "devise.vectors",
+    "Where": "devise.store.filter",
+    "WordMatch": "devise.results",
     "WordVectors": "devise.words",
 }
 

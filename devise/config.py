@@ -108,3 +108,8 @@ SCANS = 3  # searches that read all before a program loads a graph, of photos or
 WORD_NEAR = 0.9
 GRAPH_EF_MEANS = 1024  # of means of words: of 46,078 words those of three need 512 for 0.999 (128: 0.96), of five 1,024
 HINTED_WORDS = 100_000  # most frequent words that hints come from: the rarer ones are often misspelt themselves
+
+
+def larger(count: int) -> float:
+    """Times as many candidates, and as much effort, as a library that is not large needs."""
+    return float(max(1.0, count / GRAPH_LARGE) ** GRAPH_EF_GROWTH)

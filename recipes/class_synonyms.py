@@ -1,4 +1,4 @@
-"""Make devise/descriptors/network/synonyms.tsv and recipes/kinds.tsv: other names of the 1,000 ImageNet classes, and what they are.
+"""Make synonyms.tsv of the network and recipes/kinds.tsv: other names of the 1,000 ImageNet classes, and what they are.
 
     python -m recipes.class_synonyms --wnids FILE [--wordnet FOLDER]
 

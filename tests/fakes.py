@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from devise.vectors import ModelInfo, Space, unit
+from devise.spaces import ModelInfo, Space
+from devise.vectors import unit
 
 
 class FakeEncoder:

@@ -16,7 +16,7 @@ from PIL import Image
 from devise import config
 from devise.errors import LibraryError
 from devise.library import Library
-from devise.library.check import _graphs, check
+from devise.library.upkeep.check import _graphs, check
 from devise.store.sqlite import salvage
 from devise.store.sqlite.store import Store
 

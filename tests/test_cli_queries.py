@@ -12,8 +12,8 @@ from fakes import FakeEncoder
 from test_cli import devise, encoder, fails, indexed, tiny  # noqa: F401 (fixtures)
 from typer.testing import Result
 
-from devise.cli import show
-from devise.vectors import Space
+from devise.cli.output import show
+from devise.spaces import Space
 
 Run = Callable[..., Result]
 

@@ -17,7 +17,8 @@ from PIL import Image
 
 from devise import config
 from devise.index.pca import Projection
-from devise.library import Library, Progress
+from devise.library import Library
+from devise.progress import Progress
 from devise.search import maintain
 from devise.search.searcher import Searcher
 from devise.store.lock import writer
@@ -133,11 +134,11 @@ def test_statements_of_a_batch(tmp_path: Path, spent: Spent) -> None:
 
 def test_each_photo_is_read_and_decoded_once_and_copies_never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, read, decoded = paint(tmp_path / "photos", 70, 9), [], []
-    from devise.library import reading
+    from devise.library.ingest import prefetch
 
-    read_, load = reading.read, reading.load
-    monkeypatch.setattr(reading, "read", lambda path: read.append(path) or read_(path))
-    monkeypatch.setattr(reading, "load", lambda data, **how: decoded.append(how["path"]) or load(data, **how))
+    read_, load = prefetch.read, prefetch.load
+    monkeypatch.setattr(prefetch, "read", lambda path: read.append(path) or read_(path))
+    monkeypatch.setattr(prefetch, "load", lambda data, **how: decoded.append(how["path"]) or load(data, **how))
     passes = []
     encoder = FakeEncoder()
     encode = encoder.encode

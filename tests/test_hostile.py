@@ -16,8 +16,8 @@ import pytest
 from fakes import FakeEncoder
 from typer.testing import CliRunner
 
-from devise.cli import show
 from devise.cli.main import app
+from devise.cli.output import show
 from devise.errors import LibraryError, PhotoError, VectorsError, WordError, WriteError
 from devise.files import TEMPORARY, replacing
 from devise.library import Library

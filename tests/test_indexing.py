@@ -14,8 +14,9 @@ from PIL import Image
 
 from devise import config
 from devise.errors import FolderError, LibraryError, PhotoError
-from devise.library import Library, Progress
-from devise.library.check import check
+from devise.library import Library
+from devise.library.upkeep.check import check
+from devise.progress import Progress
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_add_then_nothing(library, album, encoder):
 def test_an_unchanged_run_opens_neither_photos_nor_model(library, album, encoder, monkeypatch):
     run(library, album, encoder=encoder)
     monkeypatch.setattr("devise.library.models.open_encoder", lambda *_: pytest.fail("opened"))
-    monkeypatch.setattr("devise.library.reading.read", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr("devise.library.ingest.prefetch.read", lambda *_: pytest.fail("read"))
     with Library(library.path) as again:
         assert run(again) == {"unchanged": 6}
 
@@ -104,7 +105,7 @@ def test_a_bad_photo_is_reported_each_time_but_read_once(library, album, encoder
     report = library.index([album], model=encoder)
     assert [os.path.basename(skipped.path) for skipped in report.skipped] == ["bad.jpg", "camera.jxl"]
     assert report.added == 6
-    monkeypatch.setattr("devise.library.reading.read", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("devise.library.ingest.prefetch.read", lambda *_: pytest.fail("read again"))
     assert library.index([album]).skipped == report.skipped
     assert library.info().num_skipped == 1
     (album / "bad.jpg").unlink()
@@ -114,8 +115,8 @@ def test_a_bad_photo_is_reported_each_time_but_read_once(library, album, encoder
 
 
 def test_large_files_are_read_one_at_a_time(library, album, encoder, monkeypatch):
-    monkeypatch.setattr("devise.library.reading.LARGE_BYTES", 0)
-    monkeypatch.setattr("devise.library.reading.os.cpu_count", lambda: 8)
+    monkeypatch.setattr("devise.library.ingest.prefetch.LARGE_BYTES", 0)
+    monkeypatch.setattr("devise.library.ingest.prefetch.os.cpu_count", lambda: 8)
     at_once, most = [], []
 
     def read(path):
@@ -125,7 +126,7 @@ def test_large_files_are_read_one_at_a_time(library, album, encoder, monkeypatch
         at_once.remove(path)
         return Path(path).read_bytes()
 
-    monkeypatch.setattr("devise.library.reading.read", read)
+    monkeypatch.setattr("devise.library.ingest.prefetch.read", read)
     assert run(library, album, encoder=encoder) == {"added": 6}
     assert most == [1] * 6
 
@@ -140,7 +141,7 @@ def test_a_photo_without_a_reader_is_read_once_there_is_one(library, album, enco
         without.setattr("devise.photos.formats.heif", lambda: False)
         assert run(library, album, encoder=encoder) == {"added": 6, "skipped": 1}
         assert "pip install pillow-heif" in library.index([album]).skipped[0].reason
-        without.setattr("devise.library.reading.read", lambda *_: pytest.fail("read again"))
+        without.setattr("devise.library.ingest.prefetch.read", lambda *_: pytest.fail("read again"))
         assert run(library, album) == {"unchanged": 6, "skipped": 1}
     with sqlite3.connect(library.path / "library.db") as connection:
         connection.execute("UPDATE skipped SET reason = replace(reason, 'run: pip install pillow-heif', ?)", [said])
@@ -183,7 +184,7 @@ def test_a_photo_that_cannot_be_reached_keeps_what_is_known(library, album, enco
     def read(path):
         raise PhotoError(path, "it cannot be read: input/output error; check its disk")
 
-    monkeypatch.setattr("devise.library.reading.read", read)
+    monkeypatch.setattr("devise.library.ingest.prefetch.read", read)
     assert run(library, album) == {"unchanged": 5, "skipped": 1}
     assert len(library) == 6
 

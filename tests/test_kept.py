@@ -17,8 +17,8 @@ from fakes import FakeEncoder
 from devise import Library
 from devise.descriptors.network.engine import open_encoder
 from devise.errors import LibraryError
-from devise.library import portable
-from devise.library.check import check
+from devise.library.upkeep import portable
+from devise.library.upkeep.check import check
 from devise.store.sqlite.schema import FORMAT
 from devise.store.sqlite.store import Store
 from devise.vectors import unit

@@ -18,7 +18,8 @@ import pytest
 from fakes import FakeEncoder
 
 from devise.errors import FolderError, LibraryError, WriteError
-from devise.library import Library, Where, portable
+from devise.library import Library, Where
+from devise.library.upkeep import portable
 from devise.store.sqlite.store import Store
 from devise.vectors import unit
 
@@ -215,12 +216,12 @@ def test_damaged_and_foreign_libraries(tmp_path, photos):
 
 def test_memory_of_the_look_ahead_is_bounded(tmp_path, photos, monkeypatch):
     from devise import config
-    from devise.library.reading import read_ahead
+    from devise.library.ingest.prefetch import read_ahead
     from devise.photos import find
 
     opened = []
     monkeypatch.setattr(config, "LOOK_AHEAD", 5)
-    monkeypatch.setattr("devise.library.reading.load", lambda *_, path, **__: opened.append(path))
+    monkeypatch.setattr("devise.library.ingest.prefetch.load", lambda *_, path, **__: opened.append(path))
     outcomes = read_ahead(list(find([photos])), {}, size=8, resize="squash")
     next(outcomes)
     time.sleep(0.2)

@@ -22,7 +22,8 @@ from devise.descriptors.network.preprocess import Preprocessing
 from devise.errors import CheckpointError, DeviseError, LibraryError
 from devise.library import Library
 from devise.search.class_weights import like
-from devise.vectors import ModelInfo, Space, speaking, unit
+from devise.spaces import ModelInfo, Space, speaking
+from devise.vectors import unit
 from devise.words.embeddings import WordVectors
 from devise.words.format import write_vectors
 

@@ -19,10 +19,11 @@ from devise.descriptors.network import checkpoint as checkpoints
 from devise.errors import TrainingError
 from devise.library import Library
 from devise.search.scoring import Feedback, Question
+from devise.spaces import Space
 from devise.training import TrainOptions, train
 from devise.training.data import NOTHING, Example, read, split, truth
 from devise.training.feedback import judged
-from devise.vectors import Space, unit
+from devise.vectors import unit
 from devise.words import WordVectors
 from devise.words.queries import Term
 

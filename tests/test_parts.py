@@ -15,11 +15,12 @@ from devise.descriptors.network.config import BACKBONES
 from devise.errors import LibraryError
 from devise.library import Library
 from devise.search.scoring import Question
+from devise.spaces import ModelInfo, Space
 from devise.store.filter import Where
 from devise.store.regions import pack, unpack
 from devise.store.sqlite.store import Store
 from devise.training.objectives.losses import cosines
-from devise.vectors import ModelInfo, Space, pooled, unit
+from devise.vectors import pooled, unit
 from devise.words.queries import Term
 
 RED, BLUE = unit([1, 0, 0, 0.1]), unit([0, 0, 1, 0.1])

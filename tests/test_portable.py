@@ -21,9 +21,11 @@ from typer.testing import CliRunner
 from devise import config
 from devise.cli.main import app
 from devise.errors import CheckpointError, FolderError, LibraryError, WriteError
-from devise.library import Library, Progress, Where, portable
-from devise.library.check import check
-from devise.library.compact import compact
+from devise.library import Library, Where
+from devise.library.upkeep import portable
+from devise.library.upkeep.check import check
+from devise.library.upkeep.compact import compact
+from devise.progress import Progress
 from devise.store.sqlite import salvage
 from devise.store.sqlite.store import Store
 from devise.words.queries import Term

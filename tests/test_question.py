@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devise.search.scoring import Question
-from devise.vectors import Space
+from devise.spaces import Space
 from devise.words.queries import Term
 
 SPACE = Space(name="words", dim=2, scale=30.0, bias=-9.0, photo_scale=12.0, photo_bias=-6.0)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from devise import config
 from devise.errors import LibraryError, PhotoError
-from devise.library import Library, Progress
+from devise.library import Library
+from devise.progress import Progress
 from devise.store.lock import writer
 from devise.store.sqlite import codec
 from devise.vectors import unit

@@ -11,11 +11,12 @@ import pytest
 
 import devise
 from devise.errors import LibraryError, WriteError
+from devise.spaces import ModelInfo, Space
 from devise.store.records import Photo, Refused
 from devise.store.sqlite.database import FILE
 from devise.store.sqlite.schema import FORMAT
 from devise.store.sqlite.store import Store, digest_of
-from devise.vectors import ModelInfo, Space, unit
+from devise.vectors import unit
 
 MODEL = ModelInfo(name="m", fingerprint="f", spaces=(Space(name="words", dim=3), Space(name="features", dim=5)))
 

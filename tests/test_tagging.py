@@ -10,11 +10,12 @@ from fakes import FakeEncoder
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from devise.analysis.metrics import probability
 from devise.cli.main import app
 from devise.errors import LibraryError
 from devise.library import Library
-from devise.training.evaluate import probability
-from devise.vectors import ModelInfo, Space, unit
+from devise.spaces import ModelInfo, Space
+from devise.vectors import unit
 from devise.words import Tagger, WordVectors
 from devise.words.format import write_vectors
 

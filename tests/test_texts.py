@@ -22,9 +22,10 @@ from typer.testing import Result
 from devise import config
 from devise.errors import DeviseError
 from devise.index.deferred import LazyGraph
-from devise.library import Library, Progress, Where
+from devise.library import Library, Where
 from devise.photos import Found, details, find
 from devise.photos.sidecars import Sidecar
+from devise.progress import Progress
 from devise.search import maintain
 from devise.search.searcher import Searcher
 from devise.store.filter import match
@@ -179,7 +180,7 @@ def test_unchanged_photos_are_not_opened_for_their_texts(
     (tmp_path / "album/tom.txt").write_text("a caption")
     with library:
         library.index([tmp_path / "album"])
-        monkeypatch.setattr("devise.library.indexing.details", None)
+        monkeypatch.setattr("devise.library.ingest.run.details", None)
         assert library.index().unchanged == 1
 
 

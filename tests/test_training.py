@@ -13,11 +13,11 @@ import torch
 from test_model import tiny
 
 from devise import config
+from devise.analysis.metrics import average_precision, hits
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.errors import CheckpointError, FolderError, TrainingError
 from devise.training import TrainOptions, TrainProgress, train
 from devise.training.data import Example, as_label, check_labels, read, split
-from devise.training.evaluate import average_precision, hits
 from devise.training.features import _checked, features_of
 from devise.training.loop import _drawn
 from devise.training.report import EpochReport

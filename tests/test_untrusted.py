@@ -26,8 +26,9 @@ from devise.descriptors.network.encoder import Encoder
 from devise.descriptors.network.format import fingerprint, read
 from devise.descriptors.network.weights import load_backbone
 from devise.errors import CheckpointError, DeviseError, VectorsError
-from devise.library import Library, portable
-from devise.library.check import check
+from devise.library import Library
+from devise.library.upkeep import portable
+from devise.library.upkeep.check import check
 from devise.photos import details, load
 from devise.training.features import features_of
 from devise.words import WordVectors, import_vectors, neighbours

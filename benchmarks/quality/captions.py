@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
+from devise.analysis.metrics import hits
 from devise.descriptors.network.config import HeadConfig
 from devise.descriptors.network.heads import WordsHead
 from devise.errors import WordError
-from devise.training.evaluate import hits
 from devise.vectors import mean
 from devise.words import WordVectors
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from benchmarks.quality.held_out import HeldOut
 from benchmarks.quality.report import parser, show
 from devise import config
+from devise.analysis.metrics import average_precision
 from devise.search.scoring import Question
-from devise.training.evaluate import average_precision
-from devise.vectors import Space, Vector, pooled
+from devise.spaces import Space
+from devise.vectors import Vector, pooled
 from devise.words.queries import Term
 
 MARKED = (3, 9)

@@ -19,7 +19,7 @@ from benchmarks.quality import heads
 from benchmarks.quality.held_out import HeldOut
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import MIN_PHOTOS, precision_at
-from devise.training.evaluate import average_precision
+from devise.analysis.metrics import average_precision
 from devise.vectors import unit
 
 Floats = NDArray[np.float32]

@@ -19,10 +19,10 @@ from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import EPOCHS, Answers, Asked, pair_precisions
 from devise import config
+from devise.analysis.metrics import average_precision, probability
 from devise.descriptors.network.heads import WordsHead
 from devise.store.regions import pack, unpack
 from devise.training import LOSS_NAMES
-from devise.training.evaluate import average_precision, probability
 from devise.vectors import Vector, pooled
 from devise.words import WordVectors
 from recipes.photos import is_held_out

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, percent, show
 from benchmarks.quality.wordnet import distances, hierarchical_precision
+from devise.analysis.metrics import hits
 from devise.training import LOSS_NAMES
-from devise.training.evaluate import hits
 from devise.vectors import unit
 from devise.words import WordVectors
 

@@ -22,10 +22,10 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.teacher import teacher_features
+from devise.analysis.metrics import average_precision, probability
 from devise.descriptors.network.checkpoint import Checkpoint
 from devise.descriptors.network.heads import ClassesHead
 from devise.training import LOSS_NAMES
-from devise.training.evaluate import average_precision, probability
 from devise.vectors import Vector, unit
 from devise.words import WordVectors
 

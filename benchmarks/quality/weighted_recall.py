@@ -20,12 +20,13 @@ from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from devise import config
 from devise.descriptors.network.classes import read_classes
-from devise.library import Progress
+from devise.progress import Progress
 from devise.search import maintain
 from devise.search.searcher import Searcher
+from devise.spaces import ModelInfo, Space
 from devise.store.records import Photo
 from devise.store.sqlite.store import Store
-from devise.vectors import ModelInfo, Space, Vector, unit
+from devise.vectors import Vector, unit
 
 NUM, ASKED, K = 100_000, 200, 10
 AT = (128, 500, 1_000, 2_000, 4_000)

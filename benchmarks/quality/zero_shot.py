@@ -14,8 +14,8 @@ import torch
 
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, percent, show
+from devise.analysis.metrics import hits
 from devise.training import LOSS_NAMES
-from devise.training.evaluate import hits
 from devise.words import WordVectors
 
 AT, UNSEEN = (1, 2, 5, 10), 40

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from devise import config
-from devise.cli import show
 from devise.cli.options import Form, Json, LibraryPath
+from devise.cli.output import show
 
 
 def check(
@@ -24,8 +24,8 @@ def check(
 
     devise check --repair
     """
-    from devise.cli.progress import IndexProgress, stages
-    from devise.library.check import check
+    from devise.cli.output.progress import IndexProgress, stages
+    from devise.library.upkeep.check import check
 
     with stages() as shown:
         folder = Path(os.path.abspath(library or config.default_library()))  # noqa: PTH100 (links stay as they are)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise.cli import show, targets
 from devise.cli.options import Csv, Json, LibraryPath, form
+from devise.cli.output import show, targets
 from devise.cli.search import photo_or_text
 from devise.files import replacing
 

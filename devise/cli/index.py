@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise.cli import show
 from devise.cli.options import Form, Json, LibraryPath, Relative
+from devise.cli.output import show
 from devise.errors import MAX_LISTED
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def index(
 
     devise index ~/Pictures
     """
-    from devise.cli.progress import IndexProgress, stages
+    from devise.cli.output.progress import IndexProgress, stages
     from devise.library import Library
 
     with Library(library) as opened, stages() as shown:

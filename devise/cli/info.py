@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import devise
-from devise.cli import show
 from devise.cli.options import Form, Json, LibraryPath
+from devise.cli.output import show
 from devise.errors import DeviseError
 
 SHORT = 16  # digits of a fingerprint that people compare

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from devise import config
-from devise.cli import show, targets
 from devise.cli.options import LibraryPath
+from devise.cli.output import show, targets
 from devise.errors import counted
 
 library = typer.Typer(
@@ -29,7 +29,7 @@ def export(file: File, library: LibraryPath = None) -> None:
 
     devise library export photos.devise
     """
-    from devise.library import portable
+    from devise.library.upkeep import portable
 
     targets.check(file, targets.EXPORT)
     count = portable.export(_folder(library), file)
@@ -42,8 +42,8 @@ def import_(file: File, library: LibraryPath = None) -> None:
 
     devise library import photos.devise --library ~/elsewhere
     """
-    from devise.cli.progress import IndexProgress, stages
-    from devise.library import portable
+    from devise.cli.output.progress import IndexProgress, stages
+    from devise.library.upkeep import portable
 
     with stages() as shown:
         count = portable.import_(file, _folder(library), IndexProgress(shown))
@@ -62,8 +62,8 @@ def merge(
 
     devise library merge ~/laptop/library
     """
-    from devise.cli.progress import IndexProgress, stages
-    from devise.library import portable
+    from devise.cli.output.progress import IndexProgress, stages
+    from devise.library.upkeep import portable
 
     with stages() as shown:
         count = portable.merge(_folder(library), other, IndexProgress(shown))
@@ -80,7 +80,7 @@ def move(
 
     devise library move /media/old-disk/photos ~/Pictures
     """
-    from devise.library import portable
+    from devise.library.upkeep import portable
 
     count = portable.move(_folder(library), str(old), str(new))
     show.note(f"{counted(count, 'photo')} moved")
@@ -92,8 +92,8 @@ def compact(library: LibraryPath = None) -> None:
 
     devise library compact
     """
-    from devise.cli.progress import IndexProgress, stages
-    from devise.library.compact import compact
+    from devise.cli.output.progress import IndexProgress, stages
+    from devise.library.upkeep.compact import compact
 
     with stages() as shown:
         before, after = compact(_folder(library), IndexProgress(shown))

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 
 import devise
-from devise.cli import show
 from devise.cli.commands import Commanding
 from devise.cli.options import RELATIVE
+from devise.cli.output import show
 from devise.errors import DeviseError, lacks_memory
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count

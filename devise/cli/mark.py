@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise.cli import show
 from devise.cli.options import Csv, Form, Json, LibraryPath, form
+from devise.cli.output import show
 from devise.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devise.library.marks import Mark
+    from devise.library.judgements import Mark
 
 
 def mark(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devise import config
-from devise.cli import show, targets
 from devise.cli.options import (
     After,
     Before,
@@ -31,10 +30,11 @@ from devise.cli.options import (
     Top,
     form,
 )
+from devise.cli.output import show, targets
 
 if TYPE_CHECKING:
     from devise.library import Library, Where
-    from devise.vectors import Match
+    from devise.results import Match
 
 
 class SpaceName(StrEnum):
@@ -251,7 +251,7 @@ def _sheet(
     relative: bool,
 ) -> None:
     """why: the query that the photos are lit up by."""
-    from devise.cli.sheet import Card, heat_or_none, tags_or_none, write
+    from devise.web.page import Card, heat_or_none, tags_or_none, write
 
     cards = [
         Card(match.path, match.score, tags_or_none(library, match.path), heat_or_none(library, match.path, why))

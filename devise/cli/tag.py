@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devise import config
-from devise.cli import show, targets
 from devise.cli.options import Csv, Html, Json, LibraryPath, Null, Paths, Relative, Top, form
+from devise.cli.output import show, targets
 from devise.errors import DeviseError, PhotoError
 
 if TYPE_CHECKING:
     from devise.library import Library
-    from devise.vectors import WordMatch
+    from devise.results import WordMatch
 
 Tagged = tuple[str, "list[WordMatch]"]
 
@@ -68,7 +68,7 @@ def tag(
 
 
 def _sheet(file: Path, tagged: Sequence[Tagged], relative: bool) -> None:
-    from devise.cli.sheet import Card, write
+    from devise.web.page import Card, write
 
     write(file, "tags", [Card(path, None, tuple(tags)) for path, tags in tagged], relative=relative)
     show.note(f"contact sheet: {file}")

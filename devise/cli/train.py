@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devise import config
-from devise.cli import show
 from devise.cli.options import LibraryPath
+from devise.cli.output import show
 from devise.errors import MAX_LISTED, needed
 from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, TrainOptions
 from devise.training.report import EpochReport, TrainProgress, TrainReport
 
 if TYPE_CHECKING:
-    from devise.cli.progress import Stages
+    from devise.cli.output.progress import Stages
 
 
 def train(
@@ -59,7 +59,7 @@ def train(
     devise train birds/ --out birds --epochs 20
     """
     needed("training", "torch", "torchvision")
-    from devise.cli.progress import stages
+    from devise.cli.output.progress import stages
     from devise.training import train as run
 
     options = TrainOptions(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise.cli import show
 from devise.cli.options import Csv, Json, form
+from devise.cli.output import show
 
 if TYPE_CHECKING:
     from devise.words import VectorsInfo
@@ -34,7 +34,7 @@ def import_(
 
     devise vectors import glove.6B.300d.txt --name glove
     """
-    from devise.cli.progress import stages
+    from devise.cli.output.progress import stages
     from devise.words import import_vectors
 
     with stages() as shown:

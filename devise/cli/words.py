@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from devise.cli import show
 from devise.cli.options import Csv, Json, Top, form
+from devise.cli.output import show
 
 NEAREST = 10  # words shown: a screenful that still fits above the prompt
 

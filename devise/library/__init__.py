@@ -7,20 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from devise.descriptors.base import Descriptor
     from devise.library.library import Library
-    from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress, Skipped
+    from devise.library.report import IndexReport, LibraryInfo, Skipped
+    from devise.progress import Progress
     from devise.store.filter import Where
 
 _HOMES = {
     "Library": "devise.library.library",
-    "Encodes": "devise.library.report",
+    "Descriptor": "devise.descriptors.base",
     "IndexReport": "devise.library.report",
     "LibraryInfo": "devise.library.report",
-    "Progress": "devise.library.report",
+    "Progress": "devise.progress",
     "Skipped": "devise.library.report",
     "Where": "devise.store.filter",
 }
-__all__ = ["Encodes", "IndexReport", "Library", "LibraryInfo", "Progress", "Skipped", "Where"]
+__all__ = ["Descriptor", "IndexReport", "Library", "LibraryInfo", "Progress", "Skipped", "Where"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,20 +14,24 @@ import numpy as np
 from devise import config
 from devise.errors import LibraryError, WordError
 from devise.library import models
-from devise.library.asking import Pictures
 from devise.library.models import Model, check_model
+from devise.library.query_photos import Pictures
+from devise.results import Match, WordMatch
 from devise.search.scoring import Question
 from devise.search.searcher import Searcher, check_k, check_probability
+from devise.spaces import ModelInfo
 from devise.store.filter import Where, quoted
 from devise.store.sqlite.store import Store
-from devise.vectors import Match, ModelInfo, Vector, WordMatch
+from devise.vectors import Vector
 from devise.words.embeddings import WordVectors
 from devise.words.queries import Query, Term, only_pushes, written
 
 if TYPE_CHECKING:  # what a search does without is imported where it is used
+    from devise.descriptors.base import Descriptor
     from devise.descriptors.network.classes import Classes
-    from devise.library.marks import Marks
-    from devise.library.report import Encodes, IndexReport, LibraryInfo, Progress
+    from devise.library.judgements import Marks
+    from devise.library.report import IndexReport, LibraryInfo
+    from devise.progress import Progress
     from devise.search.class_weights import Like
     from devise.search.explain import Shown
     from devise.words import Tagger
@@ -55,7 +59,7 @@ class Library:
         self._model = model
         self._store: Store | None = None
         self._searcher: Searcher | None = None
-        self._open_encoder: Encodes | None = None
+        self._open_encoder: Descriptor | None = None
         self._words: WordVectors | None = None
         self._classes: Classes | None = None
         self._taggers: dict[bool, Tagger] = {}
@@ -86,8 +90,8 @@ class Library:
         which has become empty, or is missing, has lost all its photos. Photos that cannot be read are in the report.
         Raises FolderError, LibraryError, CheckpointError or WriteError; what was stored until then stays good.
         """
-        from devise.library.indexing import index  # imports Pillow, which a search never needs
-        from devise.library.report import Progress
+        from devise.library.ingest.run import index  # imports Pillow, which a search never needs
+        from devise.progress import Progress
         from devise.search import maintain
         from devise.store.lock import writer
 
@@ -240,7 +244,7 @@ class Library:
     @cached_property
     def marks(self) -> Marks:
         """What people said of answers."""
-        from devise.library.marks import Marks
+        from devise.library.judgements import Marks
 
         return Marks(self.path, self._reader, self._pictures, lambda query: self._asked(query, Where()))
 
@@ -316,7 +320,7 @@ class Library:
             self._taggers[any_word] = Tagger(self.words(), words, self._info().space("words"))
         return self._taggers[any_word]
 
-    def _encoder(self, store: Store | None) -> Encodes:
+    def _encoder(self, store: Store | None) -> Descriptor:
         """Opened once. A wish goes first, then the model the library was built with, then the one in use."""
         if self._open_encoder is None:
             made_by = store.model() if store and not store.is_empty() else None

@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from devise.errors import CheckpointError, LibraryError, listed
+from devise.spaces import ModelInfo
 from devise.store.sqlite.store import Store
-from devise.vectors import ModelInfo, Vector
+from devise.vectors import Vector
 from devise.words.catalog import in_use
 from devise.words.embeddings import WordVectors
 
 if TYPE_CHECKING:
+    from devise.descriptors.base import Descriptor
     from devise.descriptors.network.classes import Classes
     from devise.descriptors.network.compiled import Compiled
     from devise.descriptors.network.encoder import Encoder
-    from devise.library.report import Encodes
 
 SAME = 0.995  # cosine of two roundings of one vector
 AGREEING = 0.9  # share of labels: a table with entries for phrases gives those other vectors than their words
 
-Model: TypeAlias = "str | Path | Encodes"  # a checkpoint's name or path, or an open encoder
+Model: TypeAlias = "str | Path | Descriptor"  # a checkpoint's name or path, or an open encoder
 
 
-def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Encodes:
+def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Descriptor:
     """The encoder wished for; else the one a library was made by, if it is at hand; else the one in use."""
     if wish is not None and not isinstance(wish, str | Path):
         return wish
@@ -42,7 +43,7 @@ def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Encodes:
     return _bound(opened(wish, vectors))
 
 
-def _bound(encoder: Encoder | Compiled) -> Encodes:
+def _bound(encoder: Encoder | Compiled) -> Descriptor:
     """A head that knows its word vectors only by some of them is bound to the table that is at hand.
 
     Raises VectorsError, LibraryError when that table holds other vectors.
@@ -111,7 +112,7 @@ def check_model(store: Store, model: ModelInfo) -> None:
     )
 
 
-def of_space(vectors: dict[str, Vector], space: str, encoder: Encodes) -> Vector:
+def of_space(vectors: dict[str, Vector], space: str, encoder: Descriptor) -> Vector:
     """The one vector of that space. Raises LibraryError."""
     if space not in vectors:
         raise LibraryError(f'the model "{encoder.info.name}" has no space "{space}"; it has: {listed(vectors)}')

@@ -5,40 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from devise.vectors import ModelInfo, Vector
-
-
-class Progress:
-    """Override what you want to show; every method does nothing. Called from the thread that called `index`."""
-
-    def walked(self, photos: int) -> None:
-        """So many photos have been found in the folders so far."""
-
-    def worked(self, done: int, total: int) -> None:
-        """`done` of the `total` photos that are new or changed are stored (or skipped). First call: done = 0."""
-
-    def building(self, space: str, done: int, total: int) -> None:
-        """`done` of `total` vectors are in the graph of a space."""
-
-    def note(self, text: str) -> None:
-        """One line worth showing: a graph that was damaged and is built again."""
-
-
-class Encodes(Protocol):
-    """What a library needs of a model: `devise.descriptors.network.encoder.Encoder`, or anything like it."""
-
-    info: ModelInfo
-    size: int
-    resize: str
-    labels: tuple[str, ...]
-
-    def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Vector]:
-        """(n, size, size, 3) -> a vector per photo in each space. ValueError when a photo has none."""
+from devise.spaces import ModelInfo
 
 
 @dataclass(frozen=True)

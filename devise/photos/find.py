@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from devise import config
-from devise.disk import changed_ns
 from devise.errors import FolderError
+from devise.filestat import changed_ns
 from devise.photos.formats import UNREADABLE, suffix, unreadable
 from devise.photos.ignore import IGNORE_FILE, Rules
 from devise.photos.sidecars import ENDINGS, Sidecar, beside

@@ -16,11 +16,6 @@ from devise.vectors import Vector
 FURTHER = 4  # times as many are asked for when a filter drops too many
 
 
-def larger(count: int) -> float:
-    """Times as many candidates, and as much effort, as a library that is not large needs."""
-    return float(max(1.0, count / config.GRAPH_LARGE) ** config.GRAPH_EF_GROWTH)
-
-
 class Candidates(NamedTuple):
     """Of one space. among: the only photos that count; None: all."""
 

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.library.report import Encodes
+from devise.descriptors.base import Descriptor
+from devise.results import TermScore
 from devise.search.scoring import Question
-from devise.vectors import Space, TermScore, Vector, pooled
+from devise.spaces import Space
+from devise.vectors import Vector, pooled
 
 GRID = 8  # cells a side that are covered, where the model looks at no parts
 COVERED = 2  # cells a side of what covers: a cell alone hides too little
@@ -41,7 +43,7 @@ def by_parts(views: Vector, question: Question, space: Space) -> list[Shown]:
     return _shown(views, question, space, heats.reshape(-1, side, side))
 
 
-def by_occlusion(photo: str, views: Vector, encoder: Encodes, question: Question, space: Space) -> list[Shown]:
+def by_occlusion(photo: str, views: Vector, encoder: Descriptor, question: Question, space: Space) -> list[Shown]:
     """Heat is how far a grey square over the (upright, whole) photo lowers its score as a whole. Raises PhotoError.
 
     views: (1 + parts, dim) of the photo without a cover.

@@ -19,12 +19,12 @@ from devise.index.duplicates import Apart
 from devise.index.hnsw import Graph, available
 from devise.index.pca import GROWTH, Projection
 from devise.search.space_index import Nearby
+from devise.spaces import Space
 from devise.store.records import GraphFile
 from devise.store.sqlite.store import Store
-from devise.vectors import Space
 
 if TYPE_CHECKING:
-    from devise.library.report import Progress
+    from devise.progress import Progress
 
 MAX_DELETED = 0.3  # share of deleted nodes from which a graph is built anew: they cost time and recall
 READ_AGAIN = 1 << 26  # bytes of a graph up to which every run makes sure that its file is whole

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.vectors import Space, TermScore, Vector
+from devise.results import TermScore
+from devise.spaces import Space
+from devise.vectors import Vector
 from devise.words.queries import Term
 
 Floats = NDArray[np.float64]

@@ -11,14 +11,16 @@ import numpy as np
 from devise import config
 from devise.errors import LibraryError
 from devise.index.flat import Scores, best_of_each, cosine_to, pieces, row_cosines, top
-from devise.search.candidates import Candidates, larger
+from devise.results import Match, TermScore
+from devise.search.candidates import Candidates
 from devise.search.filtered import Among
 from devise.search.scoring import Question
 from devise.search.snapshot import Facts
+from devise.spaces import Space
 from devise.store.filter import Where
 from devise.store.sqlite.codec import Ids, Views
 from devise.store.sqlite.store import VIEWS, Store
-from devise.vectors import Match, Space, TermScore, Vector, mean, pooled, unit
+from devise.vectors import Vector, mean, pooled, unit
 
 TOGETHER = 256  # queries whose candidates are read at once: at most 33,000 rows of 128 each
 Scored = Callable[[Ids | None], Iterator[tuple[Ids, Scores]]]  # of candidates; None: of all
@@ -207,7 +209,7 @@ def _sorted(matches: Iterable[Match], k: int) -> list[Match]:
 
 def _least(facts: Facts) -> int:
     """Candidates of a search for whole photos, for projections alone do not tell all of the nearest."""
-    return int(config.MIN_CANDIDATES * larger(facts.num_contents))
+    return int(config.MIN_CANDIDATES * config.larger(facts.num_contents))
 
 
 def _check(vectors: Vector, space: Space) -> None:

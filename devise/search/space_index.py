@@ -10,7 +10,6 @@ from devise import config
 from devise.index.deferred import LazyGraph
 from devise.index.hnsw import GraphError
 from devise.index.pca import Projection
-from devise.search.candidates import larger
 from devise.store.records import GraphFile
 from devise.store.sqlite.codec import Ids
 from devise.store.sqlite.store import Store
@@ -37,7 +36,7 @@ class Nearby(NamedTuple):
         late = [(ids, projection.of(rows)) for ids, rows in store.scan(record.space, after=record.max_id)]
         ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in late)])
         rows = np.concatenate([np.empty((0, graph.dim), np.float32), *(rows for _, rows in late)])
-        little = int(config.GRAPH_EF * larger(record.nodes))
+        little = int(config.GRAPH_EF * config.larger(record.nodes))
         much = int(config.GRAPH_EF_WORDS * (record.nodes / config.GRAPH_LARGE) ** config.GRAPH_EF_WORDS_GROWTH)
         return cls(graph, projection, ids, rows, (little, max(little, much)))
 

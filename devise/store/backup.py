@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from devise.errors import DeviseError
 from devise.files import beginning, replacing
+from devise.spaces import ModelInfo
 from devise.store.records import stored_path
 from devise.store.sqlite.schema import SPACES
 from devise.store.sqlite.store import Store, model_crc
-from devise.vectors import ModelInfo
 
 FILE = "library.json"
 MAX_BYTES = 1 << 24  # more was never written

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from devise import config
+from devise.analysis.metrics import hits, probability
 from devise.descriptors.network.checkpoint import Checkpoint, load, save
 from devise.descriptors.network.config import HeadConfig
 from devise.descriptors.network.format import SUFFIX
@@ -24,13 +25,12 @@ from devise.descriptors.network.weights import load_backbone
 from devise.errors import TrainingError
 from devise.files import replacing
 from devise.training import data
-from devise.training.bytes import let_be_in_bytes
 from devise.training.data import Example
-from devise.training.evaluate import hits, probability
 from devise.training.features import features_of
 from devise.training.feedback import judged
 from devise.training.objectives.losses import LOSSES, cosines, masked_cross_entropy
 from devise.training.options import TrainOptions
+from devise.training.quantize import let_be_in_bytes
 from devise.training.report import EpochReport, TrainProgress, TrainReport
 from devise.training.sources import Cached, Photos, Source
 from devise.words import WordVectors

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from devise import config
 from devise.errors import VectorsError, WordError
-from devise.vectors import Vector, WordMatch, is_unit, unit
+from devise.results import WordMatch
+from devise.vectors import Vector, is_unit, unit
 from devise.words import catalog, queries, spelling
 from devise.words.format import BLOCK, read_vectors, word_key
 from devise.words.queries import Elsewhere, Query, Term

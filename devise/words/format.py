@@ -25,9 +25,9 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.disk import is_special
 from devise.errors import VectorsError
 from devise.files import replacing
+from devise.filestat import is_special
 from devise.vectors import unit
 
 FORMAT = "devise.words/1"

@@ -22,8 +22,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.disk import is_special
 from devise.errors import VectorsError, needed
+from devise.filestat import is_special
 from devise.words import catalog, neighbours, pickles
 from devise.words.embeddings import WordVectors
 from devise.words.format import CHUNK, SUFFIX, write_vectors

@@ -10,7 +10,9 @@ from importlib import resources
 import numpy as np
 
 from devise.errors import WordError, listed
-from devise.vectors import Space, Vector, WordMatch, pooled
+from devise.results import WordMatch
+from devise.spaces import Space
+from devise.vectors import Vector, pooled
 from devise.words.embeddings import WordVectors
 
 FEW = 5  # views whose nearest words are looked for: each takes a scan of all words

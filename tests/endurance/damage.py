@@ -25,8 +25,9 @@ import numpy as np
 
 from devise import config
 from devise.errors import DeviseError
-from devise.library import Library, portable
-from devise.library.check import check
+from devise.library import Library
+from devise.library.upkeep import portable
+from devise.library.upkeep.check import check
 from devise.vectors import unit
 from devise.words import WordVectors
 from devise.words.catalog import in_use, list_vectors

@@ -17,13 +17,15 @@ import numpy as np
 from PIL import Image
 
 from devise import config
-from devise.library import Library, portable
-from devise.library.check import check
-from devise.library.compact import compact
-from devise.library.report import Progress
+from devise.library import Library
+from devise.library.upkeep import portable
+from devise.library.upkeep.check import check
+from devise.library.upkeep.compact import compact
+from devise.progress import Progress
+from devise.spaces import ModelInfo, Space
 from devise.store.records import path_of
 from devise.store.sqlite.store import Store
-from devise.vectors import ModelInfo, Space, unit
+from devise.vectors import unit
 from devise.words import WordVectors
 from devise.words.format import write_vectors
 from tests.endurance.writes import Say, ended, forked
@@ -68,7 +70,7 @@ def small() -> None:
 def imported(*names: str) -> None:
     """Once, in the parent: its children need not."""
     usual = ("encodings.utf_8_sig", "numpy.ma", "hnswlib", "PIL.PngImagePlugin")
-    for name in (*usual, "devise.library.indexing", "devise.library.marks", *names):
+    for name in (*usual, "devise.library.ingest.run", "devise.library.judgements", *names):
         importlib.import_module(name)
 
 

@@ -139,7 +139,7 @@ def _looks(deed: Deed, at: int) -> Ended:
     def act(say: Say) -> None:
         for name in ("scandir", "stat"):
             setattr(os, name, _watched(getattr(os, name), looking))
-        import devise.library.reading as reading
+        import devise.library.ingest.prefetch as reading
 
         reading.read = _watched(reading.read, looking)  # type: ignore[attr-defined]
         try:

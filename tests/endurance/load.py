@@ -22,9 +22,9 @@ import numpy as np
 
 from benchmarks import grown
 from devise import Library
-from devise.library import Progress
-from devise.library.check import check
-from devise.library.compact import compact
+from devise.library.upkeep.check import check
+from devise.library.upkeep.compact import compact
+from devise.progress import Progress
 from devise.search import maintain
 from devise.store.lock import writer
 from devise.store.records import Photo

@@ -24,7 +24,7 @@ import numpy as np
 
 from devise.errors import DeviseError
 from devise.library import Library
-from devise.library.check import check
+from devise.library.upkeep.check import check
 from devise.photos import Found, Trouble, details, find, load
 from devise.photos.open import picture, thumbnail_jpeg
 from tests.endurance.odd import NAMES, ODD, UPRIGHT, oriented, write_odd

@@ -14,9 +14,11 @@ import numpy as np
 from PIL import Image
 
 from devise import config
-from devise.library import Library, portable
+from devise.library import Library
+from devise.library.upkeep import portable
+from devise.spaces import Space
 from devise.store.sqlite.store import Store
-from devise.vectors import Space, unit
+from devise.vectors import unit
 from devise.words import WordVectors, neighbours
 from devise.words.format import write_vectors
 from tests.fakes import FakeEncoder

@@ -22,9 +22,9 @@ import numpy as np
 from PIL import Image
 
 from devise import Library, config
-from devise.library import portable
-from devise.library.check import check
-from devise.library.compact import compact
+from devise.library.upkeep import portable
+from devise.library.upkeep.check import check
+from devise.library.upkeep.compact import compact
 from devise.photos import load
 from devise.vectors import Vector, unit
 from tests.fakes import FakeEncoder

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from devise.errors import LibraryError
-from devise.library import Library, Where, portable
-from devise.library.check import check
+from devise.library import Library, Where
+from devise.library.upkeep import portable
+from devise.library.upkeep.check import check
 from devise.store.records import path_of
 from devise.store.sqlite.store import Store
 from devise.vectors import unit

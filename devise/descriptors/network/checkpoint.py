@@ -31,7 +31,7 @@ from devise.descriptors.network.format import (
 from devise.descriptors.network.heads import ClassesHead, WordsHead, build
 from devise.errors import CheckpointError
 from devise.files import replacing
-from devise.vectors import ModelInfo, speaking
+from devise.spaces import ModelInfo, speaking
 
 HALF_MAX = 6e4  # float16 ends at 65,504
 

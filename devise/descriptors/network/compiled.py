@@ -21,7 +21,8 @@ from devise.descriptors.network.config import SILENT, BackboneConfig, HeadConfig
 from devise.descriptors.network.format import AGAIN, RANGES, Arrays, find, first_line, read, widened
 from devise.descriptors.network.runtime import Node, openvino, opset13
 from devise.errors import CheckpointError, lacks_memory
-from devise.vectors import Vector, speaking, unit
+from devise.spaces import speaking
+from devise.vectors import Vector, unit
 
 EPSILON = 1e-5  # torch's batch norms
 LEVELS = 256
@@ -32,7 +33,7 @@ Pads = tuple[Sequence[int], Sequence[int]]
 
 
 class Compiled:
-    """What `devise.descriptors.network.encoder.Encoder` is on a graphics card, for a processor: pixels in, unit vectors out.
+    """What `encoder.Encoder` is on a graphics card, for a processor: pixels in, unit vectors out.
 
     >>> Compiled.open("slim").encode(np.zeros((1, 256, 256, 3), np.uint8))["words"].shape
     (1, 300)

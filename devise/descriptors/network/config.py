@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from devise.descriptors.network.preprocess import IMAGENET, Preprocessing
-from devise.vectors import ModelInfo, Space
+from devise.spaces import ModelInfo, Space
 
 Layers = tuple[int | str, ...]
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from devise.disk import changed_ns
 from devise.errors import LibraryError, PhotoError, listed
+from devise.filestat import changed_ns
 from devise.library import models
 from devise.library.models import check_model
 from devise.store.sqlite.store import Store, digest_of
 from devise.vectors import Vector
 
 if TYPE_CHECKING:
-    from devise.library.report import Encodes
+    from devise.descriptors.base import Descriptor
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Pictures:
 
     path: Path
     reader: Callable[[], Store | None]
-    encoder: Callable[[Store | None], Encodes]
+    encoder: Callable[[Store | None], Descriptor]
 
     def vector(self, photo: str | Path, space: str) -> tuple[int | None, Vector]:
         """A photo's content, if it is in the library, and its vector."""
@@ -79,7 +79,7 @@ class Pictures:
         store = self.reader()
         return bool(store and os.path.isfile(path) and _as_indexed(store, path) is not None)
 
-    def checked_encoder(self) -> Encodes:
+    def checked_encoder(self) -> Descriptor:
         """The encoder that made the library, where there is one. Raises LibraryError for another."""
         store = self.reader()
         encoder = self.encoder(store)

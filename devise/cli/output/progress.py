@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from devise.cli import show
-from devise.library import Progress
+from devise.cli.output import show
+from devise.progress import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

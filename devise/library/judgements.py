@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from devise import config
 from devise.errors import DeviseError, LibraryError, WordError
-from devise.library.asking import Pictures
+from devise.library.query_photos import Pictures
 from devise.search.scoring import Feedback
 from devise.store.filter import Where
 from devise.store.records import path_of, stored_path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from devise import config
-from devise.cli.show import name, printable
+from devise.cli.output.show import name, printable
 from devise.errors import DeviseError, PhotoError
 from devise.files import replacing
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from devise.library import Library
-    from devise.vectors import WordMatch
+    from devise.results import WordMatch
 
 THUMBNAIL = 480  # longest side in pixels: a card is about 320 wide, and sharp screens have two pixels for one
 AT_ONCE = 64  # thumbnails waiting to be written: a folder of 10,000 photos must not stand in memory

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from devise.disk import changed_ns
 from devise.errors import DeviseError, FormatError, LibraryError, counted
-from devise.library.report import Progress
+from devise.filestat import changed_ns
+from devise.progress import Progress
 from devise.search import maintain
+from devise.spaces import Space
 from devise.store import backup
 from devise.store.lock import locked, must_exist
 from devise.store.records import GraphFile
@@ -27,7 +28,6 @@ from devise.store.sqlite import salvage, validate
 from devise.store.sqlite.database import damaged
 from devise.store.sqlite.schema import SPACES
 from devise.store.sqlite.store import Store
-from devise.vectors import Space
 
 MAX_PROBLEMS = 20  # of SQLite's own list: one is enough to act on
 CHUNK = 1_000  # vectors looked at together, and one by one where that finds damage

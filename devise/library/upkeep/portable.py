@@ -11,8 +11,8 @@ from pathlib import Path
 
 from devise.errors import FolderError, FormatError, LibraryError, WriteError, counted, listed, writing
 from devise.files import replacing
-from devise.library.check import check
-from devise.library.report import Progress
+from devise.library.upkeep.check import check
+from devise.progress import Progress
 from devise.search import maintain
 from devise.store import backup
 from devise.store.lock import INCOMING, locked, must_exist, writer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from devise.library.report import Progress, num_bytes
+from devise.library.report import num_bytes
+from devise.progress import Progress
 from devise.search import maintain
 from devise.store.lock import must_exist, writer
 

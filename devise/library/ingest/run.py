@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from devise import config
+from devise.descriptors.base import Descriptor
 from devise.errors import FolderError, PhotoError, listed
-from devise.library.known import Known
+from devise.library.ingest.hashes import Known
+from devise.library.ingest.plan import Plan, plan
+from devise.library.ingest.prefetch import Failed, Gone, Opened, Outcome, Pixels, read_ahead
 from devise.library.models import check_model
-from devise.library.plan import Plan, plan
-from devise.library.reading import Failed, Gone, Opened, Outcome, Pixels, read_ahead
-from devise.library.report import Encodes, IndexReport, Progress, Skipped
+from devise.library.report import IndexReport, Skipped
 from devise.photos import Details, Found, details, stamp
+from devise.progress import Progress
 from devise.store import backup
 from devise.store.paths import is_below
 from devise.store.records import Photo, Refused
@@ -33,7 +35,7 @@ MAX_WAITING = 16 * config.BATCH  # photos without new pixels (renamed, touched, 
 def index(
     store: Store,
     folders: Sequence[str | Path],
-    open_encoder: Callable[[], Encodes],
+    open_encoder: Callable[[], Descriptor],
     *,
     allow_empty: bool,
     progress: Progress,
@@ -73,7 +75,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.counts = {"added": 0, "updated": 0, "moved": 0, "unchanged": self.plan.unchanged}
 
-    def remember(self, folders: Sequence[str | Path], encoder: Encodes | None) -> None:
+    def remember(self, folders: Sequence[str | Path], encoder: Descriptor | None) -> None:
         """Before the work, so that an interrupted first run can be taken up by `devise index` alone."""
         known, lost = set(self.store.roots()), set(self.plan.lost_roots)
         roots = {os.path.abspath(folder) for folder in folders} - known - lost
@@ -88,7 +90,7 @@ class _Run:
                 self.store.set_model(encoder.info, encoder.labels)
         backup.keep(self.store)
 
-    def work(self, encoder: Encodes) -> None:
+    def work(self, encoder: Descriptor) -> None:
         self.progress.worked(0, self.total)
         known = Known(self.store.folder)
         outcomes = read_ahead(self.plan.work, known, size=encoder.size, resize=encoder.resize)
@@ -214,7 +216,7 @@ def _batches(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
         yield waiting
 
 
-def _encoded(encoder: Encodes, outcomes: Sequence[Outcome], known: Container[bytes]) -> Encoded:
+def _encoded(encoder: Descriptor, outcomes: Sequence[Outcome], known: Container[bytes]) -> Encoded:
     """Hash -> vectors of the new contents of a batch, each once."""
     pixels = {
         outcome.digest: outcome.pixels
@@ -235,6 +237,6 @@ def _encoded(encoder: Encodes, outcomes: Sequence[Outcome], known: Container[byt
         return good
 
 
-def _rows(encoder: Encodes, pixels: dict[bytes, Pixels]) -> Encoded:
+def _rows(encoder: Descriptor, pixels: dict[bytes, Pixels]) -> Encoded:
     spaces = encoder.encode(np.stack(list(pixels.values())))
     return {digest: {space: rows[i] for space, rows in spaces.items()} for i, digest in enumerate(pixels)}

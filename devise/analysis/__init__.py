@@ -1,0 +1,1 @@
+"""What is said of many rows together: how good a ranking is."""

@@ -1,0 +1,1 @@
+"""One run of indexing: plan, read ahead, encode, store."""
