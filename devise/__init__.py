@@ -52,9 +52,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from devise.version import version
 
-        return version("devise")
+        return version()
     if name not in _HOMES:
         raise AttributeError(f"module 'devise' has no attribute {name!r}")
     globals()[name] = value = getattr(import_module(_HOMES[name]), name)

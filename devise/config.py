@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -53,53 +54,135 @@ _SUFFIXES = """
     .ppm .pgm .pbm .pnm .psd .sgi .pcx .qoi .heic .heif .hif
 """
 PHOTO_SUFFIXES = frozenset(_SUFFIXES.split())  # of files that can be read; what ends so in a query is a photo
-MAX_MEGAPIXELS = 150.0  # the largest phone sensors give 108; a 200-megapixel picture takes 600 MB as RGB
-MAX_FILE_MEGABYTES = 500  # read whole to be hashed and decoded from one copy; larger files are no photos
 
-# Indexing
-BATCH = 32  # photos a pass of the network: as fast as 4 or 64 on two cores, and a transaction now and then
-LOOK_AHEAD = 3 * BATCH  # decoded photos waiting: enough to hide one slow file; 19 MB at 256 x 256
 
-# Parts of a photo
-PARTS_RANK = 8  # vectors that its parts are mixtures of: 2,945 bytes; with 4, pairs of words lose a point
-BEST_PARTS = 1 / 16  # share of the parts whose mean is the score of a part: 4 of 64
+@dataclass(frozen=True, kw_only=True)
+class PhotoConfig:
+    """Which photos are read at all."""
 
-# Search
-TOP = 9  # results shown: three rows of three on a contact sheet
-MIN_TERM = 0.1  # least probability that a photo shows a term: 0.88 of VOC's right photos have it, and of most words for
-# what no photo shows none has it (docs/queries.md); of n terms the n-th power: nothing is lost for a second word
-MIN_TAG_LABELS = 100  # a model with fewer labels also tags with visible things; with more, those only add odd words
-SURE = 0.5  # least probability of a tag: right more often than wrong
-TAGS = 5  # tags a photo: what one glance takes in
-EXACT_BELOW = 1_000  # vectors in a space: a scan then takes 0.3 ms, loading and asking a graph 2.2 ms
-CANDIDATES = 4  # times k are taken from the graph and rescored exactly
-MIN_CANDIDATES = 40  # at least: the first 32 by 128 of 300 numbers hold the ten nearest, of 1,280 numbers 0.99 of them
-MIN_SHOWING = 1_000  # at least, where parts are scored too: a small thing is far from the whole photo
-MIN_WEIGHTED = 500  # at least, where the weights of a class change what is near: recall@10 0.996 of 100,000 photos
-EXACT_AMONG = 5_000  # photos that a filter leaves: all are scored, parts too, in a fifth of a second
-OVER_FETCH = 1.5  # times as many as needed are taken from the graph where a filter drops some
-FEEDBACK = 0.2  # times the cosine to photos that were judged: measured, beside Rocchio's usual 0.75 and 0.15
-NEAR_QUERY = 0.8  # cosine of queries that share judgements: sofa and couch have 0.84, cat and kitten 0.73
-LIKE_FROM = 9  # best photos of a word search whose mean stands for the query when it is ranked like a class
+    max_megapixels: float = 150.0  # the largest phone sensors give 108; a 200-megapixel picture takes 600 MB as RGB
+    max_file_megabytes: float = 500.0  # read whole to be hashed and decoded from one copy; larger files are no photos
 
-# hnswlib (Malkov and Yashunin, 2018): M links a node, ef candidates kept while building and searching; tables of all
-# in docs/performance.md. More links or effort while building gain less than a hundredth of recall
-GRAPH_M = 16
-GRAPH_EF_CONSTRUCTION = 200
-GRAPH_EF = 128
-# Photos find 0.999 of their ten nearest with 128; of a million 0.990, and with twice as much 0.999. Words are far from
-# all photos: of 10,000 photos they need 192 for 0.99, of 100,000 1,024 (512: 0.98), of a million 6,500 for 0.98. Both
-# efforts grow with a power of the number of photos: from 100,000 on that of photos, and the number of candidates
-GRAPH_EF_GROWTH = 0.3
-GRAPH_LARGE = 100_000  # photos
-GRAPH_EF_WORDS = 1024  # of so many photos
-GRAPH_EF_WORDS_GROWTH = 0.8
-GRAPH_NEAR = 0.6  # cosine of the nearest photo: photos have 0.63 to 0.99 to it, words 0.02 to 0.57
-GRAPH_DIM = 128  # numbers of a vector in a graph: exact vectors rank what it finds (docs/performance.md)
-GRAPH_BEHIND = 0.02  # share of photos that a graph may lack: of a million 20,000 are read in 0.1 s, scanned in 3 ms
-GRAPH_SEED = 100
-HELD_BYTES = 128 << 20  # of vectors of one kind that a program which searches often keeps in memory beside its graphs
-HALVES_BYTES = 512 << 20  # of projections in memory beside a graph that was asked for words: 1.3 million photos
+
+@dataclass(frozen=True, kw_only=True)
+class IngestConfig:
+    """How photos are brought in."""
+
+    batch: int = 32  # photos a pass of the network: as fast as 4 or 64 on two cores, and a transaction now and then
+    prefetch: int = 96  # decoded photos waiting: enough to hide one slow file; 19 MB at 256 x 256
+    max_threads: int = 8  # that read: more only wait for the disk and for Python's lock
+    large_bytes: int = 50_000_000  # larger files are decoded one at a time: all threads with one each had 4 GB
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexConfig:
+    """When an index is made and how it is asked.
+
+    M, ef_construction, ef: of hnswlib (Malkov and Yashunin, 2018): links a node, candidates kept while building and
+    while searching; tables of all in docs/benchmarks/. More links or effort gain less than a hundredth of recall.
+    """
+
+    exact_below: int = 1_000  # vectors in a space: a scan then takes 0.3 ms, loading and asking a graph 2.2 ms
+    M: int = 16
+    ef_construction: int = 200
+    # Photos find 0.999 of their ten nearest with 128; of a million 0.990, and with twice as much 0.999. Words are far
+    # from all photos: of 10,000 photos they need 192 for 0.99, of 100,000 1,024 (512: 0.98), of a million 6,500 for
+    # 0.98. Both efforts grow with a power of the number of photos: from `large` on that of photos, and the candidates
+    ef: int = 128
+    ef_growth: float = 0.3
+    large: int = 100_000  # photos
+    ef_words: int = 1024  # of so many photos
+    ef_words_growth: float = 0.8
+    near: float = 0.6  # cosine of the nearest photo: photos have 0.63 to 0.99 to it, words 0.02 to 0.57
+    dim: int = 128  # numbers of a vector in a graph: exact vectors rank what it finds
+    max_behind: float = 0.02  # share of photos that a graph may lack: of a million 20,000 are scanned in 3 ms
+    seed: int = 100
+
+    def growth(self, count: int) -> float:
+        """Times as many candidates, and as much effort, as a library that is not large needs."""
+        return float(max(1.0, count / self.large) ** self.ef_growth)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """How a query becomes matches."""
+
+    top: int = 9  # results shown: three rows of three on a contact sheet
+    # least probability that a photo shows a term: 0.88 of VOC's right photos have it, and of most words for what no
+    # photo shows none has it (docs/queries.md); of n terms the n-th power: nothing is lost for a second word
+    min_term: float = 0.1
+    candidates: int = 4  # times k are taken from the index and rescored exactly
+    min_candidates: int = 40  # at least: the first 32 by 128 of 300 numbers hold the ten nearest, of 1,280 0.99 of them
+    min_candidates_regions: int = 1_000  # at least, where regions are scored: a small thing is far from the whole photo
+    min_candidates_weighted: int = 500  # where class weights change what is near: recall@10 0.996 of 100,000 photos
+    exact_filtered: int = 5_000  # photos that a filter leaves: all are scored, regions too, in a fifth of a second
+    oversampling: float = 1.5  # times as many as needed are taken from the index where a filter drops some
+    feedback: float = 0.2  # times the cosine to photos that were judged: measured, beside Rocchio's 0.75 and 0.15
+    near_query: float = 0.8  # cosine of queries that share judgements: sofa and couch have 0.84, cat and kitten 0.73
+    like_from: int = 9  # best photos of a word search whose mean stands for the query when it is ranked like a class
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagConfig:
+    """Which words name a photo."""
+
+    k: int = 5  # tags a photo: what one glance takes in
+    sure: float = 0.5  # least probability of a tag: right more often than wrong
+    min_labels: int = (
+        100  # a model with fewer labels also tags with visible things; with more, those only add odd words
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that a library can be told, passed in: `Library(path, settings=Settings(index=IndexConfig(ef=256)))`."""
+
+    photos: PhotoConfig = PhotoConfig()
+    ingest: IngestConfig = IngestConfig()
+    index: IndexConfig = IndexConfig()
+    search: SearchConfig = SearchConfig()
+    tags: TagConfig = TagConfig()
+
+
+# The same defaults as constants, for code that is not told its settings yet. Each goes when its last user is told
+MAX_MEGAPIXELS = PhotoConfig.max_megapixels
+MAX_FILE_MEGABYTES = PhotoConfig.max_file_megabytes
+BATCH = IngestConfig.batch
+LOOK_AHEAD = IngestConfig.prefetch
+TOP = SearchConfig.top
+MIN_TERM = SearchConfig.min_term
+MIN_TAG_LABELS = TagConfig.min_labels
+SURE = TagConfig.sure
+TAGS = TagConfig.k
+EXACT_BELOW = IndexConfig.exact_below
+CANDIDATES = SearchConfig.candidates
+MIN_CANDIDATES = SearchConfig.min_candidates
+MIN_SHOWING = SearchConfig.min_candidates_regions
+MIN_WEIGHTED = SearchConfig.min_candidates_weighted
+EXACT_AMONG = SearchConfig.exact_filtered
+OVER_FETCH = SearchConfig.oversampling
+FEEDBACK = SearchConfig.feedback
+NEAR_QUERY = SearchConfig.near_query
+LIKE_FROM = SearchConfig.like_from
+GRAPH_M = IndexConfig.M
+GRAPH_EF_CONSTRUCTION = IndexConfig.ef_construction
+GRAPH_EF = IndexConfig.ef
+GRAPH_EF_GROWTH = IndexConfig.ef_growth
+GRAPH_LARGE = IndexConfig.large
+GRAPH_EF_WORDS = IndexConfig.ef_words
+GRAPH_EF_WORDS_GROWTH = IndexConfig.ef_words_growth
+GRAPH_NEAR = IndexConfig.near
+GRAPH_DIM = IndexConfig.dim
+GRAPH_BEHIND = IndexConfig.max_behind
+GRAPH_SEED = IndexConfig.seed
+
+# Regions of a photo
+PARTS_RANK = 8  # vectors that its regions are mixtures of: 2,945 bytes; with 4, pairs of words lose a point
+BEST_PARTS = 1 / 16  # share of the regions whose mean is the score of a region: 4 of 64
+
+# What a program that asks often keeps in memory
+HELD_BYTES = 128 << 20  # of vectors of one kind beside its graphs
+HALVES_BYTES = 512 << 20  # of projections beside a graph that was asked for words: 1.3 million photos
 HELD_AFTER = 200  # a library of n photos is searched n / 200 times before that: then it has nearly paid
 SCANS = 3  # searches that read all before a program loads a graph, of photos or words, which takes four times as long
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from devise import config
 
 Vector = NDArray[np.float32]  # (dim,) or (n, dim), rows of length 1
+Ids = NDArray[np.int64]  # (n,), of contents or of words
 ROUNDED = 1e-2  # of a squared length: halves change it by less than 1e-3 (of 300 numbers), bytes would by more
 
 

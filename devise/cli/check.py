@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from devise import config
-from devise.cli.options import Form, Json, LibraryPath
+from devise.cli.options import Json, LibraryPath
 from devise.cli.output import show
+from devise.cli.output.form import Form
 
 
 def check(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise.cli.options import Form, Json, LibraryPath, Relative
+from devise.cli.options import Json, LibraryPath, Relative
 from devise.cli.output import show
+from devise.cli.output.form import Form
 from devise.errors import MAX_LISTED
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import devise
-from devise.cli.options import Form, Json, LibraryPath
+from devise.cli.options import Json, LibraryPath
 from devise.cli.output import show
+from devise.cli.output.form import Form
 from devise.errors import DeviseError
+from devise.version import version
 
 SHORT = 16  # digits of a fingerprint that people compare
 
@@ -21,7 +22,7 @@ def info(library: LibraryPath = None, json: Json = False) -> None:
     devise info --json
     """
     document: dict[str, Any] = {
-        "version": devise.__version__,
+        "version": version(),
         "library": _or_error(lambda: _library(library)),
         "vectors": _or_error(_vectors),
         "model": _or_error(_model),

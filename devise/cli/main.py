@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-import devise
 from devise.cli.commands import Commanding
 from devise.cli.options import RELATIVE
 from devise.cli.output import show
@@ -81,7 +80,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"devise {devise.__version__}")
+        from devise.version import version
+
+        typer.echo(f"devise {version()}")
         raise typer.Exit
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise.cli.options import Csv, Form, Json, LibraryPath, form
+from devise import display
+from devise.cli.options import Csv, Json, LibraryPath, form
 from devise.cli.output import show
+from devise.cli.output.form import Form
 from devise.errors import counted
 
 if TYPE_CHECKING:
@@ -68,6 +70,6 @@ def _show(marks: Sequence[Mark], chosen: Form) -> None:
     rows = [(each.query, "good" if each.is_good else "bad", each.path, each.marked) for each in marks]
     columns = ("query", "mark", "path", "marked")
     document = [dict(zip(columns, row, strict=True)) for row in rows]
-    table = [(query, said, show.name(path), when) for query, said, path, when in rows]
+    table = [(query, said, display.name(path), when) for query, said, path, when in rows]
     nothing = "nothing was marked yet; say what is good with: devise mark PHOTO --good QUERY"
     show.answer(show.Answer(columns=columns, rows=rows, document=document, table=table, nothing=nothing), chosen)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from devise.cli.output.form import Form
 from devise.errors import DeviseError
 
 
@@ -81,16 +81,6 @@ Text = Annotated[
         metavar="WORDS", show_default=False, help="Only photos with these words in their names, folders or captions."
     ),
 ]
-
-
-class Form(Enum):
-    """How a result is printed. AUTO is a table on a terminal and tab-separated lines elsewhere."""
-
-    AUTO = "auto"
-    JSON = "json"
-    CSV = "csv"
-    PATHS = "paths"
-    NULL = "null"
 
 
 def form(json: bool = False, csv: bool = False, paths: bool = False, null: bool = False) -> Form:

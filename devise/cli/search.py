@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise import config
+from devise import config, display
 from devise.cli.options import (
     After,
     Before,
     Csv,
-    Form,
     Html,
     Inside,
     Json,
@@ -31,6 +30,7 @@ from devise.cli.options import (
     form,
 )
 from devise.cli.output import show, targets
+from devise.cli.output.form import Form
 
 if TYPE_CHECKING:
     from devise.library import Library, Where
@@ -210,7 +210,7 @@ def _show(matches: Sequence[Match], chosen: Form, nothing: str, why: bool = Fals
         table=[
             (
                 rank,
-                show.name(match.path),
+                display.name(match.path),
                 match.score,
                 *([_percent(match.probability)] if known else []),
                 *(_percent(term.probability) or f"{term.score:.3f}" for term in match.terms if asked),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise import config
+from devise import config, display
 from devise.cli.options import Csv, Html, Json, LibraryPath, Null, Paths, Relative, Top, form
 from devise.cli.output import show, targets
 from devise.errors import DeviseError, PhotoError
@@ -124,7 +124,7 @@ def _answer(tagged: Sequence[Tagged]) -> show.Answer:
         paths=[path for path, _ in tagged],
         table_columns=("photo", "tags"),
         table=[
-            (show.name(path), "  ".join(f"{match.word} {match.worth:.2f}" for match in tags) or "-")
+            (display.name(path), "  ".join(f"{match.word} {match.worth:.2f}" for match in tags) or "-")
             for path, tags in tagged
         ],
         nothing="no tags",

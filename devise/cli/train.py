@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise import config
+from devise import config, display
 from devise.cli.options import LibraryPath
 from devise.cli.output import show
 from devise.errors import MAX_LISTED, needed
@@ -117,4 +117,4 @@ def _tell(report: TrainReport, out: str) -> None:
         f"{len(report.labels)} labels learnt from {report.num_training:,} photos in {report.seconds:.0f} s; "
         f"epoch {report.best.epoch} was best{_hits(report.best)}"
     )
-    show.note(f"wrote {show.name(str(report.path))}; use it with: devise index FOLDER --model {out}")
+    show.note(f"wrote {display.name(str(report.path))}; use it with: devise index FOLDER --model {out}")

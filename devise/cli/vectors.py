@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devise import display
 from devise.cli.options import Csv, Json, form
 from devise.cli.output import show
 
@@ -72,7 +73,7 @@ def list_(json: Json = False, csv: Csv = False) -> None:
         document=document,
         table_columns=("", "name", "words", "numbers", "source", "file"),
         table=[
-            (_star(each), each.name, each.count, each.dim, each.source, show.name(str(each.path))) for each in known
+            (_star(each), each.name, each.count, each.dim, each.source, display.name(str(each.path))) for each in known
         ],
         nothing="no word vectors; bring some with: devise vectors import FILE",
     )

@@ -11,8 +11,7 @@ from devise import config
 from devise.index.flat import pieces
 from devise.index.hnsw import Graph, GraphError, available, nodes, scan
 from devise.index.two_stage import Halves, highest
-from devise.store.sqlite.codec import Ids
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 
 MOST = 16  # vectors that all are scored for at once: the scores of a million photos take 64 MB then
 CHUNK = 10_000  # vectors that hnswlib is asked for at once: it makes lists of them

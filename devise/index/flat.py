@@ -8,8 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.store.sqlite.codec import Ids
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 
 Scores = NDArray[np.floating]
 ROUNDING = 1e-5  # of a cosine, between a matrix product and rows by themselves

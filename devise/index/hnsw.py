@@ -23,9 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from devise import config
 from devise.errors import DeviseError
 from devise.files import replacing
-from devise.vectors import Vector
-
-Ids = NDArray[np.int64]
+from devise.vectors import Ids, Vector
 
 # hnswlib's own header (hnswalg.h, saveIndex): six size_t, then what we need not know
 HEADER = struct.Struct("<6Q")

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.store.sqlite.codec import Ids
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 
 STRONG = 64  # of 128 numbers, the last ones, of the strongest directions: 0.6 of the time of all at once
 FURTHER = 15  # times k more of those are scored by all numbers: 640 of 100,000 hold 0.999 of a word's ten nearest

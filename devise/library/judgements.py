@@ -22,10 +22,9 @@ from devise.library.query_photos import Pictures
 from devise.search.scoring import Feedback
 from devise.store.filter import Where
 from devise.store.records import path_of, stored_path
-from devise.store.sqlite.codec import Ids
 from devise.store.sqlite.database import understanding
 from devise.store.sqlite.store import Store
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 from devise.words.queries import Query, Term, mean_of, written
 
 _SAME = 0.999  # cosine of two ways to write one query: "sofa cat" and "cat sofa"

@@ -10,8 +10,7 @@ from devise import config
 from devise.index.flat import best_of_each
 from devise.search.filtered import Among
 from devise.search.snapshot import Facts
-from devise.store.sqlite.codec import Ids
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 
 FURTHER = 4  # times as many are asked for when a filter drops too many
 

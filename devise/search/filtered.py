@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from devise.store.filter import Where
-from devise.store.sqlite.codec import Ids
 from devise.store.sqlite.store import Store
+from devise.vectors import Ids
 
 
 class Among:

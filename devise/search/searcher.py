@@ -18,9 +18,9 @@ from devise.search.scoring import Question
 from devise.search.snapshot import Facts
 from devise.spaces import Space
 from devise.store.filter import Where
-from devise.store.sqlite.codec import Ids, Views
+from devise.store.sqlite.codec import Views
 from devise.store.sqlite.store import VIEWS, Store
-from devise.vectors import Vector, mean, pooled, unit
+from devise.vectors import Ids, Vector, mean, pooled, unit
 
 TOGETHER = 256  # queries whose candidates are read at once: at most 33,000 rows of 128 each
 Scored = Callable[[Ids | None], Iterator[tuple[Ids, Scores]]]  # of candidates; None: of all

@@ -13,9 +13,8 @@ from devise import config
 from devise.errors import LibraryError
 from devise.index.flat import pieces
 from devise.spaces import ModelInfo, Space
-from devise.store.sqlite.codec import Ids
 from devise.store.sqlite.store import CHUNK, Store
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 
 if TYPE_CHECKING:
     from devise.search.maintain import Opened

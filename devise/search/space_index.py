@@ -11,9 +11,8 @@ from devise.index.deferred import LazyGraph
 from devise.index.hnsw import GraphError
 from devise.index.pca import Projection
 from devise.store.records import GraphFile
-from devise.store.sqlite.codec import Ids
 from devise.store.sqlite.store import Store
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 
 
 class Nearby(NamedTuple):

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devise.store.sqlite.codec import Ids
 from devise.store.sqlite.store import Store
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 
 
 class Held(NamedTuple):

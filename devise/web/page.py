@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from devise import config
-from devise.cli.output.show import name, printable
+from devise.display import name, printable
 from devise.errors import DeviseError, PhotoError
 from devise.files import replacing
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from devise import display
 from devise.cli.output import show
 from devise.progress import Progress
 
@@ -38,7 +39,7 @@ class Stages:
         if self.bars is None:
             show.note(text)
         else:
-            self.bars.console.print(show.printable(text), markup=False, highlight=False)
+            self.bars.console.print(display.printable(text), markup=False, highlight=False)
 
 
 @dataclass

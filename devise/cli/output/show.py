@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devise.cli.options import Form
+from devise.cli.output.form import Form
+from devise.display import printable
 
 Cell = str | int | float
 
@@ -58,20 +59,6 @@ def note(text: str) -> None:
     if sys.stderr:  # else print would write to stdout
         with suppress(OSError):
             print(printable(text), file=sys.stderr)  # noqa: T201
-
-
-def printable(text: str) -> str:
-    """`text` for a terminal: bytes that are no UTF-8 and control characters are escaped."""
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def name(path: str) -> str:
-    """A path as a person would write it: relative to the working folder, or from ~."""
-    for base, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
-        if Path(path).is_relative_to(base):
-            return prefix + str(Path(path).relative_to(base))
-    return path
 
 
 def told(path: str, relative: bool) -> str:

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from devise.errors import LibraryError
 from devise.store.regions import Parts, unpack
 from devise.store.sqlite.schema import SPACES
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 
-Ids = NDArray[np.int64]
 Views = tuple[Ids, Vector, Parts]  # ids (n,), whole photos (n, dim), their parts
 SLACK = 4e-3  # of a squared length: rounding to halves changes it by less than 1e-3, flipped bits mostly by more
 

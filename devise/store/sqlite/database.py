@@ -216,9 +216,9 @@ class Database:
 
     def _set_format(self, number: int) -> None:
         """And which devise reads it, for those that are too old for it."""
-        import devise
+        from devise.version import version
 
-        rows = (("format", str(number)), ("needs", devise.__version__))
+        rows = (("format", str(number)), ("needs", version()))
         self.execute_many("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
 

@@ -20,10 +20,10 @@ from devise.store.paths import outermost, ranges
 from devise.store.records import GraphFile, Photo, Refused, path_of, stored_path
 from devise.store.regions import pack
 from devise.store.sqlite import codec, texts
-from devise.store.sqlite.codec import Ids, Views
+from devise.store.sqlite.codec import Views
 from devise.store.sqlite.database import FILE, Database, understanding
 from devise.store.sqlite.schema import SPACES
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 
 DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
 _VIEWS = "SELECT words.content_id, words.vector, parts.packed FROM words LEFT JOIN parts USING (content_id)"

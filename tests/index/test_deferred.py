@@ -11,8 +11,8 @@ from devise import config
 from devise.index import deferred
 from devise.index.deferred import LazyGraph
 from devise.index.duplicates import DISTANCE, Apart
-from devise.index.hnsw import Graph, GraphError, Ids, available
-from devise.vectors import Vector, unit
+from devise.index.hnsw import Graph, GraphError, available
+from devise.vectors import Ids, Vector, unit
 
 pytestmark = pytest.mark.skipif(not available(), reason="hnswlib is not installed, so there are no graphs")
 COUNT, DIM = 2_000, 12

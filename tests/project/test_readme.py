@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 WORDS = {"cat": "0.9 0.1 0.1 0.1", "sofa": "0.1 0.2 0.8 0.1", "red": "0.8 0.2 0.1 0.1", "dog": "0.7 0.5 0.2 0.1"}

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,71 +11,99 @@ import pytest
 import devise
 from recipes import cli_docs
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "devise"
 FILES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 350
 
-# docs/architecture.md: module -> what it may import of ours
+# docs/architecture.md: room -> the rooms that it may import from. A file at the top is a room of its own.
+BASE = {"errors", "config", "filestat", "files", "vectors"}
+DATA = {*BASE, "spaces", "results", "progress", "display"}
+STORE = {*DATA, "store", "store.sqlite", "photos", "version"}
 MAY_IMPORT = {
     "errors": set(),
     "config": {"errors"},
-    "disk": set(),
+    "filestat": set(),
+    "version": set(),
+    "display": set(),
     "files": {"errors"},
     "vectors": {"errors", "config"},
-    "graph": {"errors", "config", "vectors", "files"},
-    "words": {"errors", "config", "vectors", "disk", "files", "graph"},
-    "photos": {"errors", "config", "disk"},
-    "model": {"errors", "config", "files", "vectors", "photos"},
-    "training": {"errors", "config", "disk", "files", "vectors", "words", "photos", "model", "library"},
-    "library": {"errors", "config", "disk", "files", "vectors", "words", "photos", "graph", "model"},
+    "spaces": {"vectors"},
+    "results": {"spaces"},
+    "progress": set(),
+    "index": BASE,
+    "photos": BASE,
+    "words": {*DATA, "index"},
+    "descriptors": {*DATA, "photos"},
+    "descriptors.network": {*DATA, "photos", "descriptors"},
+    "store": STORE,
+    "store.sqlite": STORE,
+    "analysis": {*DATA, "index"},
+    "search": {*STORE, "index", "words", "descriptors", "descriptors.network"},
+    "library": {*STORE, "index", "words", "descriptors", "descriptors.network", "search", "library.ingest"},
+    "library.ingest": {*STORE, "descriptors", "library"},
+    "library.upkeep": {*STORE, "search", "library"},
+    "training.objectives": {*DATA, "words", "analysis"},
 }
+MAY_IMPORT["training"] = {*MAY_IMPORT} - {"library.ingest", "library.upkeep"}
+MAY_IMPORT["web"] = {*DATA, "photos", "search", "library"}
+MAY_IMPORT["cli.output"] = {*STORE}
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
 MAY_IMPORT["__main__"] = {"cli"}
-LAZILY = {("library", "model")}  # only inside functions
+LAZILY = {("library", "descriptors.network"), ("search", "descriptors.network")}  # only inside functions
 HOMES = {
     "platformdirs": {"config"},
     "gensim": {"words"},
     "snowballstemmer": {"words"},
-    "hnswlib": {"graph"},
+    "hnswlib": {"index"},
     "PIL": {"photos"},
     "pillow_heif": {"photos"},
     "rawpy": {"photos"},
     "pathspec": {"photos"},
-    "torch": {"model", "training"},
-    "torchvision": {"model", "training"},
-    "openvino": {"model"},
-    "safetensors": {"model", "training", "words"},
-    "sqlite3": {"library"},
-    "filelock": {"library", "words"},
-    "typer": {"cli"},
-    "rich": {"cli"},
+    "torch": {"descriptors.network", "training", "training.objectives"},
+    "torchvision": {"descriptors.network", "training"},
+    "openvino": {"descriptors.network"},
+    "safetensors": {"descriptors.network", "training", "words"},
+    "sqlite3": {"store.sqlite"},
+    "filelock": {"store", "store.sqlite", "words"},
+    "typer": {"cli", "cli.output"},
+    "rich": {"cli", "cli.output"},
 }
 HEAVY = {"torch", "torchvision", "gensim", "scipy", "PIL", "numpy", "hnswlib", "rich", "safetensors"}
 PUBLIC = {"Library", "Encoder", "WordVectors", "Match", "WordMatch", "DeviseError"}
 
 
-def part(path: Path) -> str:
-    """The module of ours that a file belongs to: "words" for devise/words/store.py."""
-    relative = path.relative_to(PACKAGE)
-    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+def room(dotted: str) -> str:
+    """The room of one of our modules: "store.sqlite" for devise.store.sqlite.codec, "errors" for devise.errors."""
+    parts = dotted.split(".")[1:]
+    return ".".join(parts if PACKAGE.joinpath(*parts).is_dir() else parts[:-1] or parts)
 
 
-def imports(path: Path) -> list[tuple[str, bool]]:
-    """(dotted name, whether it is imported whenever the file is), without those for the type checker."""
+def module(path: Path) -> str:
+    """Its dotted name."""
+    return ".".join(["devise", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
+
+
+def is_module(dotted: str) -> bool:
+    path = PACKAGE.joinpath(*dotted.split(".")[1:])
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def imports(path: Path, types: bool = False) -> list[tuple[str, bool]]:
+    """(dotted name, whether it is imported whenever the file is); types: with those for the type checker."""
     found = []
 
     def walk(node: ast.AST, at_import: bool) -> None:
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test) and not types:
                 continue
             if isinstance(child, ast.Import):
                 found.extend((alias.name, at_import) for alias in child.names)
             elif isinstance(child, ast.ImportFrom):
                 assert child.level == 0, f"{path}: relative import"
-                found.append((child.module or "", at_import))
-                if child.module == "devise":
-                    found.extend((f"devise.{alias.name}", at_import) for alias in child.names)
+                inside = [f"{child.module}.{alias.name}" for alias in child.names]
+                ours = child.module.split(".")[0] == "devise" if child.module else False
+                found.extend((name if ours and is_module(name) else child.module or "", at_import) for name in inside)
             walk(
                 child,
                 at_import and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda),
@@ -86,21 +115,38 @@ def imports(path: Path) -> list[tuple[str, bool]]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path) -> None:
-    own = part(path)
-    if own == "__init__":
+    own = room(module(path))
+    if own == "":
         return
     for name, at_import in imports(path):
         top, _, rest = name.partition(".")
         if top == "devise" and rest:
-            other = rest.split(".")[0]
+            other = room(name)
             assert other == own or other in MAY_IMPORT[own], f"{own} must not import {other}"
             assert not (at_import and (own, other) in LAZILY) or own == other, f"{own} may import {other} only lazily"
+        elif top == "devise":
+            raise AssertionError(f"{own} must not import the root: it has a name for everybody's use")
         elif top in HOMES:
             assert own in HOMES[top], f"{top} is not at home in {own}"
 
 
-def test_every_module_stands_in_the_table() -> None:
-    assert {part(path) for path in FILES} <= {*MAY_IMPORT, "__init__"}
+def test_no_circle_among_files() -> None:
+    """Not even through what is imported inside functions or for types alone."""
+    known = {module(path): path for path in FILES}
+    graph = {
+        name: {other for other, _ in imports(path, types=True) if other in known and known[other].name != "__init__.py"}
+        for name, path in known.items()
+    }
+    graph |= {module(path): set() for path in FILES if path.name == "__init__.py"}  # they load names when asked
+    with_order = TopologicalSorter(graph)
+    try:
+        with_order.prepare()
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from None
+
+
+def test_every_room_stands_in_the_table() -> None:
+    assert {room(module(path)) for path in FILES} - {""} <= {*MAY_IMPORT}
     architecture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert [name for name in MAY_IMPORT if f"`devise.{name}`" not in architecture] == []
 

@@ -243,7 +243,7 @@ def test_a_library_of_a_newer_devise_is_no_damage(library: Library) -> None:
 
 
 def test_a_library_of_an_older_devise_is_brought_up_by_a_repair(tmp_path: Path) -> None:
-    with zipfile.ZipFile(Path(__file__).parent / "kept" / "library-format-4.zip") as kept:
+    with zipfile.ZipFile(Path(__file__).parents[1] / "kept" / "library-format-4.zip") as kept:
         kept.extractall(tmp_path / "old")
     with pytest.raises(LibraryError, match="older devise; run: devise index"):
         check(tmp_path / "old")

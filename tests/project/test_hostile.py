@@ -31,7 +31,7 @@ COMMAND = f'"{sys.executable}" -m devise.cli.main'
 
 
 def shell(command: str, **more) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, env=environment, **more)
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from devise.cli import options
 from devise.cli.main import app
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WORDS = {
     "red": (0.9, 0.1, 0.1),
     "reds": (0.88, 0.12, 0.12),

@@ -34,7 +34,7 @@ from devise.training.features import features_of
 from devise.words import WordVectors, import_vectors, neighbours
 from devise.words.format import _crc, _layout, write_vectors
 
-PACKAGE = Path(checkpoints.__file__).parents[1]
+PACKAGE = Path(checkpoints.__file__).parents[2]
 # What can run code that is in a file; the pickles of others are read by a reader that imports nothing, and torch's by
 # its own which takes plain weights only
 RUNS = re.compile(

@@ -24,7 +24,7 @@ from devise.store.sqlite.store import Store
 from devise.vectors import unit
 from devise.words import WordVectors
 
-KEPT = Path(__file__).parent / "kept"
+KEPT = Path(__file__).parents[1] / "kept"
 RED, BLUE = unit([200 / 255, 30 / 255, 30 / 255, 0.1]), unit([30 / 255, 50 / 255, 210 / 255, 0.1])
 
 

@@ -23,7 +23,7 @@ from devise.library.upkeep import portable
 from devise.store.sqlite.store import Store
 from devise.vectors import unit
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 QUERY = unit(np.ones(4))
 
 SLOW = """
