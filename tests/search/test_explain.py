@@ -12,7 +12,7 @@ import pytest
 from fakes import FakeEncoder
 from PIL import Image
 from test_cli import devise, encoder, fails, tiny  # noqa: F401 (fixtures)
-from test_parts import Quartered
+from test_regions import Quartered
 from typer.testing import Result
 
 from devise.errors import PhotoError
