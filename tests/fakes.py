@@ -16,11 +16,20 @@ class FakeEncoder:
             Space(name="words", dim=4, vectors="tiny", fingerprint=vectors_fingerprint),
             Space(name="features", dim=48),
         )
-        self.info = ModelInfo(name=name, fingerprint=fingerprint, spaces=spaces)
+        self.name, self.fingerprint, self.spaces = name, fingerprint, spaces
         self.size, self.resize = 32, "squash"
         self.labels: tuple[str, ...] = ("red", "green", "blue")
         self.num_encoded = 0
         self.path = self.anchors = None
+
+    @property
+    def info(self):
+        """What a library remembers of it; set, it becomes another model."""
+        return ModelInfo(name=self.name, fingerprint=self.fingerprint, spaces=self.spaces)
+
+    @info.setter
+    def info(self, info):
+        self.name, self.fingerprint, self.spaces = info.name, info.fingerprint, info.spaces
 
     def encode(self, pixels):
         self.num_encoded += len(pixels)

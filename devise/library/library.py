@@ -107,7 +107,7 @@ class Library:
             if not folders:
                 raise LibraryError(f"the library {self.path} has no folders yet; run: devise index FOLDER")
             if model is not None:
-                check_model(store, self._encoder(store).info)
+                check_model(store, models.info_of(self._encoder(store)))
             report = index(store, folders, lambda: self._encoder(store), allow_empty=allow_empty, progress=progress)
             maintain.update(store, progress)
         self._taggers.clear()
@@ -306,7 +306,7 @@ class Library:
         return self._reader().model() if Store.exists(self.path) else None
 
     def _info(self) -> ModelInfo:
-        return self._stored_info() or self._encoder(None).info
+        return self._stored_info() or models.info_of(self._encoder(None))
 
     def _tagger(self, any_word: bool) -> Tagger:
         from devise.words.tagging import Tagger, visible_words

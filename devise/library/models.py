@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,9 +18,8 @@ from devise.words.embeddings import WordVectors
 
 if TYPE_CHECKING:
     from devise.descriptors.base import Descriptor
+    from devise.descriptors.network.base import Network
     from devise.descriptors.network.classes import Classes
-    from devise.descriptors.network.compiled import Compiled
-    from devise.descriptors.network.encoder import Encoder
 
 SAME = 0.995  # cosine of two roundings of one vector
 AGREEING = 0.9  # share of labels: a table with entries for phrases gives those other vectors than their words
@@ -43,12 +41,12 @@ def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Descriptor:
     return _bound(opened(wish, vectors))
 
 
-def _bound(encoder: Encoder | Compiled) -> Descriptor:
+def _bound(encoder: Network) -> Descriptor:
     """A head that knows its word vectors only by some of them is bound to the table that is at hand.
 
     Raises VectorsError, LibraryError when that table holds other vectors.
     """
-    space = next((space for space in encoder.info.spaces if space.name == "words"), None)
+    space = next((space for space in encoder.spaces if space.name == "words"), None)
     if encoder.anchors is None or space is None or space.fingerprint:
         return encoder
     words = WordVectors.open(space.vectors)
@@ -57,12 +55,16 @@ def _bound(encoder: Encoder | Compiled) -> Descriptor:
     near = [float(words.vector(encoder.labels[i]) @ anchors[i]) for i in known if anchors.size]
     if not near or np.mean(np.array(near) > SAME) < AGREEING:
         raise LibraryError(
-            f'the model "{encoder.info.name}" learnt other vectors than those of {words.path}; '
+            f'the model "{encoder.name}" learnt other vectors than those of {words.path}; '
             f"import the real ones with: devise vectors import FILE --name {space.vectors}"
         )
-    pinned = replace(space, fingerprint=words.fingerprint)
-    encoder.info = replace(encoder.info, spaces=(pinned, *(s for s in encoder.info.spaces if s.name != "words")))
+    encoder.bind(words.fingerprint)
     return encoder
+
+
+def info_of(encoder: Descriptor) -> ModelInfo:
+    """What a library remembers of the descriptor that made it."""
+    return ModelInfo(name=encoder.name, fingerprint=encoder.fingerprint, spaces=encoder.spaces)
 
 
 def open_words(model: ModelInfo, library: Path) -> WordVectors:
@@ -115,6 +117,6 @@ def check_model(store: Store, model: ModelInfo) -> None:
 def of_space(vectors: dict[str, Vector], space: str, encoder: Descriptor) -> Vector:
     """The one vector of that space. Raises LibraryError."""
     if space not in vectors:
-        raise LibraryError(f'the model "{encoder.info.name}" has no space "{space}"; it has: {listed(vectors)}')
+        raise LibraryError(f'the model "{encoder.name}" has no space "{space}"; it has: {listed(vectors)}')
     vector: Vector = vectors[space][0]
     return vector

@@ -84,7 +84,7 @@ class Pictures:
         store = self.reader()
         encoder = self.encoder(store)
         if store:
-            check_model(store, encoder.info)
+            check_model(store, models.info_of(encoder))
         return encoder
 
     def _content(self, path: str) -> tuple[int | None, bytes]:

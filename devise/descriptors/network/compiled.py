@@ -17,22 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise import config
-from devise.descriptors.network.config import SILENT, BackboneConfig, HeadConfig, Layer, model_info, trunk
+from devise.descriptors.network.base import Array, Network, Outputs
+from devise.descriptors.network.config import BackboneConfig, HeadConfig, Layer, model_info, trunk
 from devise.descriptors.network.format import AGAIN, RANGES, Arrays, find, first_line, read, widened
 from devise.descriptors.network.runtime import Node, openvino, opset13
 from devise.errors import CheckpointError, lacks_memory
 from devise.spaces import speaking
-from devise.vectors import Vector, unit
 
 EPSILON = 1e-5  # torch's batch norms
 LEVELS = 256
 TOGETHER = 8  # photos a stream computes at once: four or more of them keep four streams busy with one batch
 
-Array = NDArray[np.float32]
 Pads = tuple[Sequence[int], Sequence[int]]
 
 
-class Compiled:
+class Compiled(Network):
     """What `encoder.Encoder` is on a graphics card, for a processor: pixels in, unit vectors out.
 
     >>> Compiled.open("slim").encode(np.zeros((1, 256, 256, 3), np.uint8))["words"].shape
@@ -45,10 +44,8 @@ class Compiled:
         heads = {name: HeadConfig.from_json(config) for name, config in about["heads"].items()}
         words = heads.get(head)
         fingerprint = about["fingerprint"] if head == "words" else speaking(about["fingerprint"], head)
-        self.path, self.info = path, model_info(path.stem, fingerprint, backbone, words)
-        self.size, self.resize = backbone.preprocessing.size, backbone.preprocessing.resize
-        self.labels = words.labels if words else ()
-        self.anchors = arrays.get(f"{head}.anchors")
+        info = model_info(path.stem, fingerprint, backbone, words)
+        super().__init__(info, backbone, words, path, arrays.get(f"{head}.anchors"))
         graph = Graph(backbone, arrays)
         outputs = graph.outputs(words, head)
         graph.check()
@@ -74,22 +71,10 @@ class Compiled:
                 f"{path}: weights and config do not fit each other ({first_line(error)}); {AGAIN}"
             ) from error
 
-    def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Vector]:
-        """(n, size, size, 3) RGB -> {"words": (n, 300), "features": (n, num_features)}, rows of length 1.
-
-        A model that looks at parts also gives "parts": (n, parts, 300), in the words space.
-        Raises ValueError when pixels have another shape.
-        """
-        if pixels.shape[1:] != (self.size, self.size, 3):
-            raise ValueError(f"pixels of {pixels.shape[1:]}, this model takes {(self.size, self.size, 3)}")
+    def outputs(self, pixels: NDArray[np.uint8]) -> Outputs:
+        """(n, size, size, 3) RGB -> features and words of the whole photos and of their parts."""
         found = self._run(pixels)
-        views = found.pop("views", None)
-        if views is not None:
-            found["words"] = views[:, 0]
-            if views.shape[1] > 1:
-                found["parts"] = views[:, 1:]
-        found["features"] = found["features"] + SILENT  # none below 0
-        return {name: unit(row) for name, row in found.items()}
+        return Outputs(found["features"], found.get("words"))
 
     def _run(self, pixels: NDArray[np.uint8]) -> dict[str, Array]:
         """The rows of each output, a few photos at a time on as many streams as there are."""
@@ -127,7 +112,7 @@ class Graph:
         self.features = self._features()
 
     def outputs(self, words: HeadConfig | None, head: str) -> dict[str, Node]:
-        """Features (n, num_features), and of a words head the views (n, 1 + parts, dim), not of length 1 yet."""
+        """Features (n, num_features), and of a words head words (n, 1 + parts, dim), not of length 1 yet."""
         features = self.features
         found = {"features": features}
         if words is not None:
@@ -135,7 +120,7 @@ class Graph:
             if self.config.parts:
                 views = opset13.concat([views, self._parts()], 2)
             vectors = opset13.squeeze(self._head(views, words, head), _numbers([3]))
-            found["views"] = opset13.transpose(vectors, _numbers([0, 2, 1]))
+            found["words"] = opset13.transpose(vectors, _numbers([0, 2, 1]))
         return found
 
     def _features(self) -> Node:

@@ -1,4 +1,4 @@
-"""The encoder: pixels in, unit vectors of every space out. All that a library knows of a model."""
+"""A model run by torch, on a graphics card where there is one: from pixels to the vectors of all spaces."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from devise import config
 from devise.descriptors.network import checkpoint as checkpoints
+from devise.descriptors.network.base import Network, Outputs
 from devise.descriptors.network.checkpoint import Checkpoint
-from devise.descriptors.network.config import SILENT
 from devise.descriptors.network.heads import WordsHead
-from devise.vectors import Vector, unit
 
 
-class Encoder:
+class Encoder(Network):
     """Think of it as a function from photos to {space: vector}, with the model's own preprocessing attached.
 
     >>> encoder = Encoder.open()                                   # the model that ships
@@ -30,20 +29,17 @@ class Encoder:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self.info = checkpoint.info
-        self.checkpoint, self.path = checkpoint, checkpoint.path
-        preprocessing = checkpoint.backbone.config.preprocessing
-        self.size, self.resize = preprocessing.size, preprocessing.resize
-        words = checkpoint.configs.get("words")
-        self.labels = words.labels if words else ()
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._mean = torch.tensor(preprocessing.mean, device=self._device).view(1, 3, 1, 1)
-        self._std = torch.tensor(preprocessing.std, device=self._device).view(1, 3, 1, 1)
-        for module in checkpoint.modules().values():
-            module.eval().to(self._device).to(memory_format=torch.channels_last)
+        config, words = checkpoint.backbone.config, checkpoint.configs.get("words")
+        self.checkpoint = checkpoint
         self._words = checkpoint.heads["words"] if words else None
         anchors: Tensor | None = getattr(self._words, "anchors", None)
-        self.anchors = anchors.cpu().numpy() if anchors is not None else None
+        rows = anchors.cpu().numpy() if anchors is not None else None
+        super().__init__(checkpoint.info, config, words, checkpoint.path, rows)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._mean = torch.tensor(config.preprocessing.mean, device=self._device).view(1, 3, 1, 1)
+        self._std = torch.tensor(config.preprocessing.std, device=self._device).view(1, 3, 1, 1)
+        for module in checkpoint.modules().values():
+            module.eval().to(self._device).to(memory_format=torch.channels_last)
 
     @classmethod
     def open(cls, name: str | Path | None = None, vectors: str | None = None) -> Encoder:
@@ -63,23 +59,11 @@ class Encoder:
         return encoder
 
     @torch.inference_mode()
-    def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Vector]:
-        """(n, size, size, 3) RGB -> {"words": (n, 300), "features": (n, num_features)}, rows of length 1.
-
-        A model that looks at parts also gives "parts": (n, parts, 300), in the words space.
-        Raises ValueError when pixels have another shape.
-        """
-        if pixels.shape[1:] != (self.size, self.size, 3):
-            raise ValueError(f"pixels of {pixels.shape[1:]}, this model takes {(self.size, self.size, 3)}")
+    def outputs(self, pixels: NDArray[np.uint8]) -> Outputs:
+        """(n, size, size, 3) RGB -> features and words of the whole photos and of their parts."""
         views = self.checkpoint.backbone.views(self.normalized(pixels))  # (n, 1 + parts, num_features)
-        found = {}
-        if self._words is not None:
-            rows = self._words(views)
-            found["words"] = rows[:, 0]
-            if rows.shape[1] > 1:
-                found["parts"] = rows[:, 1:]
-        found["features"] = views[:, 0] + SILENT  # none below 0
-        return {name: unit(rows.float().cpu().numpy()) for name, rows in found.items()}
+        words = None if self._words is None else self._words(views).float().cpu().numpy()
+        return Outputs(views[:, 0].float().cpu().numpy(), words)
 
     def normalized(self, pixels: NDArray[np.uint8]) -> Tensor:
         """(n, size, size, 3) uint8 -> (n, 3, size, size) float32, as the backbone was trained to see."""

@@ -11,13 +11,12 @@ from devise import config
 from devise.errors import CheckpointError, needed
 
 if TYPE_CHECKING:
-    from devise.descriptors.network.compiled import Compiled
-    from devise.descriptors.network.encoder import Encoder
+    from devise.descriptors.network.base import Network
 
 ENGINES = ("openvino", "torch")
 
 
-def open_encoder(name: str | Path | None = None, vectors: str | None = None) -> Encoder | Compiled:
+def open_encoder(name: str | Path | None = None, vectors: str | None = None) -> Network:
     """A checkpoint by name or path; None is DEVISE_MODEL or the one that ships. Raises CheckpointError.
 
     vectors: name of the word vectors to speak in. DEVISE_ENGINE (openvino, torch) chooses the engine; else a graphics

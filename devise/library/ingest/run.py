@@ -18,7 +18,7 @@ from devise.errors import FolderError, PhotoError, listed
 from devise.library.ingest.hashes import Known
 from devise.library.ingest.plan import Plan, plan
 from devise.library.ingest.prefetch import Failed, Gone, Opened, Outcome, Pixels, read_ahead
-from devise.library.models import check_model
+from devise.library.models import check_model, info_of
 from devise.library.report import IndexReport, Skipped
 from devise.photos import Details, Found, details, stamp
 from devise.progress import Progress
@@ -46,7 +46,7 @@ def index(
     run = _Run(store, planned, progress)
     if planned.work:
         encoder = open_encoder()
-        check_model(store, encoder.info)
+        check_model(store, info_of(encoder))
         run.remember(folders, encoder)
         run.work(encoder)
     else:
@@ -80,14 +80,14 @@ class _Run:
         known, lost = set(self.store.roots()), set(self.plan.lost_roots)
         roots = {os.path.abspath(folder) for folder in folders} - known - lost
         self.roots = sorted((known | roots) - lost)
-        model = encoder.info if encoder else None
+        model = info_of(encoder) if encoder else None
         if not roots and not lost and (model is None or model == self.store.model()):
             return
         with self.store.transaction():
             self.store.add_roots(sorted(roots))
             self.store.remove_roots(lost)
-            if encoder:
-                self.store.set_model(encoder.info, encoder.labels)
+            if encoder and model:
+                self.store.set_model(model, encoder.labels)
         backup.keep(self.store)
 
     def work(self, encoder: Descriptor) -> None:
