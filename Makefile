@@ -53,7 +53,7 @@ bench: setup ## Measure speed, memory and disk beside the peers (FULL=1: all siz
 	$(UV) pip install --quiet --python $(BIN)/python -e '.[train,bench]'
 	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks $(if $(FULL),--full --write)
 
-bench-quality: setup ## Measure the tables of docs/evaluation.md anew; needs DATA=folder and hours
+bench-quality: setup ## Measure the quality tables of docs/benchmarks anew; needs DATA=folder and hours
 	@test -n "$(DATA)" || { echo "make bench-quality needs the data folder: make bench-quality DATA=folder"; exit 2; }
 	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks.quality --write
 

@@ -14,29 +14,36 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import pages, report
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-ALL = (
-    *("indexing", "inference", "growth", "cold_search", "warm_search", "part_search", "precision"),
-    *("footprint", "head_training", "words_index"),
-)
+# Each table by its name in docs/benchmarks and what measures it
+ALL = {
+    name: name
+    for name in (
+        *("indexing", "inference", "growth", "cold_search", "warm_search", "part_search", "precision"),
+        *("footprint", "head_training", "words_index"),
+    )
+}
+# A day of its own: measured where --only names it
+MORE = {"warm_search_million": "warm_search --sizes 1000000 --peers hnswlib faiss-flat"}
 VERSIONS = ("openvino", "hnswlib", "numpy", "torch", "pillow", "typer")
 
 
 def main() -> None:
     """Each in a process of its own, so that none warms up another."""
     parser = report.parser(__doc__)
-    parser.add_argument("--write", action="store_true", help="put what is printed into docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="put what is printed into docs/benchmarks")
     parser.add_argument("--only", default=",".join(ALL), metavar="NAMES", help="some of them, with commas")
     options, more = parser.parse_known_args()
     more += ["--full"] if options.full else []
     for name in options.only.split(","):
-        command = f"python -m benchmarks.{' '.join([name, '--data D', *more])}"
+        module, *own = (ALL | MORE).get(name, name).split()
+        command = f"python -m benchmarks.{' '.join([module, '--data D', *own, *more])}"
         print(f"\n{command}", flush=True)
-        text = ran([f"benchmarks.{name}", "--data", str(options.data), *more])
+        text = ran([f"benchmarks.{module}", "--data", str(options.data), *own, *more])
         if options.write:
-            write(name, f"`{command}`, {datetime.date.today():%Y-%m-%d}, {machine()}:\n\n```text\n{text.strip()}\n```")
+            heading = f"`{command}`, {datetime.date.today():%Y-%m-%d},\n{machine()}:"
+            pages.write(name, f"{heading}\n\n```text\n{text.strip()}\n```")
 
 
 def ran(arguments: list[str]) -> str:
@@ -57,14 +64,6 @@ def machine() -> str:
     names = re.findall(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else []
     versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
     return f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}, {versions}"
-
-
-def write(name: str, text: str) -> None:
-    marks = re.compile(rf"(<!-- bench: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-    page = PAGE.read_text("utf-8")
-    if not marks.search(page):
-        sys.exit(f"docs/performance.md has no place for it: <!-- bench: {name} --> ... <!-- end -->")
-    PAGE.write_text(marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page), "utf-8")
 
 
 if __name__ == "__main__":

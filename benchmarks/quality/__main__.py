@@ -1,4 +1,4 @@
-"""All quality tables one after another: `make bench-quality DATA=folder`; --write puts them into docs/evaluation.md."""
+"""All quality tables one after another: `make bench-quality DATA=folder`; --write puts them into docs/benchmarks."""
 
 from __future__ import annotations
 

@@ -1,40 +1,34 @@
-"""Tables as Markdown: read on a terminal as they are, and put into docs/ at their marks."""
+"""Tables as Markdown: read on a terminal as they are, and put into docs/benchmarks at their marks."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import data
+from benchmarks import data, pages
 
 FOLDERS = ("--data", "--model", "--unseen", "--wordnet")  # options that name files: only their last part is shown
-PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("evaluation.md", "queries.md", "architecture.md")]
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
     made = data.parser(doc.splitlines()[0])
     made.add_argument("--model", default=None, help="a checkpoint; default: the one that ships")
-    made.add_argument("--write", action="store_true", help="also put the tables into docs/evaluation.md")
+    made.add_argument("--write", action="store_true", help="also put the tables into docs/benchmarks")
     return made
 
 
 def show(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, write: bool) -> None:
-    """Print a table, and with `write` replace the one of that name in docs/evaluation.md."""
+    """Print a table, and with `write` replace the one of that name in docs/benchmarks."""
     lines = [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
     text = "\n".join([f"{title} (`{command()}`, {datetime.date.today():%Y-%m-%d})", "", *lines])
     print(f"\n{text}", flush=True)
     if write:
-        marks = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        page = next((page for page in PAGES if marks.search(page.read_text())), None)
-        if page is None:
-            sys.exit(f"docs have no place for the table {name}: <!-- table: {name} --> ... <!-- end -->")
-        page.write_text(marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page.read_text()))
+        pages.write(name, text)
 
 
 def command() -> str:
