@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final, Literal, get_args
+
+Metric = Literal["cosine", "inner", "l1", "hamming"]  # a higher score is nearer, whatever the metric
+Dtype = Literal["float16", "float32", "bits", "sparse", "regions"]
+METRICS: Final[tuple[str, ...]] = get_args(Metric)
+DTYPES: Final[tuple[str, ...]] = get_args(Dtype)
+REGIONS: Final = "parts"  # the space of the regions of photos: libraries and models say so since format 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Space:
-    """Where one head's vectors live. `vectors` and `fingerprint` name the word vectors of a words space.
+class Calibration:
+    """sigmoid(scale * score + bias) is the probability that a word is true of a photo; scale 0: unknown.
 
-    num_parts: parts that a photo has in it beside the whole photo.
-    scale, bias: sigmoid(scale * score + bias) is the probability that a word is true of a photo; scale 0: unknown.
     photo_scale, photo_bias: the same for the score of a photo that is asked with: that both show the same.
     """
 
-    name: str
-    dim: int
-    vectors: str | None = None
-    fingerprint: str | None = None
-    num_parts: int = 0
     scale: float = 0.0
     bias: float = 0.0
     photo_scale: float = 0.0
@@ -33,6 +32,84 @@ class Space:
         if not self.scale:
             return None
         return 0.5 * (1 + math.tanh((self.scale * score + self.bias) / 2))  # a sigmoid that cannot overflow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Where rows of one kind live, how they are compared and how they are stored.
+
+    dim: numbers of a row, of `bits` its bits. metric: cosine (of rows of length 1) and inner are products, l1 is minus
+    the sum of the differences, hamming minus the number of bits that differ.
+    dtype: how a row is stored; `bits` are packed into bytes, the highest bit first; `sparse` keeps the numbers that are
+    not 0; `regions` is for the regions of a photo (devise.store.regions), which no search compares by themselves.
+    fingerprint: of the descriptor that makes the rows; None: that of the model it belongs to.
+    vectors, vectors_fingerprint: the word vectors of a words space. num_regions: of a photo, beside the whole photo.
+    """
+
+    name: str
+    dim: int
+    metric: Metric = "cosine"
+    dtype: Dtype = "float16"
+    fingerprint: str | None = None
+    vectors: str | None = None
+    vectors_fingerprint: str | None = None
+    num_regions: int = 0
+    calibration: Calibration = Calibration()
+
+    def regions(self) -> Space:
+        """The space of the regions of its photos."""
+        return Space(name=REGIONS, dim=self.dim, dtype="regions", fingerprint=self.fingerprint)
+
+    def to_json(self) -> dict[str, Any]:
+        """Keys stay for ever: programs read them, and libraries that earlier versions wrote hold them."""
+        return {
+            "name": self.name,
+            "dim": self.dim,
+            "vectors": self.vectors,
+            "fingerprint": self.vectors_fingerprint,
+            "num_parts": self.num_regions,
+            **asdict(self.calibration),
+            "metric": self.metric,
+            "dtype": self.dtype,
+            "descriptor": self.fingerprint,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Space:
+        """Raises KeyError, TypeError or ValueError for what is none."""
+        given = dict(data)
+        lines = {field.name: given.pop(field.name, 0.0) for field in fields(Calibration)}
+        made = cls(
+            name=given.pop("name"),
+            dim=given.pop("dim"),
+            vectors=given.pop("vectors", None),
+            vectors_fingerprint=given.pop("fingerprint", None),
+            num_regions=given.pop("num_parts", 0),
+            metric=given.pop("metric", "cosine"),
+            dtype=given.pop("dtype", "float16"),
+            fingerprint=given.pop("descriptor", None),
+            calibration=Calibration(**lines),
+        )
+        if given:
+            raise ValueError(f"a space with {', '.join(given)}")
+        return made.checked()
+
+    def checked(self) -> Space:
+        """Itself. Raises ValueError where names are no texts, numbers no numbers, or nothing compares such rows."""
+        texts = (self.name, self.vectors or "", self.vectors_fingerprint or "", self.fingerprint or "")
+        if not all(isinstance(text, str) for text in texts) or not all(
+            map(_is_finite, asdict(self.calibration).values())
+        ):
+            raise ValueError(f"a space {self}")
+        if not (isinstance(self.dim, int) and self.dim > 0 <= self.num_regions and isinstance(self.num_regions, int)):
+            raise ValueError(f"a space of {self.dim} numbers and {self.num_regions} parts")
+        if (
+            self.metric not in METRICS
+            or self.dtype not in DTYPES
+            or (self.metric == "hamming") != (self.dtype == "bits")
+        ):
+            raise ValueError(f"a space of {self.dtype}, compared by {self.metric}")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,31 +124,30 @@ class ModelInfo:
         """The space of that name. Raises KeyError."""
         return {space.name: space for space in self.spaces}[name]
 
+    def fingerprints(self) -> dict[str, str]:
+        """Of each space by its name: who makes its rows."""
+        return {space.name: space.fingerprint or self.fingerprint for space in self.spaces}
+
     def is_of(self, checkpoint: str) -> bool:
-        """Whether it is the checkpoint of that fingerprint, with its first words head or another one."""
+        """Whether it is the checkpoint of that fingerprint, with its first words head or another one, alone or not."""
         heads = (f"words:{space.vectors}" for space in self.spaces)
-        return self.fingerprint in (checkpoint, *(speaking(checkpoint, head) for head in heads))
+        ours = {self.fingerprint, *self.fingerprints().values()}
+        return not ours.isdisjoint({checkpoint, *(speaking(checkpoint, head) for head in heads)})
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "spaces": [space.to_json() for space in self.spaces],
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelInfo:
         """Raises KeyError, TypeError or ValueError for what is none."""
-        return cls(**{**data, "spaces": tuple(Space(**space) for space in data["spaces"])}).checked()
-
-    def checked(self) -> ModelInfo:
-        """Itself. Raises ValueError where names are no texts or numbers no numbers."""
-        for space in self.spaces:
-            lines = (space.scale, space.bias, space.photo_scale, space.photo_bias)
-            texts = (self.name, self.fingerprint, space.name, space.vectors or "", space.fingerprint or "")
-            if not all(isinstance(text, str) for text in texts) or not all(map(_is_finite, lines)):
-                raise ValueError(f"a space {space}")
-            if not (
-                isinstance(space.dim, int) and space.dim > 0 <= space.num_parts and isinstance(space.num_parts, int)
-            ):
-                raise ValueError(f"a space of {space.dim} numbers and {space.num_parts} parts")
-        return self
+        made = cls(**{**data, "spaces": tuple(map(Space.from_json, data["spaces"]))})
+        if not isinstance(made.name, str) or not isinstance(made.fingerprint, str):
+            raise TypeError(f"a model {made.name}")
+        return made
 
 
 def _is_finite(number: object) -> bool:

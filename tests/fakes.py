@@ -13,7 +13,7 @@ class FakeEncoder:
 
     def __init__(self, name: str = "fake", fingerprint: str = "f" * 64, vectors_fingerprint: str | None = None) -> None:
         spaces = (
-            Space(name="words", dim=4, vectors="tiny", fingerprint=vectors_fingerprint),
+            Space(name="words", dim=4, vectors="tiny", vectors_fingerprint=vectors_fingerprint),
             Space(name="features", dim=48),
         )
         self.name, self.fingerprint, self.spaces = name, fingerprint, spaces

@@ -18,7 +18,7 @@ from benchmarks.quality.report import parser, show
 from devise import config
 from devise.analysis.metrics import average_precision
 from devise.search.scoring import Question
-from devise.spaces import Space
+from devise.spaces import Calibration, Space
 from devise.vectors import Vector, pooled
 from devise.words.queries import Term
 
@@ -33,7 +33,7 @@ def main() -> None:
     head, about = held.checkpoint.heads["words"], held.checkpoint.configs["words"]
     with torch.inference_mode():
         views = torch.cat([head(part.float()) for part in held.views.split(64)]).numpy()
-    space = Space(name="words", dim=views.shape[2], scale=about.scale, bias=about.bias)
+    space = Space(name="words", dim=views.shape[2], calibration=Calibration(scale=about.scale, bias=about.bias))
     truth = held.asked.truth
     asked = [((i,), truth[:, i]) for i in range(truth.shape[1]) if truth[:, i].sum() >= AT_LEAST]
     asked += [(pair, held.asked.both(i)) for i, pair in enumerate(held.asked.pairs)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def _library(path: Path | None) -> Any:
     from devise.library import Library
 
     with Library(path) as opened:
-        return opened.info()
+        return opened.info().to_json()
 
 
 def _vectors() -> Any:
@@ -78,10 +77,9 @@ def _model() -> Any:
 def _or_error(part: Callable[[], Any]) -> Any:
     """What `part` gives, or why it cannot be had: one missing part must not hide the others."""
     try:
-        value = part()
+        return part()
     except DeviseError as error:
         return {"error": str(error)}
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _problems(path: Path | None, library: dict[str, Any], model: dict[str, Any]) -> Iterator[str]:

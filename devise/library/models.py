@@ -47,7 +47,7 @@ def _bound(encoder: Network) -> Descriptor:
     Raises VectorsError, LibraryError when that table holds other vectors.
     """
     space = next((space for space in encoder.spaces if space.name == "words"), None)
-    if encoder.anchors is None or space is None or space.fingerprint:
+    if encoder.anchors is None or space is None or space.vectors_fingerprint:
         return encoder
     words = WordVectors.open(space.vectors)
     known = [i for i, label in enumerate(encoder.labels) if label in words or all(w in words for w in label.split())]
@@ -73,9 +73,9 @@ def open_words(model: ModelInfo, library: Path) -> WordVectors:
     if space is None:
         raise LibraryError(f'the model "{model.name}" of {library} knows no words; use: devise similar PHOTO')
     words = WordVectors.open(space.vectors)
-    if space.fingerprint and words.fingerprint != space.fingerprint:
+    if space.vectors_fingerprint and words.fingerprint != space.vectors_fingerprint:
         raise LibraryError(
-            f'the library {library} needs the word vectors "{space.vectors}" ({space.fingerprint[:8]}), '
+            f'the library {library} needs the word vectors "{space.vectors}" ({space.vectors_fingerprint[:8]}), '
             f"but {words.path} holds others ({words.fingerprint[:8]}); "
             f"import the right ones with: devise vectors import FILE --name {space.vectors}"
         )
@@ -102,10 +102,13 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
     return classes
 
 
-def check_model(store: Store, model: ModelInfo) -> None:
-    """Raises LibraryError when the library's vectors were made by another model."""
+def check_model(store: Store, model: ModelInfo, space: str | None = None) -> None:
+    """Raises LibraryError when the library's vectors, of one space or of all, were made by another model."""
     made_by = store.model()
-    if made_by is None or made_by.fingerprint == model.fingerprint or store.is_empty():
+    if made_by is None or store.is_empty():
+        return
+    ours, theirs = made_by.fingerprints(), model.fingerprints()
+    if ours == theirs or (space in ours and ours[space] == theirs.get(space)):
         return
     raise LibraryError(
         f'the library {store.folder} was built with the model "{made_by.name}" ({made_by.fingerprint[:8]}), '

@@ -38,7 +38,7 @@ class Pictures:
         content_id, data = self._content(path)
         store = self.reader()
         if content_id is None or store is None:
-            return None, models.of_space(self._encoded(data, path), space, self.encoder(None))
+            return None, models.of_space(self._encoded(data, path, space), space, self.encoder(None))
         vector = store.vector(space, content_id)
         if vector is None:
             raise LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
@@ -54,7 +54,7 @@ class Pictures:
             if len(whole):
                 return np.concatenate([whole, parts.vectors()[0]])
             raise LibraryError(f'the library {self.path} has no space "words"; ask in another')
-        vectors = self._encoded(data, path)
+        vectors = self._encoded(data, path, "words")
         whole = models.of_space(vectors, "words", self.encoder(None))[None]
         return np.concatenate([whole, vectors["parts"][0]]) if "parts" in vectors else whole
 
@@ -79,12 +79,12 @@ class Pictures:
         store = self.reader()
         return bool(store and os.path.isfile(path) and _as_indexed(store, path) is not None)
 
-    def checked_encoder(self) -> Descriptor:
-        """The encoder that made the library, where there is one. Raises LibraryError for another."""
+    def checked_encoder(self, space: str = "words") -> Descriptor:
+        """The encoder that made the library's vectors of a space, where there are any. Raises LibraryError."""
         store = self.reader()
         encoder = self.encoder(store)
         if store:
-            check_model(store, models.info_of(encoder))
+            check_model(store, models.info_of(encoder), space)
         return encoder
 
     def _content(self, path: str) -> tuple[int | None, bytes]:
@@ -98,10 +98,10 @@ class Pictures:
         data = read(path)
         return store.content_of_hash(digest_of(data)) if store else None, data
 
-    def _encoded(self, data: bytes, path: str) -> dict[str, Vector]:
+    def _encoded(self, data: bytes, path: str, space: str) -> dict[str, Vector]:
         from devise.photos import load
 
-        encoder = self.checked_encoder()
+        encoder = self.checked_encoder(space)
         return encoder.encode(load(data, size=encoder.size, resize=encoder.resize, path=path)[None])
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from devise.spaces import ModelInfo
 
@@ -42,6 +43,9 @@ class LibraryInfo:
     num_bytes: int = 0
     model: ModelInfo | None = None
     roots: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "model": self.model.to_json() if self.model else None}
 
 
 def num_bytes(folder: Path) -> int:

@@ -114,7 +114,7 @@ class Question:
 
     def terms(self, cosines: Vector, space: Space) -> list[tuple[TermScore, ...]]:
         """(terms, n) -> n times what each term gives; probabilities are of what the photo shows, wanted or not."""
-        known = np.where(self.is_photo, space.photo_scale, space.scale) > 0
+        known = np.where(self.is_photo, space.calibration.photo_scale, space.calibration.scale) > 0
         logits = self._logits(cosines, space)
         shown = 0.5 * (1 + np.tanh(logits / 2))
         return [
@@ -127,8 +127,8 @@ class Question:
 
     def _logits(self, cosines: Vector, space: Space) -> Floats:
         """(terms, n): of the probability that a term is in the photo."""
-        scales = np.where(self.is_photo, space.photo_scale, space.scale)[:, None]
-        biases = np.where(self.is_photo, space.photo_bias, space.bias)[:, None]
+        scales = np.where(self.is_photo, space.calibration.photo_scale, space.calibration.scale)[:, None]
+        biases = np.where(self.is_photo, space.calibration.photo_bias, space.calibration.bias)[:, None]
         logits: Floats = scales * cosines.astype(np.float64) + biases
         return logits
 
@@ -137,10 +137,13 @@ class Question:
         return -np.logaddexp(0.0, -np.sign(self.weights)[:, None] * self._logits(cosines, space))
 
     def _is_known(self, space: Space) -> bool:
-        return bool((space.photo_scale or not self.is_photo.any()) and (space.scale or self.is_photo.all()))
+        return bool(
+            (space.calibration.photo_scale or not self.is_photo.any())
+            and (space.calibration.scale or self.is_photo.all())
+        )
 
     def _line(self, space: Space) -> tuple[float, float]:
         """Scale and bias of the scores that are shown: those of words, where the query has any that is wanted."""
         if self.is_photo[self.weights > 0 if len(self.wanted) else slice(None)].all():
-            return space.photo_scale, space.photo_bias
-        return space.scale, space.bias
+            return space.calibration.photo_scale, space.calibration.photo_bias
+        return space.calibration.scale, space.calibration.bias

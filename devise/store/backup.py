@@ -46,20 +46,19 @@ def restore(store: Store, folder: Path) -> None:
 def is_whole(store: Store) -> bool:
     """Whether the model and its labels are what they were when they were set, where that can be told."""
     model, stored = store.model(), store.model_crc()
-    return model is None or stored is None or stored == model_crc(model, store.labels())
+    return model is None or stored is None or stored == store.current_crc()
 
 
 def decide(store: Store) -> None:
     """Of model, checksum and the copy of the model, what two agree on; nothing where none do."""
     model, known = store.model(), _kept(store.folder)
-    if model and known:
-        copy = model_crc(known.model, known.labels)
-        if copy in (store.model_crc(), model_crc(model, store.labels())):
-            with store.transaction():
-                store.set_model(known.model, known.labels)
+    if model and known and known.crc in (store.model_crc(), store.current_crc()):
+        with store.transaction():
+            store.set_model(known.model, known.labels)
 
 
 class _Kept(NamedTuple):
+    crc: str
     model: ModelInfo
     labels: list[str]
     folders: list[str]
@@ -70,7 +69,8 @@ def _kept(folder: Path) -> _Kept | None:
         said = json.loads(_read(folder / FILE) or "null")
         model = ModelInfo.from_json(said["model"])
         if all(space.name in SPACES for space in model.spaces):
-            return _Kept(model, *([str(each) for each in said[key]] for key in ("labels", "folders")))
+            labels, folders = ([str(each) for each in said[key]] for key in ("labels", "folders"))
+            return _Kept(model_crc(said["model"], labels), model, labels, folders)
     return None
 
 

@@ -47,7 +47,7 @@ class Tagger:
             raise WordError(f"k must be at least 1, not {k}; leave it out to get 5 tags")
         found: dict[str, WordMatch] = {}
         for match in self._nearest(np.atleast_2d(views), k):
-            probability = self._space.probability(match.score) if self._space else None
+            probability = self._space.calibration.probability(match.score) if self._space else None
             if len(found) == k or (probability is not None and probability < sure):
                 break
             found.setdefault(stem(match.word), replace(match, probability=probability))

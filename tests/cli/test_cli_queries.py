@@ -13,7 +13,7 @@ from test_cli import devise, encoder, fails, indexed, tiny  # noqa: F401 (fixtur
 from typer.testing import Result
 
 from devise.cli.output import show
-from devise.spaces import Space
+from devise.spaces import Calibration, Space
 
 Run = Callable[..., Result]
 
@@ -21,7 +21,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def knowing(encoder: FakeEncoder, devise: Run, album: Path) -> Path:  # noqa: F811
     """A library whose model knows probabilities: 0.5 at a cosine of 0.8."""
-    words = replace(encoder.info.space("words"), scale=30.0, bias=-24.0, photo_scale=30.0, photo_bias=-24.0)
+    known = Calibration(scale=30.0, bias=-24.0, photo_scale=30.0, photo_bias=-24.0)
+    words = replace(encoder.info.space("words"), calibration=known)
     encoder.info = replace(encoder.info, spaces=(words, Space(name="features", dim=48)))
     assert devise("index", album).exit_code == 0
     return album

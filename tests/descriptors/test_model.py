@@ -313,7 +313,7 @@ def test_the_head_for_the_vectors_in_use_is_taken(tmp_path, monkeypatch):
     use_vectors("tiny")
     chosen = open_encoder(tmp_path / "both.safetensors", None)
     assert chosen.info.space("words").vectors == "tiny"
-    assert chosen.info.space("words").fingerprint == vectors.fingerprint
+    assert chosen.info.space("words").vectors_fingerprint == vectors.fingerprint
     assert chosen.labels == ("red", "blue")
     assert chosen.info.fingerprint != plain.info.fingerprint
     assert chosen.encode(np.zeros((1, chosen.size, chosen.size, 3), np.uint8))["words"].shape == (1, 5)

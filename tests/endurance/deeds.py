@@ -42,7 +42,7 @@ class Quartered(FakeEncoder):
 
     def __init__(self) -> None:
         super().__init__()
-        words = Space(name="words", dim=4, vectors="tiny", num_parts=4)
+        words = Space(name="words", dim=4, vectors="tiny", num_regions=4)
         self.info = ModelInfo(name="quartered", fingerprint="f" * 64, spaces=(words, self.info.spaces[1]))
 
     def encode(self, pixels: Any) -> dict[str, Any]:

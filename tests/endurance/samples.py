@@ -16,7 +16,7 @@ from PIL import Image
 from devise import config
 from devise.library import Library
 from devise.library.upkeep import portable
-from devise.spaces import Space
+from devise.spaces import Calibration, Space
 from devise.store.sqlite.store import Store
 from devise.vectors import unit
 from devise.words import WordVectors, neighbours
@@ -34,8 +34,9 @@ class Encoder(FakeEncoder):
     def __init__(self, name: str = "fake") -> None:
         words = WordVectors.open("tiny")
         super().__init__(name, vectors_fingerprint=words.fingerprint)
-        spaces = (Space(name="words", dim=4, vectors="tiny", fingerprint=words.fingerprint, num_parts=PARTS,
-                        scale=5.0, bias=-2.0), self.info.spaces[1])  # fmt: skip
+        spaces = (Space(name="words", dim=4, vectors="tiny", vectors_fingerprint=words.fingerprint,
+                        num_regions=PARTS, calibration=Calibration(scale=5.0, bias=-2.0)),
+                  self.info.spaces[1])  # fmt: skip
         self.info = type(self.info)(name=name, fingerprint=self.info.fingerprint, spaces=spaces)
         self.labels = ("red", "green", "blue")
 

@@ -31,7 +31,7 @@ class Quartered(FakeEncoder):
 
     def __init__(self, fingerprint: str = "f" * 64) -> None:
         super().__init__(fingerprint=fingerprint)
-        words = Space(name="words", dim=4, vectors="tiny", num_parts=4)
+        words = Space(name="words", dim=4, vectors="tiny", num_regions=4)
         self.info = ModelInfo(name="quartered", fingerprint=fingerprint, spaces=(words, self.info.spaces[1]))
 
     def encode(self, pixels):

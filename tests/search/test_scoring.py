@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devise.search.scoring import Question
-from devise.spaces import Space
+from devise.spaces import Calibration, Space
 from devise.words.queries import Term
 
-SPACE = Space(name="words", dim=2, scale=30.0, bias=-9.0, photo_scale=12.0, photo_bias=-6.0)
+SPACE = Space(name="words", dim=2, calibration=Calibration(scale=30.0, bias=-9.0, photo_scale=12.0, photo_bias=-6.0))
 UNKNOWN = Space(name="words", dim=2)
 SCORES = st.floats(-1, 1, width=32)
 
@@ -58,7 +58,7 @@ def test_what_is_absent_costs_nothing_when_it_is_pushed_away() -> None:
 def test_without_probabilities_the_weighted_mean_counts() -> None:
     assert score(question(2, -1), 0.4, 0.1, space=UNKNOWN) == pytest.approx((0.8 - 0.1) / 3)
     assert question(2, -1).probabilities(np.zeros((2, 1), np.float32), UNKNOWN) is None
-    only_words = Space(name="words", dim=2, scale=30.0, bias=-9.0)
+    only_words = Space(name="words", dim=2, calibration=Calibration(scale=30.0, bias=-9.0))
     assert question(1, 1, photos=(0,)).probabilities(np.zeros((2, 1), np.float32), only_words) is None
 
 

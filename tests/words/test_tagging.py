@@ -14,12 +14,14 @@ from devise.analysis.metrics import probability
 from devise.cli.main import app
 from devise.errors import LibraryError
 from devise.library import Library
-from devise.spaces import ModelInfo, Space
+from devise.spaces import Calibration, ModelInfo, Space
 from devise.vectors import unit
 from devise.words import Tagger, WordVectors
 from devise.words.format import write_vectors
 
-SPACE = Space(name="words", dim=4, vectors="tiny", scale=20.0, bias=-10.0)  # even at a score of 0.5
+SPACE = Space(
+    name="words", dim=4, vectors="tiny", calibration=Calibration(scale=20.0, bias=-10.0)
+)  # even at a score of 0.5
 
 
 @pytest.fixture
@@ -70,8 +72,8 @@ def test_any_word_has_the_score_and_probability_of_the_same_word_in_a_vocabulary
 
 
 def test_a_steep_fit_gives_probabilities_of_0_and_1():
-    steep = Space(name="words", dim=4, scale=1e5, bias=0.0)
-    assert [steep.probability(score) for score in (-1.0, 0.0, 1.0)] == [0.0, 0.5, 1.0]
+    steep = Space(name="words", dim=4, calibration=Calibration(scale=1e5))
+    assert [steep.calibration.probability(score) for score in (-1.0, 0.0, 1.0)] == [0.0, 0.5, 1.0]
 
 
 def test_without_probabilities_the_best_words_are_tags(colours):
@@ -92,7 +94,13 @@ def test_a_part_can_give_a_tag(colours):
 def test_a_photo_of_nothing_known_has_no_tags(colours, tmp_path):
     encoder = FakeEncoder(vectors_fingerprint=colours.fingerprint)
     spaces = (
-        Space(name="words", dim=4, vectors="tiny", fingerprint=colours.fingerprint, scale=20.0, bias=-16.0),
+        Space(
+            name="words",
+            dim=4,
+            vectors="tiny",
+            vectors_fingerprint=colours.fingerprint,
+            calibration=Calibration(scale=20.0, bias=-16.0),
+        ),
         encoder.info.spaces[1],
     )
     encoder.info = ModelInfo(name="fake", fingerprint="e" * 64, spaces=spaces)

@@ -60,7 +60,9 @@ class Network(ABC):
 
     def bind(self, vectors_fingerprint: str) -> None:
         """Name the word vectors that the words space lives in, where the checkpoint knew only those of its labels."""
-        spaces = (replace(s, fingerprint=vectors_fingerprint) if s.name == "words" else s for s in self.info.spaces)
+        spaces = (
+            replace(s, vectors_fingerprint=vectors_fingerprint) if s.name == "words" else s for s in self.info.spaces
+        )
         self.info = replace(self.info, spaces=tuple(spaces))
 
     def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Vector]:

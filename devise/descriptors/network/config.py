@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from devise.descriptors.network.preprocess import IMAGENET, Preprocessing
-from devise.spaces import ModelInfo, Space
+from devise.spaces import Calibration, ModelInfo, Space
 
 Layers = tuple[int | str, ...]
 
@@ -194,12 +194,11 @@ def model_info(name: str, fingerprint: str, backbone: BackboneConfig, words: Hea
             name="words",
             dim=words.num_out,
             vectors=words.vectors,
-            fingerprint=words.fingerprint,
-            num_parts=backbone.parts**2,
-            scale=words.scale,
-            bias=words.bias,
-            photo_scale=words.photo_scale,
-            photo_bias=words.photo_bias,
+            vectors_fingerprint=words.fingerprint,
+            num_regions=backbone.parts**2,
+            calibration=Calibration(
+                scale=words.scale, bias=words.bias, photo_scale=words.photo_scale, photo_bias=words.photo_bias
+            ),
         )
         spaces.insert(0, about)
     return ModelInfo(name=name, fingerprint=fingerprint, spaces=tuple(spaces))

@@ -169,7 +169,7 @@ def _vectors(store: Store) -> Iterator[Finding]:
     for space in model.spaces if model else ():
         sql = f"SELECT id FROM contents WHERE id NOT IN (SELECT content_id FROM {space.name})"
         bad |= {content_id for (content_id,) in store.db.rows(sql)} | set(_bad_rows(store, space))
-        if space.name == "words" and (space.num_parts or store.db.value("SELECT 1 FROM parts LIMIT 1")):
+        if space.name == "words" and (space.num_regions or store.db.value("SELECT 1 FROM parts LIMIT 1")):
             bad |= {content_id for (content_id,) in store.db.rows(_PARTLESS)} | set(_bad_parts(store, space.dim))
     if bad:
         ids = sorted(bad)

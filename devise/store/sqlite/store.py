@@ -76,11 +76,16 @@ class Store:
     def set_model(self, model: ModelInfo, labels: Sequence[str]) -> None:
         self._set_meta("model", json.dumps(model.to_json()))
         self._set_meta("labels", json.dumps(list(labels)))
-        self._set_meta("model_crc", model_crc(model, labels))
+        self._set_meta("model_crc", model_crc(model.to_json(), labels))
 
     def model_crc(self) -> str | None:
         """What `model_crc` gave of the model and its labels when they were set; None in older libraries."""
         return self._meta("model_crc")
+
+    def current_crc(self) -> str:
+        """What `model_crc` gives of the model and its labels as they stand there now."""
+        with understanding(self.folder):
+            return model_crc(json.loads(self._meta("model") or "null"), self.labels())
 
     def revision(self) -> int:
         with understanding(self.folder):
@@ -301,8 +306,7 @@ class Store:
 
     def gone(self) -> Ids:
         """The contents that were deleted since the graphs were saved, ascending."""
-        rows = self.db.rows("SELECT content_id FROM gone ORDER BY content_id")
-        return np.array([content_id for (content_id,) in rows], dtype=np.int64)
+        return np.array([i for (i,) in self.db.rows("SELECT content_id FROM gone ORDER BY content_id")], dtype=np.int64)
 
     def forget_gone(self) -> None:
         self.db.execute("DELETE FROM gone")
@@ -315,9 +319,9 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
-def model_crc(model: ModelInfo, labels: Sequence[str]) -> str:
-    """Tells a model and its labels from damaged ones."""
-    return str(crc32(json.dumps([model.to_json(), list(labels)]).encode()))
+def model_crc(model: object, labels: Sequence[str]) -> str:
+    """Tells a model and its labels from damaged ones. model: as JSON, which newer versions say more in."""
+    return str(crc32(json.dumps([model, list(labels)]).encode()))
 
 
 def _integer(value: Any) -> int:
