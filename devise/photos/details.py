@@ -1,49 +1,38 @@
-"""What a photo's file says about itself: when it was taken, its size, its format, its captions and keywords.
+"""What a photo's file and the files beside it say: when it was taken, its size, its format, captions and keywords.
 
-Captions come from EXIF 2.32 (and Microsoft's XP tags), IPTC-IIM 4.2, XMP and PNG's texts. Whatever is damaged is left
-out: none of it decides whether a photo can be read.
+Captions come from EXIF (and Microsoft's XP tags), IPTC-IIM, XMP, PNG's texts and sidecars; docs/photos.md has the
+table. Whatever is damaged is left out: none of it decides whether a photo can be read.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image, ImageFile, IptcImagePlugin
+from PIL import Image, ImageFile
 
 from devise.errors import PhotoError
-from devise.photos import sidecars
+from devise.photos import dates, exif, iptc, png, sidecars, xmp
 from devise.photos.formats import kind_of, readable
 from devise.photos.raw import RawFile
 from devise.photos.sidecars import Sidecar
+from devise.photos.statement import Statement
 
 MAX_TEXT = 20_000  # characters of all captions together
-
-_EXIF, _DATE, _ORIGINAL, _COMMENT = 0x8769, 0x0132, 0x9003, 0x9286
-_XP = (0x9C9B, 0x9C9C, 0x9C9E, 0x9C9F)  # title, comment, keywords, subject in UTF-16, as Windows writes them
-_DESCRIPTION = 0x010E
-# Object name, keywords, sublocation, city, state, country, headline, caption
-_IPTC = (5, 25, 92, 90, 95, 101, 105, 120)
-# dc:title and so on; the names are compared as written, for rdf:Description is around everything
-_XMP = frozenset(("title", "description", "subject", "Headline", "City", "State", "Country", "Location"))
-_PNG = frozenset(("title", "description", "comment", "caption", "keywords"))
-# A day in a name, as cameras and messengers write it: IMG_20200513_101112, 2020-05-13 10.11.12
-_IN_NAME = re.compile(
-    r"(?<!\d)((?:19|20)\d\d)([-_.]?)(\d\d)\2(\d\d)(?:(?:[-_ T]| at )(\d\d)[-_.:]?(\d\d)[-_.:]?(\d\d)|(?!\d))"
-)
+_XMP_TAG = 0x02BC  # of TIFF
+_PSD_EXIF, _PSD_XMP = 1058, 1060
 
 
 @dataclass(frozen=True)
 class Details:
     """taken: local time as 2020-05-13T10:11:12, or None; pixels: width times height; kind: jpeg, png, ...
 
-    text: captions and keywords, one a line; is_whole: all files beside the photo could be read.
+    text: captions and keywords, one a line; is_whole: all files beside the photo could be read; said: all that was
+    read, each with its field; taken_from: that of `taken`.
     """
 
     taken: str | None = None
@@ -51,6 +40,8 @@ class Details:
     kind: str = ""
     text: str = ""
     is_whole: bool = True
+    taken_from: Statement | None = None
+    said: tuple[Statement, ...] = field(default=(), repr=False)
 
 
 def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()) -> Details:
@@ -58,125 +49,83 @@ def details(path: str, data: bytes | None = None, beside: Iterable[Sidecar] = ()
 
     Raises PhotoError when the file cannot be read, never for what is in it.
     """
-    taken, pixels, kind, texts, is_whole = None, 0, "", list[str](), True
+    said, is_whole = list[Statement](), True
+    pixels, kind = _inside(path, data, said)
+    for sidecar in beside:
+        try:
+            said += sidecars.read(sidecar)
+        except OSError:  # only a help; asked again by the next run
+            is_whole = False
+    if named := dates.in_name(os.path.splitext(os.path.basename(path))[0]):
+        said.append(Statement("name", date=named))
+    told = tuple(statement for statement in map(_clean, said) if statement)
+    taken = dates.first(told)
+    return Details(taken.date if taken else None, pixels, kind, _lines(told), is_whole, taken, told)
+
+
+def _lines(said: Iterable[Statement]) -> str:
+    """Each text of the photo is a line, and all of a sidecar together are one."""
+    files: dict[str, dict[str, None]] = {}
+    for one in said:
+        if one.text:
+            files.setdefault(one.file, {})[one.text] = None
+    lines = dict.fromkeys([*files.pop("", ()), *map(" ".join, files.values())])
+    return "\n".join(lines)[:MAX_TEXT]
+
+
+def _inside(path: str, data: bytes | None, said: list[Statement]) -> tuple[int, str]:
+    """Pixels and kind of a file; what it says goes to `said`."""
+    pixels, kind = 0, ""
     try:
         with Image.open(io.BytesIO(data) if data is not None else path, formats=readable(path)) as image:
             pixels, kind = image.width * image.height, kind_of(image.format or "")
-            for reader in (_of_exif, _of_iptc, _of_xmp, _of_png):
-                with suppress(Exception):
-                    texts += reader(image)
-            for dated in (_exif_date, _iptc_date):
-                with suppress(Exception):
-                    taken = taken or dated(image)
+            for statement in _statements(image):
+                said.append(statement)
     except OSError as error:
         if error.errno is not None:  # the disk's trouble; Pillow's own has no number
             raise PhotoError(path, f"it cannot be read: {(error.strerror or str(error)).lower()}") from error
     except Exception:  # Pillow's readers raise all kinds on damaged files
         pass
-    for sidecar in beside:
-        try:
-            text, date = sidecars.read(sidecar)
-        except OSError:  # only a help; asked again by the next run
-            is_whole = False
-            continue
-        texts.append(text)
-        taken = taken or date
-    text = "\n".join(dict.fromkeys(filter(None, map(_clean, texts))))[:MAX_TEXT]
-    return Details(taken or _date_in(os.path.basename(path)), pixels, kind, text, is_whole)
+    return pixels, kind
 
 
-def _of_exif(image: ImageFile.ImageFile) -> Iterator[str]:
-    exif = _exif(image)
-    yield _decoded(exif.get(_DESCRIPTION))
-    for tag in _XP:
-        yield _wide(exif.get(tag))
-    yield _user_comment(exif.get_ifd(_EXIF).get(_COMMENT))
+def _statements(image: ImageFile.ImageFile) -> Iterator[Statement]:
+    if image.format == "PNG":  # Pillow's own getexif decodes all pixels to look behind them
+        assert image.fp is not None
+        yield from png.statements(image.fp)
+        return
+    tags = Image.Exif()
+    with suppress(Exception):
+        tags = image.getexif() if isinstance(image, RawFile) else Image.Image.getexif(image)
+    yield from exif.statements(tags)
+    resources = _resources(image)
+    with suppress(Exception):
+        yield from iptc.statements(resources.get(iptc.RESOURCE) or _bytes(tags.get(iptc.TIFF_TAG)))
+    with suppress(Exception):
+        yield from xmp.statements(_bytes(image.info.get("xmp") or resources.get(_PSD_XMP) or tags.get(_XMP_TAG)))
 
 
-def _exif(image: Image.Image) -> Image.Exif:
-    """Of what stands before the pixels: a PNG's own getexif decodes all of them to look behind."""
-    return image.getexif() if isinstance(image, RawFile) else Image.Image.getexif(image)
+def _resources(image: ImageFile.ImageFile) -> dict[int, bytes]:
+    """Photoshop's, by number."""
+    found = image.info.get("photoshop")  # of a JPEG
+    if isinstance(found, dict):
+        return {number: data for number, data in found.items() if isinstance(data, bytes)}
+    return {number: data for number, _, data in getattr(image, "resources", ())}  # of a PSD
 
 
-def _of_iptc(image: ImageFile.ImageFile) -> Iterator[str]:
-    found = IptcImagePlugin.getiptcinfo(image) or {}
-    for number in _IPTC:
-        values = found.get((2, number), ())
-        for value in values if isinstance(values, list) else [values]:
-            yield _decoded(value)
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, tuple):
+        value = value[0] if len(value) == 1 and isinstance(value[0], bytes) else bytes(value)
+    if isinstance(value, str):
+        return value.encode()
+    return value if isinstance(value, bytes) else b""
 
 
-def _of_xmp(image: ImageFile.ImageFile) -> Iterator[str]:
-    yield from _under(image.getxmp(), _XMP)
-
-
-def _of_png(image: ImageFile.ImageFile) -> Iterator[str]:
-    if image.format == "PNG":
-        yield from (value for key, value in image.info.items() if isinstance(value, str) and str(key).lower() in _PNG)
-
-
-def _under(document: Any, keys: frozenset[str], is_asked: bool = False) -> Iterator[str]:
-    """The texts below those keys of nested dicts and lists."""
-    if isinstance(document, str):
-        if is_asked:
-            yield document
-    elif isinstance(document, dict):
-        for key, value in document.items():
-            if key != "lang":
-                yield from _under(value, keys, is_asked or key in keys)
-    elif isinstance(document, (list, tuple)):
-        for value in document:
-            yield from _under(value, keys, is_asked)
-
-
-def _exif_date(image: Image.Image) -> str | None:
-    exif = _exif(image)
-    for value in (exif.get_ifd(_EXIF).get(_ORIGINAL), exif.get(_DATE)):
-        with suppress(ValueError):
-            found = datetime.strptime(_decoded(value)[:19], "%Y:%m:%d %H:%M:%S")
-            return found.isoformat(timespec="seconds")
-    return None
-
-
-def _iptc_date(image: ImageFile.ImageFile) -> str | None:
-    """Date and time created: 20200513, 101112+0200."""
-    found = IptcImagePlugin.getiptcinfo(image) or {}
-    day, clock = (_decoded(found.get((2, number), b"")) for number in (55, 60))
-    return datetime.strptime(day + (clock[:6] or "000000"), "%Y%m%d%H%M%S").isoformat(timespec="seconds")
-
-
-def _date_in(name: str) -> str | None:
-    if found := _IN_NAME.search(name):
-        year, _, month, day, *clock = found.groups()
-        with suppress(ValueError):
-            numbers = map(int, (year, month, day, *(part or 0 for part in clock)))
-            return datetime(*numbers).isoformat(timespec="seconds")  # type: ignore[arg-type]  # six numbers
-    return None
-
-
-def _decoded(value: Any) -> str:
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return value.decode("latin-1")
-    return value if isinstance(value, str) else ""
-
-
-def _wide(value: Any) -> str:
-    data = bytes(value) if isinstance(value, (bytes, tuple)) else b""
-    return data.decode("utf-16-le", "replace")
-
-
-def _user_comment(value: Any) -> str:
-    """Its first eight bytes name its character set."""
-    if not isinstance(value, bytes):
-        return _decoded(value)
-    charset, text = value[:8], value[8:]
-    return text.decode("utf-16", "replace") if charset.startswith(b"UNICODE") else _decoded(text)
-
-
-def _clean(text: str) -> str:
-    """Printable characters and single spaces."""
-    text = text.encode("utf-8", "ignore").decode()
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+def _clean(said: Statement) -> Statement | None:
+    """A date in one spelling, or a text of printable characters and single spaces; None if nothing is left."""
+    if said.date:
+        date = dates.parse(said.date)
+        return Statement(said.field, date=date, file=said.file) if date else None
+    text = said.text[:MAX_TEXT].encode("utf-8", "ignore").decode()
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return Statement(said.field, text=text, file=said.file) if text else None

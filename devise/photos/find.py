@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from devise import config
@@ -14,7 +13,7 @@ from devise.errors import FolderError
 from devise.filestat import changed_ns
 from devise.photos.formats import UNREADABLE, suffix, unreadable
 from devise.photos.ignore import IGNORE_FILE, Rules
-from devise.photos.sidecars import ENDINGS, Sidecar, beside
+from devise.photos.sidecars import Listing, Sidecar
 
 # Deleted, or on a disk that was taken away: the next walk tells
 VANISHED = "it vanished while its folder was looked at; the next run looks again"
@@ -70,6 +69,7 @@ def is_photo(path: str | Path) -> bool:
 class _Walk:
     bases: list[str]  # real folders that are walked, or were reached through links
     seen: set[str] = field(default_factory=set)
+    listings: dict[str, Listing] = field(default_factory=dict)
 
     def folder(self, folder: str, rules: Rules) -> Iterator[Found | Trouble]:
         """Depth first without recursion: a tree may be deeper than Python's stack."""
@@ -85,8 +85,8 @@ class _Walk:
 
     def _entries(self, folder: str, rules: Rules, subfolders: list[tuple[str, Rules]]) -> Iterator[Found | Trouble]:
         try:
-            with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+            with os.scandir(folder) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
         except FileNotFoundError:
             yield Trouble(folder, VANISHED, hides=True)
             return
@@ -100,12 +100,12 @@ class _Walk:
             yield Trouble(os.path.join(folder, IGNORE_FILE), reason)
             yield Trouble(folder, f"it was left alone because of its {IGNORE_FILE}", hides=True)
             return
-        notes = {entry.name for entry in entries if entry.name.endswith(ENDINGS)}
+        listing = Listing(folder, [entry.name for entry in entries], is_photo)
         for entry in entries:
-            yield from self._entry(entry, rules, subfolders, notes)
+            yield from self._entry(entry, rules, subfolders, listing)
 
     def _entry(
-        self, entry: os.DirEntry[str], rules: Rules, subfolders: list[tuple[str, Rules]], notes: Container[str]
+        self, entry: os.DirEntry[str], rules: Rules, subfolders: list[tuple[str, Rules]], listing: Listing
     ) -> Iterator[Found | Trouble]:
         try:
             is_folder = entry.is_dir()
@@ -116,12 +116,12 @@ class _Walk:
         if (not is_folder and not is_photo(entry.name)) or rules.ignores(entry.path, is_folder):
             return
         if not is_folder:
-            yield from self.file(entry.path, notes)
+            yield from self.file(entry.path, listing)
         elif not entry.is_symlink() or self._leads_outside(entry.path):
             subfolders.append((entry.path, rules))
 
-    def file(self, path: str, notes: Container[str] | None = None) -> Iterator[Found | Trouble]:
-        """notes: names of the folder's files that may tell about photos, where they are known."""
+    def file(self, path: str, listing: Listing | None = None) -> Iterator[Found | Trouble]:
+        """listing: of the file's folder, where it is known."""
         if path in self.seen:
             return
         self.seen.add(path)
@@ -140,8 +140,18 @@ class _Walk:
         if reason:
             yield Trouble(path, reason)
             return
-        exists = notes.__contains__ if notes is not None else partial(_is_file, os.path.dirname(path))
-        yield Found(path, status.st_size, changed_ns(status), beside(path, exists) if notes != set() else ())
+        listing = listing or self._listing(os.path.dirname(path))
+        yield Found(path, status.st_size, changed_ns(status), listing.beside(os.path.basename(path)))
+
+    def _listing(self, folder: str) -> Listing:
+        """Of a folder with photos that are given by name: looked at once for all of them."""
+        if folder not in self.listings:
+            try:
+                names = os.listdir(folder)
+            except OSError:  # a folder that may be entered but not listed
+                names = []
+            self.listings[folder] = Listing(folder, names, is_photo)
+        return self.listings[folder]
 
     def _leads_outside(self, link: str) -> bool:
         """True, and remembered, if the link leads to a folder that no walk has reached or will reach."""
@@ -154,10 +164,6 @@ class _Walk:
 
 def _contains(folder: str, path: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def _is_file(folder: str, name: str) -> bool:
-    return os.path.isfile(os.path.join(folder, name))
 
 
 def _text(error: Exception) -> str:

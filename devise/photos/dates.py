@@ -1,0 +1,130 @@
+"""When a photo was taken: dates as EXIF, XMP, IPTC, JSON and names write them, and which of several is right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate
+
+from devise.photos.statement import Statement
+
+# Which field is asked first; one that is missing, zero or impossible leaves it to the next (docs/photos.md)
+PRECEDENCE = (
+    *("EXIF DateTimeOriginal", "EXIF CreateDate"),
+    *("XMP exif:DateTimeOriginal", "XMP photoshop:DateCreated", "XMP exif:DateTimeDigitized", "XMP xmp:CreateDate"),
+    *("IPTC DateCreated", "PNG Creation Time"),
+    *("JSON DateTimeOriginal", "JSON CreateDate", "JSON photoTakenTime"),
+    "name",
+    *("EXIF GPSDateStamp", "EXIF ModifyDate", "XMP tiff:DateTime", "XMP xmp:ModifyDate", "JSON ModifyDate"),
+)
+_RANK = {field: rank for rank, field in enumerate(PRECEDENCE)}
+
+OLDEST = 1826  # the year of the first photograph that is kept: years 1 and 1601 are zeros of clocks
+NEWEST = 2100
+MAX_TEXT = 100  # characters of a date
+NEVER = "1970-01-01T00:00:00"  # the zero of Unix
+# Zeros of other clocks, and how old photos are dated by hand: right when nothing else is said
+_DOUBTFUL = frozenset(("1899-12-30T00:00:00", "1900-01-01T00:00:00", "1904-01-01T00:00:00", "1980-01-01T00:00:00"))
+
+_DAY = re.compile(r"(?P<y>\d{4})\s*[-:/.]\s*(?P<m>\d{1,2})\s*[-:/.]\s*(?P<d>\d{1,2})(?!\d)")
+_COMPACT = re.compile(r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?!\d)(?=T\d|\s|$)")
+_HALF = re.compile(r"(?P<y>\d{4})(?:-(?P<m>\d\d))?(?P<d>)\Z")  # ISO 8601, as XMP allows it
+_CLOCK = re.compile(
+    r"[T\s:,]*(?P<H>\d{1,2})\s*[:.]\s*(?P<M>\d{1,2})(?:\s*[:.]\s*(?P<S>\d{1,2}))?(?:[.,]\d+)?\s*(?P<p>[ap]\.?m\b)?",
+    re.IGNORECASE,
+)
+_CLOCK_COMPACT = re.compile(r"[T\s]*(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d)?(?P<p>)")
+
+# A time behind a day in a name: 2009-01-02 at 3.04.05 PM, 2009-01-02_03-04, 2009-01-02T03_04_05
+_LATER = (
+    r"(?:(?:[-_ T,]+|[ _](?:at|um|om|a|à|às|alle|kl\.?|klo|a las|в)[ _])"
+    r"(?P<H>\d{1,2})[-_.:h](?P<M>\d\d)(?:[-_.:m](?P<S>\d\d))?(?:[ \u202f]?(?P<p>[ap]m))?(?!\d))?"
+)
+_YEAR = r"(?<!\d)(?P<y>(?:19|20)\d\d)"
+_SIX = r"(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d)\d{0,3}(?!\d)"  # and milliseconds
+_IN_NAME = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        _YEAR + r"(?P<m>\d\d)(?P<d>\d\d)[-_ T]?" + _SIX,
+        _YEAR + r"([-_.])(?P<m>\d\d?)\2(?P<d>\d\d?)[-_ T]+" + _SIX,
+        _YEAR + r"([-_.]?)(?P<m>\d\d)\2(?P<d>\d\d)(?!\d)" + _LATER,
+        _YEAR + r"([-_.])(?P<m>\d\d?)\2(?P<d>\d\d?)(?!\d)" + _LATER,
+        _YEAR + r" ?[年년] ?(?P<m>\d\d?) ?[月월] ?(?P<d>\d\d?) ?[日일]",
+        r"(?<![\d.])(?P<d>\d\d?)\.(?P<m>\d\d?)\.(?P<y>(?:19|20)\d\d)(?!\d)" + _LATER,
+        r"(?<![\d.])(?P<d>1[3-9]|2\d|3[01])([-_])(?P<m>\d\d?)\2(?P<y>(?:19|20)\d\d)(?!\d)" + _LATER,
+    )
+)
+# Milliseconds since 1970, in 2001 to 2033, from the name's start: FB_IMG_1230865445000, mmexport1230865445000 (1).
+# Within a name they would be numbers of Facebook's pictures
+_MILLISECONDS = re.compile(r"\D*(1\d{12})[-_ ]?\(?\d{0,3}\)?")
+
+
+def parse(text: str) -> str | None:
+    """A date that a field of metadata holds, in any usual spelling, as 2020-05-13T10:11:12; None if it is none.
+
+    >>> parse("2020:05:13 10:11:12"), parse("2020/5/13"), parse("0000:00:00 00:00:00")
+    ('2020-05-13T10:11:12', '2020-05-13T00:00:00', None)
+
+    The time is that of the place, as it is written; a time zone and parts of seconds are left out.
+    """
+    text = text[:MAX_TEXT].replace("\0", " ").strip()
+    day = _DAY.match(text) or _COMPACT.match(text) or _HALF.match(text)
+    if not day:
+        found = parsedate(text) if text[:3].isalpha() else None  # Fri, 2 Jan 2009 03:04:05 +0000
+        return _checked(*found[:6]) if found else None
+    clock = (_CLOCK_COMPACT if day.re is _COMPACT else _CLOCK).match(text, day.end())
+    return _of({**day.groupdict(), **(clock.groupdict() if clock else {})})
+
+
+def in_name(stem: str) -> str | None:
+    """The day, and time where there is one, in the name of a photo without its suffix.
+
+    >>> in_name("IMG_20200513_101112"), in_name("02.01.2009"), in_name("tom")
+    ('2020-05-13T10:11:12', '2009-01-02T00:00:00', None)
+    """
+    for pattern in _IN_NAME:
+        for found in pattern.finditer(stem):
+            if date := _of(found.groupdict()):
+                return date
+    epoch = _MILLISECONDS.fullmatch(stem)
+    return of_seconds(int(epoch[1]) // 1000) if epoch and int(epoch[1]) < 2e12 else None
+
+
+def of_seconds(seconds: float) -> str | None:
+    """Of Unix: in UTC, for it is not told where the photo was taken."""
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return _checked(*moment.timetuple()[:6])
+
+
+def first(said: Iterable[Statement]) -> Statement | None:
+    """Of statements with dates the one whose field comes first in PRECEDENCE; zeros of clocks come last."""
+    dated = [statement for statement in said if statement.date]
+    return min(dated, key=lambda one: (one.date in _DOUBTFUL, _RANK[one.field], one.file != ""), default=None)
+
+
+def _of(groups: dict[str, str | None]) -> str | None:
+    year, month, day, hour, minute, second = (int(groups.get(name) or default) for name, default in _PARTS)
+    half = (groups.get("p") or "").lower()[:1]
+    if half and hour <= 12:
+        hour = hour % 12 + 12 * (half == "p")
+    return _checked(year, month, day, hour, minute, second)
+
+
+_PARTS = (("y", 0), ("m", 1), ("d", 1), ("H", 0), ("M", 0), ("S", 0))
+
+
+def _checked(year: int, month: int, day: int, *clock: int) -> str | None:
+    """24 o'clock is how Android spelt the hour after midnight; :60 is a leap second, or rounding."""
+    if not OLDEST <= year <= NEWEST:
+        return None
+    hour, minute, second = clock
+    try:
+        moment = datetime(year, month, day, 0 if hour == 24 else hour, minute, 59 if second == 60 else second)
+    except ValueError:
+        return None
+    found = moment.isoformat(timespec="seconds")
+    return None if found == NEVER else found

@@ -1,0 +1,42 @@
+"""Captions, keywords and dates in IPTC-IIM 4.2, as Photoshop's image resources carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from devise.photos.decode import plain
+from devise.photos.statement import Statement
+
+RESOURCE = 0x0404  # of Photoshop, in JPEG and PSD
+TIFF_TAG = 0x83BB
+_NAMES = {
+    5: "ObjectName", 25: "Keywords", 90: "City", 92: "Sub-location", 95: "Province-State",
+    101: "Country-PrimaryLocationName", 105: "Headline", 120: "Caption-Abstract",
+}  # fmt: skip
+_DAY, _TIME = 55, 60
+
+
+def statements(data: bytes) -> Iterator[Statement]:
+    """Of records of the application (2:number), up to where they are damaged."""
+    day = clock = ""
+    for number, value in _records(data):
+        if number == _DAY:
+            day = day or plain(value)
+        elif number == _TIME:
+            clock = clock or plain(value)[:6]
+        elif number in _NAMES:
+            yield Statement(f"IPTC {_NAMES[number]}", text=plain(value))
+    if day:
+        yield Statement("IPTC DateCreated", date=f"{day} {clock}")
+
+
+def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each begins with 0x1C, the record, the number and two bytes of length; longer than 32 KB are no captions."""
+    place = data.find(b"\x1c")
+    while 0 <= place <= len(data) - 5 and data[place] == 0x1C:
+        size = int.from_bytes(data[place + 3 : place + 5])
+        if size >= 0x8000:
+            return
+        if data[place + 1] == 2:
+            yield data[place + 2], data[place + 5 : place + 5 + size]
+        place += 5 + size

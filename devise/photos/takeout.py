@@ -1,0 +1,156 @@
+"""Which photo of a folder a sidecar belongs to, also by the names that Google Photos' export (Takeout) makes up.
+
+Takeout appends ".supplemental-metadata.json" (until 2024 ".json") to the photo's name and cuts what is before ".json"
+to 46 characters, wherever that is; the number of a second photo of the same name moves behind it: IMG(1).jpg has
+IMG.jpg.supplemental-metadata(1).json. Edited copies have the original's sidecar. A sidecar that could belong to two
+different photos belongs to none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+SUPPLEMENTAL = ".supplemental-metadata"
+CUT = (45, 46, 47)  # characters left of a name: 51 less those of ".json", as reports have it, give or take one
+MAX_STEM = 47  # characters of a photo's name in an export, less its suffix
+# What Google appends to the name of an edited copy, in the languages that people have reported
+EDITED = (
+    *("edited", "effects", "smile", "mix", "collage", "animation", "motion"),
+    *("bearbeitet", "modifié", "modifiée", "modificato", "modificata", "ha editado", "editado", "editada", "editat"),
+    *("edytowane", "bewerkt", "redigeret", "redigert", "redigerad", "redigerat", "muokattu", "upraveno", "upravené"),
+    *("szerkesztett", "düzenlendi", "измененный", "изменено", "отредактировано", "змінено", "відредаговано"),
+    *("編集済み", "已編輯", "编辑", "已修改", "修改", "수정됨", "편집됨"),
+)
+_COPY = re.compile(r"(.*)\((\d{1,4})\)", re.DOTALL)
+Key = tuple[str, int]  # a folded name, and the number of the copy
+
+
+def fold(name: str) -> str:
+    """Equal for names that differ in case or in how their accents are written."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+def owners(photos: Iterable[str], sidecars: Iterable[str]) -> dict[str, list[str]]:
+    """Photo -> its sidecars; all are names of files in one folder.
+
+    >>> owners(["IMG.jpg", "IMG(1).jpg"], ["IMG.jpg.json", "IMG.jpg(1).json"])
+    {'IMG.jpg': ['IMG.jpg.json'], 'IMG(1).jpg': ['IMG.jpg(1).json']}
+    """
+    names = _Names(photos)
+    found: dict[str, list[str]] = defaultdict(list)
+    borrowed: dict[str, list[str]] = defaultdict(list)
+    for sidecar in sorted(sidecars):
+        for photo in names.named(sidecar):
+            found[photo].append(sidecar)
+        for photo in names.edited_from(sidecar):
+            borrowed[photo].append(sidecar)
+    for photo, its in borrowed.items():
+        if not any(sidecar.lower().endswith(".json") for sidecar in found.get(photo, ())):
+            found[photo] += its
+    for photo, its in found.items():  # tom.txt before tom.jpg.txt
+        its.sort(key=lambda sidecar: (fold(sidecar).startswith(fold(photo)), sidecar))
+    return dict(found)
+
+
+class _Names:
+    """The photos of a folder by all the names that a sidecar may call them."""
+
+    def __init__(self, photos: Iterable[str]) -> None:
+        self.exact = frozenset(photos)
+        self.stems: dict[str, list[str]] = defaultdict(list)
+        self.folded: dict[str, list[str]] = defaultdict(list)
+        self.folded_stems: dict[str, list[str]] = defaultdict(list)
+        self.copies: dict[Key, list[str]] = defaultdict(list)
+        self.cut: dict[Key, list[str]] = defaultdict(list)
+        self.edited: dict[Key, list[str]] = defaultdict(list)
+        for photo in sorted(self.exact):
+            stem, suffix = os.path.splitext(photo)
+            self.stems[stem].append(photo)
+            self.folded[fold(photo)].append(photo)
+            self.folded_stems[fold(stem)].append(photo)
+            base, number = _copy(stem)
+            if number:
+                self.copies[fold(base + suffix), number].append(photo)
+                self.copies[fold(base), number].append(photo)
+            self._add_cuts(self.cut, base + suffix, number, photo)
+            for name, copy in _originals(stem, suffix):
+                self.edited[fold(name), copy].append(photo)
+                self._add_cuts(self.edited, name, copy, photo)
+
+    @staticmethod
+    def _add_cuts(table: dict[Key, list[str]], name: str, number: int, photo: str) -> None:
+        for length in CUT:
+            if length < len(name):
+                table[fold(name[:length]), number].append(photo)
+
+    def named(self, sidecar: str) -> list[str]:
+        """The photos, mostly one, that a sidecar names; those of its very name first."""
+        name, ending = os.path.splitext(sidecar)
+        if name in self.exact:
+            return [name]
+        if found := self.folded.get(fold(name)) or self._of_stem(name):
+            return found
+        return self._of_takeout(name) if ending.lower() == ".json" else []
+
+    def _of_stem(self, stem: str) -> list[str]:
+        return self.stems.get(stem) or self.folded_stems.get(fold(stem)) or []
+
+    def _of_takeout(self, name: str) -> list[str]:
+        for base, number in _called(name):
+            if number:
+                found = self.copies.get((fold(base), number))
+            else:
+                found = [base] if base in self.exact else self.folded.get(fold(base)) or self._of_stem(base)
+            if found:
+                return found
+        base, number = _copy(name)
+        found = self.cut.get((fold(base), number), []) if len(base) in CUT else []
+        return found if len({os.path.splitext(photo)[0] for photo in found}) == 1 else []
+
+    def edited_from(self, sidecar: str) -> list[str]:
+        name, ending = os.path.splitext(sidecar)
+        if ending.lower() != ".json" or not self.edited:
+            return []
+        keys = {(fold(base), number) for base, number in _called(name)}
+        base, number = _copy(name)
+        if len(base) in CUT and len({os.path.splitext(photo)[0] for photo in self.named(sidecar)}) == 1:
+            keys.add((fold(base), number))
+        return sorted({photo for key in keys for photo in self.edited.get(key, ())})
+
+
+def _called(name: str) -> Iterator[Key]:
+    """What a sidecar of that name, less ".json", may call its photo: the longest first."""
+    for base, number in dict.fromkeys(((name, 0), _copy(name))):
+        folded = base.lower()
+        for length in range(len(SUPPLEMENTAL) + 1):
+            if folded.endswith(SUPPLEMENTAL[:length]):
+                yield base[: len(base) - length], number
+
+
+def _copy(name: str) -> Key:
+    """IMG(1) -> IMG, 1."""
+    found = _COPY.fullmatch(name)
+    return (found[1], int(found[2])) if found and int(found[2]) else (name, 0)
+
+
+def _originals(stem: str, suffix: str) -> set[Key]:
+    """IMG-edited.jpg -> IMG.jpg; IMG-edited(1).jpg and IMG(1)-edited.jpg -> IMG.jpg, 1."""
+    outer, number = _copy(stem)
+    inner = _without_edited(outer)
+    if inner is None:
+        return set()
+    base, inner_number = _copy(inner)
+    return {(inner + suffix, number), (base + suffix, number or inner_number)}
+
+
+def _without_edited(stem: str) -> str | None:
+    base, dash, word = unicodedata.normalize("NFC", stem).rpartition("-")
+    word = word.casefold()
+    is_cut = len(stem) >= MAX_STEM  # ...-edi.jpg
+    if not dash or not base or not any(word == full or (is_cut and full.startswith(word)) for full in EDITED):
+        return None
+    return base
