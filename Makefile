@@ -26,6 +26,7 @@ $(STAMP): requirements.lock pyproject.toml Makefile
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(UV) pip install --python $(BIN)/python --require-hashes -r requirements.lock
 	$(UV) pip install --python $(BIN)/python --no-deps -e .
+	@$(BIN)/python -m recipes.bytecode
 	@touch $@
 
 demo: setup ## Index a small album (or PHOTOS=folder), search it, tag it, write a contact sheet
