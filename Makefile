@@ -82,5 +82,6 @@ wheel: setup ## Build the wheel, with the model and the word vectors that ship
 	$(UV) build --wheel --out-dir dist
 	@$(BIN)/python -c 'import glob, zipfile; \
 		names = zipfile.ZipFile(max(glob.glob("dist/*.whl"))).namelist(); \
-		missing = {"devise/embeddings/minilm.safetensors", "devise/checkpoints/slim.safetensors"} - set(names); \
+		needed = {"devise/py.typed", "devise/embeddings/minilm.safetensors", "devise/checkpoints/slim.safetensors"}; \
+		missing = needed - set(names); \
 		assert not missing, f"the wheel lacks {missing}"'

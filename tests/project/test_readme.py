@@ -1,6 +1,8 @@
 """The Python of the README runs, and what it says of the project is there."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +36,16 @@ def around(tmp_path: Path, draw: Callable[..., Path], monkeypatch: pytest.Monkey
 def test_python_of_the_readme_runs(code: str, around: None, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, "README.md", "exec"), {})
     assert capsys.readouterr().out.strip()
+
+
+def test_python_of_the_readme_has_types(tmp_path: Path) -> None:
+    """As a program of somebody else: in a folder of its own, by mypy's strictest rules, none of them ours."""
+    for number, code in enumerate(BLOCKS):
+        (tmp_path / f"program_{number}.py").write_text(code, encoding="utf-8")
+    kept = ROOT / ".mypy_cache" / "readme"  # the first time it takes twelve seconds, later less than one
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(kept), *map(str, tmp_path.glob("*.py"))]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_make_target_that_is_named_exists() -> None:
