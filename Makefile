@@ -58,8 +58,9 @@ bench-quality: setup ## Measure the quality tables of docs/benchmarks anew; need
 	@test -n "$(DATA)" || { echo "make bench-quality needs the data folder: make bench-quality DATA=folder"; exit 2; }
 	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks.quality --write
 
-docs: setup ## Write docs/cli.md from --help
+docs: setup ## Write docs/cli.md from --help and docs/api.md from docstrings
 	$(BIN)/python -m recipes.cli_docs
+	$(BIN)/python -m recipes.api_docs
 
 model: setup ## Train the model that ships anew; needs DATA=folder and hours
 	@test -n "$(DATA)" || { echo "make model needs the data folder: make model DATA=folder"; exit 2; }

@@ -16,6 +16,7 @@ import benchmarks.__main__ as speed
 import recipes
 import tests.endurance
 from benchmarks import pages
+from recipes import api_docs
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -50,6 +51,10 @@ def test_links_lead_somewhere(document: Path) -> None:
         target = document.parent / name if name else document
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_the_api_page_is_up_to_date() -> None:
+    assert api_docs.FILE.read_text(encoding="utf-8") == api_docs.text(), "run: make docs"
 
 
 def tables() -> set[str]:
