@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -91,7 +92,7 @@ def understanding(folder: Path) -> Iterator[None]:
 
 
 class Database:
-    """Think of it as a file of rows that says what is wrong with it. Not for several threads at once."""
+    """Think of it as a file of rows that says what is wrong with it. For one thread at a time; any may close it."""
 
     def __init__(self, folder: Path, *, write: bool, threads: bool = False) -> None:
         """Opens; with `write` also creates and migrates. threads: for one thread after another, not just this one.
@@ -99,6 +100,7 @@ class Database:
         Raises LibraryError or WriteError.
         """
         self.folder = folder
+        self._lock, self._is_closed = threading.RLock(), False  # a connection that is closed while it works crashes
         if len(os.fsencode(os.path.realpath(folder / FILE))) > MAX_PATH_BYTES:
             raise LibraryError(f"the path {folder} is too long for a library; choose a shorter one")
         with telling(folder):
@@ -110,21 +112,27 @@ class Database:
             raise
 
     def close(self) -> None:
-        self._connection.close()
+        """Whoever goes on asking gets a LibraryError."""
+        with self._lock:
+            self._is_closed = True
+            self._connection.close()
 
     def version(self) -> int:
         """Another number whenever another connection has written."""
         return int(self.value("PRAGMA data_version"))
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with telling(self.folder):
-            return self._connection.execute(sql, values).fetchall()
+        with self._open() as connection:
+            return connection.execute(sql, values).fetchall()
 
     def batches(self, sql: str, values: Sequence[Any] = (), *, size: int) -> Iterator[list[Any]]:
-        with telling(self.folder):
-            cursor = self._connection.execute(sql, values)
-            while batch := cursor.fetchmany(size):
-                yield batch
+        with self._open() as connection:
+            cursor = connection.execute(sql, values)
+            batch = cursor.fetchmany(size)
+        while batch:
+            yield batch
+            with self._open():
+                batch = cursor.fetchmany(size)
 
     def value(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first column of the first row, or None."""
@@ -133,17 +141,17 @@ class Database:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """The id of the inserted row, or whatever SQLite says it is."""
-        with telling(self.folder):
-            return self._connection.execute(sql, values).lastrowid or 0
+        with self._open() as connection:
+            return connection.execute(sql, values).lastrowid or 0
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        with telling(self.folder):
-            self._connection.executemany(sql, rows)
+        with self._open() as connection:
+            connection.executemany(sql, rows)
 
     def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """How many rows a statement changed, its triggers and cascades not counted."""
-        with telling(self.folder):
-            return self._connection.execute(sql, values).rowcount
+        with self._open() as connection:
+            return connection.execute(sql, values).rowcount
 
     def function(self, name: str, function: Callable[[Any], Any]) -> None:
         """Make a function of one value known to SQL."""
@@ -170,9 +178,19 @@ class Database:
             yield
             self.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:  # SQLite itself rolls back when the disk is full
-                self._connection.rollback()
+            with self._lock:
+                # SQLite itself rolls back when the disk is full
+                if not self._is_closed and self._connection.in_transaction:
+                    self._connection.rollback()
             raise
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """The connection, which nobody closes meanwhile. Raises LibraryError when it was closed."""
+        with self._lock, telling(self.folder):
+            if self._is_closed:
+                raise LibraryError(f"the library {self.folder} was closed while it was asked; ask again")
+            yield self._connection
 
     def _check(self, write: bool) -> None:
         ours = self.value("PRAGMA application_id") == APPLICATION_ID
