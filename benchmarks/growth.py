@@ -72,7 +72,7 @@ def forget(library: Path, size: int) -> None:
 def check(library: Path, photos: Path, count: int) -> None:
     with Library(library) as opened:
         newest = str(sorted(photos.iterdir())[-1])
-        found = opened.nearest(opened._pictures.vector(newest, "words")[1], 1)
+        found = opened.nearest(opened._photos.vector(newest, "words")[1], 1)
         if len(opened) != count or found[0].path != newest:
             sys.exit(f"{len(opened):,} photos of {count:,}, and {found[0].path} instead of {newest}")
 

@@ -17,17 +17,19 @@ if TYPE_CHECKING:
     __version__: str
     from devise.descriptors.network.encoder import Encoder
     from devise.errors import DeviseError
-    from devise.library import IndexReport, Library, Where
+    from devise.library import Library, Where
     from devise.progress import Progress
-    from devise.results import Match, WordMatch
+    from devise.results import Answer, IndexReport, Match, Note, WordMatch
     from devise.words import Tagger, WordVectors
 
 __all__ = [
+    "Answer",
     "DeviseError",
     "Encoder",
     "IndexReport",
     "Library",
     "Match",
+    "Note",
     "Progress",
     "Tagger",
     "Where",
@@ -37,11 +39,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answer": "devise.results",
     "DeviseError": "devise.errors",
     "Encoder": "devise.descriptors.network.encoder",
-    "IndexReport": "devise.library",
+    "IndexReport": "devise.results",
     "Library": "devise.library",
     "Match": "devise.results",
+    "Note": "devise.results",
     "Progress": "devise.progress",
     "Tagger": "devise.words",
     "Where": "devise.store.filter",

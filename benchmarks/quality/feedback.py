@@ -17,7 +17,7 @@ from benchmarks.quality.held_out import HeldOut
 from benchmarks.quality.report import parser, show
 from devise import config
 from devise.analysis.metrics import average_precision
-from devise.search.scoring import Question
+from devise.search.scoring import Scoring
 from devise.spaces import Calibration, Space
 from devise.vectors import Vector, pooled
 from devise.words.queries import Term
@@ -48,7 +48,7 @@ def _asked_again(
 ) -> list[list[str]]:
     found: list[list[float]] = []
     for columns, right in asked:
-        question = Question.of([Term("", words[i]) for i in columns])
+        question = Scoring.of([Term("", words[i]) for i in columns])
         scores = question.scores(np.stack([_cosines(views, words[i]) for i in columns]), space)
         first, rest = np.split(np.argsort(-scores, kind="stable"), [marked])
         if right[rest].any():

@@ -20,7 +20,7 @@ from benchmarks.quality.report import parser, show
 from devise.descriptors.network.encoder import Encoder
 from devise.photos import load
 from devise.search.explain import GRID, by_occlusion, by_parts
-from devise.search.scoring import Question
+from devise.search.scoring import Scoring
 from devise.vectors import Vector
 from devise.words import WordVectors
 from devise.words.queries import Term
@@ -63,7 +63,7 @@ def main() -> None:
         pixels = load(path, size=encoder.size, resize=encoder.resize)
         views = views_of(encoder, pixels)
         for label in voc.labels[name]:
-            question = Question.of([Term(label, vectors.vector(label))])
+            question = Scoring.of([Term(label, vectors.vector(label))])
             before = by_parts(views, question, space)[0].term
             if (before.probability or 0) < 0.5:
                 continue

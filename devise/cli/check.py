@@ -36,7 +36,7 @@ def check(
         document = [
             {"text": each.text, "damage": each.is_damage, "mended": each.is_damage and repair} for each in found
         ]
-        show.answer(show.Answer(columns=(), rows=(), document=document), Form.JSON)
+        show.output(show.Output(columns=(), rows=(), document=document), Form.JSON)
     else:
         for finding in found:
             show.note(f"mended: {finding.text}" if repair and finding.is_damage else finding.text)

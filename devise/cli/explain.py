@@ -13,7 +13,7 @@ from devise.cli.search import photo_or_text
 from devise.files import replacing
 
 if TYPE_CHECKING:
-    from devise.search.explain import Shown
+    from devise.results import TermHeat
 
 SIDE = 1024  # of the picture, in pixels
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
@@ -49,29 +49,26 @@ def explain(
     pieces = [photo_or_text(piece) for piece in query]
     targets.check(png, targets.PICTURE, [photo, *pieces])
     with Library(library) as opened:
-        shown = opened.explain(photo, pieces, cover=cover)
+        heats = opened.explain(photo, pieces, cover=cover)
     if png:
         from devise.photos import overlay, save_png
 
-        picture = overlay(str(photo), hottest(shown), SIDE)
+        picture = overlay(str(photo), hottest(heats), SIDE)
         with replacing(png) as temporary:
             save_png(picture, temporary)
         show.note(f"picture: {png}")
-    rows = [(one.term.text, one.term.score, one.term.probability, _place(one)) for one in shown]
-    found = show.Answer(
+    rows = [(one.term.text, one.term.score, one.term.probability, _place(one)) for one in heats]
+    found = show.Output(
         columns=("term", "score", "probability", "where"),
         rows=[tuple("" if cell is None else cell for cell in row) for row in rows],
-        document=[
-            {"term": one.term.text, "weight": one.term.weight, "score": one.term.score,
-             "probability": one.term.probability, "heat": one.heat.astype(float).round(4).tolist()} for one in shown
-        ],
-    )  # fmt: skip
-    show.answer(found, chosen)
+        document=[one.to_json() for one in heats],
+    )
+    show.output(found, chosen)
 
 
-def _place(shown: Shown) -> str:
+def _place(found: TermHeat) -> str:
     """Where the middle of the warm parts is, in words such as "top left"."""
-    heat = shown.heat
+    heat = found.heat
     warm = [(i, j) for i in range(heat.shape[0]) for j in range(heat.shape[1]) if heat[i, j] >= heat.max() / 2]
     row, column = (sum(at[axis] + 0.5 for at in warm) / len(warm) / heat.shape[axis] for axis in (0, 1))
     at = ROWS[min(2, int(3 * row))], COLUMNS[min(2, int(3 * column))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ from devise.cli.output.form import Form
 from devise.errors import MAX_LISTED
 
 if TYPE_CHECKING:
-    from devise.library import IndexReport
+    from devise.results import IndexReport
 
 
 def index(
@@ -49,9 +49,9 @@ def index(
     with Library(library) as opened, stages() as shown:
         progress = None if quiet else IndexProgress(shown)
         report = opened.index(folders or (), model=model, allow_empty=allow_empty, progress=progress)
-    report = replace(report, skipped=tuple(replace(s, path=show.told(s.path, relative)) for s in report.skipped))
+    report = replace(report, skipped=tuple(replace(s, path=show.path(s.path, relative)) for s in report.skipped))
     if json:
-        show.answer(show.Answer(columns=(), rows=(), document=asdict(report)), Form.JSON)
+        show.output(show.Output(columns=(), rows=(), document=report.to_json()), Form.JSON)
     elif not quiet:
         _tell(report)
 
@@ -61,7 +61,4 @@ def _tell(report: IndexReport) -> None:
         show.note(f"skipped {skipped.path}: {skipped.reason}")
     if len(report.skipped) > MAX_LISTED:
         show.note(f"skipped {len(report.skipped) - MAX_LISTED} more; --json lists all")
-    counts = ("added", "updated", "moved", "removed", "unchanged")
-    parts = [f"{getattr(report, count):,} {count}" for count in counts if getattr(report, count)]
-    parts += [f"{len(report.skipped):,} skipped"] if report.skipped else []
-    show.note(f"{', '.join(parts) or 'nothing to do'} in {report.seconds:.1f} s")
+    show.note(str(report))

@@ -28,13 +28,13 @@ def info(library: LibraryPath = None, json: Json = False) -> None:
     }
     document["problems"] = list(_problems(library, document["library"], document["model"]))
     rows = [(f"{part} {key}".rstrip(), text) for part, value in document.items() for key, text in _flat(value)]
-    found = show.Answer(
+    found = show.Output(
         columns=("what", "value"),
         rows=rows,
         document=document,
         table=[(what, text[:SHORT] if what.endswith("fingerprint") else text) for what, text in rows if text],
     )
-    show.answer(found, Form.JSON if json else Form.AUTO)
+    show.output(found, Form.JSON if json else Form.AUTO)
 
 
 def _library(path: Path | None) -> Any:

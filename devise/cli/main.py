@@ -51,7 +51,7 @@ class Root(Commanding):
 
 
 def _shown(text: str, ctx: Any) -> str:
-    return show.relative(text) if ctx.meta.get(RELATIVE) else text
+    return show.relative_paths(text) if ctx.meta.get(RELATIVE) else text
 
 
 def _unlucky(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from devise.errors import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devise.library.judgements import Mark
+    from devise.results import Judgement
 
 
 def mark(
@@ -66,10 +66,14 @@ def mark(
             _show(list(opened.marks), chosen)
 
 
-def _show(marks: Sequence[Mark], chosen: Form) -> None:
-    rows = [(each.query, "good" if each.is_good else "bad", each.path, each.marked) for each in marks]
-    columns = ("query", "mark", "path", "marked")
-    document = [dict(zip(columns, row, strict=True)) for row in rows]
-    table = [(query, said, display.name(path), when) for query, said, path, when in rows]
-    nothing = "nothing was marked yet; say what is good with: devise mark PHOTO --good QUERY"
-    show.answer(show.Answer(columns=columns, rows=rows, document=document, table=table, nothing=nothing), chosen)
+def _show(judgements: Sequence[Judgement], chosen: Form) -> None:
+    document = [each.to_json() for each in judgements]
+    table = [(each.query, each.mark, display.name(each.path), each.marked) for each in judgements]
+    found = show.Output(
+        columns=("query", "mark", "path", "marked"),
+        rows=[tuple(each.values()) for each in document],
+        document=document,
+        table=table,
+        nothing="nothing was marked yet; say what is good with: devise mark PHOTO --good QUERY",
+    )
+    show.output(found, chosen)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -31,10 +30,10 @@ from devise.cli.options import (
 )
 from devise.cli.output import show, targets
 from devise.cli.output.form import Form
+from devise.results import Answer
 
 if TYPE_CHECKING:
-    from devise.library import Library, Where
-    from devise.results import Match
+    from devise.results import Match, Note
 
 
 class SpaceName(StrEnum):
@@ -59,7 +58,7 @@ def search(
         list[str] | None,
         typer.Argument(help="Words, phrases and photos.", show_default=False),
     ] = None,
-    k: Top = config.TOP,
+    k: Top = config.SearchConfig.top,
     every: Annotated[
         bool,
         typer.Option("--all/--average", help="Every term has to be in the photo, or the mean of their scores counts."),
@@ -111,40 +110,13 @@ def search(
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
     targets.check(html, targets.PAGE)
     with Library(library) as opened:
-        _say_classes(opened, like)
-        matches = opened.search(pieces, k, average=not every, min_probability=min_score, like=like, where=where)
-        _say_texts(opened, pieces)
+        answer = opened.search(pieces, k, average=not every, min_probability=min_score, like=like, where=where)
+        _tell(answer, relative)
         if html:  # first: when it fails, stdout stays empty
-            _sheet(html, asked, matches, opened, pieces if why else None, relative)
-        _show(_told(matches, relative), chosen, _nothing(opened, asked if pieces else "", min_score, where), why)
+            from devise.cli import sheet
 
-
-def _nothing(library: Library, asked: str, min_score: float | None, where: Where) -> str:
-    """Why no photo was found."""
-    from devise.library import Where
-
-    if where and not library.count(where):
-        undated = library.count(Where()) - library.count(Where(after="0001")) if where.after or where.before else 0
-        said = f"; {undated:,} do not say when they were taken" if undated else ""
-        return f"no photo of the library is of that folder, time, type, size and text{said}"
-    if not asked:
-        return "no photo of the library has all that in its names and captions"
-    likely = "likely" if min_score is None else f"{min_score:.0%} likely"
-    return f'no photo is {likely} to be "{asked}"; --min-score 0 shows the nearest ones'
-
-
-def _say_texts(library: Library, query: Sequence[str | Path]) -> None:
-    """Which words are not seen, but read in names and captions."""
-    for word, count in library.looked_up(query).items():
-        which = "without those" if word.startswith("-") else "only those"
-        said = f'"{word.lstrip("-")}" has no word vector; it is in the names or captions of {count:,} photos'
-        show.note(f"{said}: {which}")
-
-
-def _say_classes(library: Library, like: str | None) -> None:
-    """Which classes are meant, where that is not plain."""
-    if like is not None and (note := library.like(like).note):
-        show.note(note)
+            sheet.of_matches(html, asked, answer, opened, why=pieces if why else None, relative=relative)
+        _show(answer, chosen, why, relative)
 
 
 def photo_or_text(piece: str) -> str | Path:
@@ -158,7 +130,7 @@ def similar(
     photo: Annotated[
         Path, typer.Argument(help="A photo in the library or anywhere else.", show_default=False, readable=False)
     ],
-    k: Top = config.TOP,
+    k: Top = config.SearchConfig.top,
     space: Annotated[
         SpaceName, typer.Option(help="features: photos that look alike. words: photos that mean the same.")
     ] = SpaceName.features,
@@ -189,73 +161,51 @@ def similar(
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
     targets.check(html, targets.PAGE)
     with Library(library) as opened:
-        _say_classes(opened, like)
-        matches = opened.similar(photo, k, space=space.value, like=like, where=where)
+        answer = opened.similar(photo, k, space=space.value, like=like, where=where)
+        _tell(answer, relative)
         if html:
-            _sheet(html, f"like {photo.name}", matches, opened, None, relative)
-        nothing = f"no photo besides {show.told(str(photo), relative)}; add some with: devise index FOLDER"
-        _show(_told(matches, relative), chosen, "no other photo of the library is of that kind" if where else nothing)
+            from devise.cli import sheet
+
+            sheet.of_matches(html, f"like {photo.name}", answer, opened, why=None, relative=relative)
+        _show(answer, chosen, False, relative)
 
 
-def _show(matches: Sequence[Match], chosen: Form, nothing: str, why: bool = False) -> None:
+def _show(answer: Answer[Match], chosen: Form, why: bool, relative: bool) -> None:
     """Probabilities and terms in JSON and on the terminal, if there are any: CSV and lines keep their columns."""
-    asked = [term.text for term in matches[0].terms] if why and matches else []
+    matches = Answer.of(replace(match, path=show.path(match.path, relative)) for match in answer)
+    terms = [term.text for term in matches[0].terms] if why and matches else []
     known = any(match.probability is not None for match in matches)
-    found = show.Answer(
+    found = show.Output(
         columns=("path", "score"),
         rows=[(match.path, match.score) for match in matches],
-        document=[_document(match, why) for match in matches],
+        document=matches.to_json(why),
         paths=[match.path for match in matches],
-        table_columns=("", "photo", "score", *(["probability"] if known else []), *asked),
+        table_columns=("", "photo", "score", *(["probability"] if known else []), *terms),
         table=[
             (
                 rank,
                 display.name(match.path),
                 match.score,
                 *([_percent(match.probability)] if known else []),
-                *(_percent(term.probability) or f"{term.score:.3f}" for term in match.terms if asked),
+                *(_percent(term.probability) or f"{term.score:.3f}" for term in match.terms if terms),
             )
             for rank, match in enumerate(matches, 1)
         ],
-        nothing=nothing,
+        nothing="".join(_shown(note, relative) for note in answer.notes if note.kind == "nothing"),
     )
-    show.answer(found, chosen)
-
-
-def _document(match: Match, why: bool) -> dict[str, object]:
-    about: dict[str, object] = {"path": match.path, "score": match.score}
-    if match.probability is not None:
-        about["probability"] = match.probability
-    if why:
-        about["terms"] = [
-            {"term": term.text, "weight": term.weight, "score": term.score, "probability": term.probability}
-            for term in match.terms
-        ]
-    return about
+    show.output(found, chosen)
 
 
 def _percent(probability: float | None) -> str:
     return f"{probability:.0%}" if probability is not None else ""
 
 
-def _told(matches: Sequence[Match], relative: bool) -> list[Match]:
-    return [replace(match, path=show.told(match.path, relative)) for match in matches]
+def _tell(answer: Answer[Match], relative: bool) -> None:
+    """What is to be known beside the matches; why there are none is told in their place."""
+    for note in answer.notes:
+        if note.kind != "nothing":
+            show.note(_shown(note, relative))
 
 
-def _sheet(
-    file: Path,
-    heading: str,
-    matches: Sequence[Match],
-    library: Library,
-    why: Sequence[str | Path] | None,
-    relative: bool,
-) -> None:
-    """why: the query that the photos are lit up by."""
-    from devise.web.page import Card, heat_or_none, tags_or_none, write
-
-    cards = [
-        Card(match.path, match.score, tags_or_none(library, match.path), heat_or_none(library, match.path, why))
-        for match in matches
-    ]
-    write(file, heading, cards, relative=relative)
-    show.note(f"contact sheet: {file}")
+def _shown(note: Note, relative: bool) -> str:
+    return show.relative_paths(note.text) if relative else note.text

@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise import config, display
+from devise import display
 from devise.cli.options import Csv, Html, Json, LibraryPath, Null, Paths, Relative, Top, form
 from devise.cli.output import show, targets
+from devise.config import TagConfig
 from devise.errors import DeviseError, PhotoError
 
 if TYPE_CHECKING:
     from devise.library import Library
-    from devise.results import WordMatch
+    from devise.results import Answer, WordMatch
 
-Tagged = tuple[str, "list[WordMatch]"]
+Tagged = tuple[str, "Answer[WordMatch]"]
 
 
 def tag(
     photos: Annotated[
         list[Path], typer.Argument(help="Photos, and folders whose photos are all tagged.", readable=False)
     ],
-    k: Top = config.TAGS,
+    k: Top = TagConfig.k,
     any_word: Annotated[
         bool,
         typer.Option("--any-word", help="Choose from all words that have a vector, not only learnt ones."),
@@ -33,7 +34,7 @@ def tag(
     sure: Annotated[
         float,
         typer.Option("--sure", help="Least probability of a tag, 0 to 1; 0 gives the best whatever they are."),
-    ] = config.SURE,
+    ] = TagConfig.sure,
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -59,19 +60,14 @@ def tag(
     if failed and not tagged:
         raise failed[0]
     if html:  # first: when it fails, stdout stays empty
-        _sheet(html, tagged, relative)
-    show.answer(_answer([(show.told(path, relative), tags) for path, tags in tagged]), chosen)
+        from devise.cli import sheet
+
+        sheet.of_tags(html, tagged, relative=relative)
+    show.output(_output([(show.path(path, relative), tags) for path, tags in tagged]), chosen)
     for error in failed:
-        show.note(f"error: {show.told(error.path, relative)}: {error.reason}")
+        show.note(f"error: {show.path(error.path, relative)}: {error.reason}")
     if failed:
         raise typer.Exit(1)
-
-
-def _sheet(file: Path, tagged: Sequence[Tagged], relative: bool) -> None:
-    from devise.web.page import Card, write
-
-    write(file, "tags", [Card(path, None, tuple(tags)) for path, tags in tagged], relative=relative)
-    show.note(f"contact sheet: {file}")
 
 
 def _tag_all(
@@ -87,7 +83,7 @@ def _tag_all(
             if is_named:
                 failed.append(error)
             else:
-                show.note(f"skipped {show.told(error.path, relative)}: {error.reason}")
+                show.note(f"skipped {show.path(error.path, relative)}: {error.reason}")
     return tagged, failed
 
 
@@ -105,22 +101,22 @@ def _expand(photos: Sequence[Path], relative: bool) -> Iterator[tuple[str, bool]
             if isinstance(found, Trouble) and found.path == os.path.abspath(photo):  # noqa: PTH100 (links stay)
                 raise DeviseError(f"{found.path}: {found.reason}")
             if isinstance(found, Trouble):
-                show.note(f"skipped {show.told(found.path, relative)}: {found.reason}")
+                show.note(f"skipped {show.path(found.path, relative)}: {found.reason}")
             else:
                 yield found.path, False
         if not count:
             raise DeviseError(f"{photo} holds no photos; give a folder with photos, or photos by name")
 
 
-def _answer(tagged: Sequence[Tagged]) -> show.Answer:
-    return show.Answer(
+def _output(tagged: Sequence[Tagged]) -> show.Output:
+    return show.Output(
         columns=("path", "word", "score", "probability"),
         rows=[
             (path, match.word, match.score, "" if match.probability is None else match.probability)
             for path, tags in tagged
             for match in tags
         ],
-        document=[{"path": path, "tags": [_as_json(match) for match in tags]} for path, tags in tagged],
+        document=[{"path": path, "tags": tags.to_json()} for path, tags in tagged],
         paths=[path for path, _ in tagged],
         table_columns=("photo", "tags"),
         table=[
@@ -129,8 +125,3 @@ def _answer(tagged: Sequence[Tagged]) -> show.Answer:
         ],
         nothing="no tags",
     )
-
-
-def _as_json(match: WordMatch) -> dict[str, str | float]:
-    told: dict[str, str | float] = {"word": match.word, "score": match.score}
-    return told if match.probability is None else told | {"probability": match.probability}

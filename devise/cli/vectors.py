@@ -67,7 +67,7 @@ def list_(json: Json = False, csv: Csv = False) -> None:
         }
         for each in known
     ]
-    found = show.Answer(
+    found = show.Output(
         columns=("in_use", "name", "words", "dim", "source", "path"),
         rows=[(_star(each), each.name, each.count, each.dim, each.source, str(each.path)) for each in known],
         document=document,
@@ -77,7 +77,7 @@ def list_(json: Json = False, csv: Csv = False) -> None:
         ],
         nothing="no word vectors; bring some with: devise vectors import FILE",
     )
-    show.answer(found, chosen)
+    show.output(found, chosen)
 
 
 def _star(info: VectorsInfo) -> str:

@@ -32,11 +32,11 @@ def words(
     text = " ".join(words)
     matches = WordVectors.open(vectors).nearest(text, k)
     rows = [(match.word, match.score, math.sqrt(max(0.0, 2 - 2 * match.score))) for match in matches]
-    found = show.Answer(
+    found = show.Output(
         columns=("word", "cosine", "distance"),
         rows=rows,
-        document=[{"word": word, "score": cosine} for word, cosine, _ in rows],
+        document=matches.to_json(),
         table=[(word, f"{cosine:.6f}", f"{distance:.6f}") for word, cosine, distance in rows],
         nothing=f'no words near "{text}"',
     )
-    show.answer(found, chosen)
+    show.output(found, chosen)

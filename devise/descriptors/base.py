@@ -40,6 +40,6 @@ class Descriptor(Protocol):
     def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Vector]:
         """(n, size, size, 3) RGB -> {space: (n, dim)}, the rows of one photo at one number in all spaces.
 
-        Of a space whose photos have parts beside the whole, also "parts": (n, parts, dim).
+        Several threads may call it. Of a space whose photos have parts beside the whole, also "parts": (n, parts, dim).
         Raises ValueError for pixels of another shape, and when a photo has no row (a vector of zeros).
         """

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from devise.descriptors.base import Descriptor
     from devise.library.library import Library
-    from devise.library.report import IndexReport, LibraryInfo, Skipped
     from devise.progress import Progress
+    from devise.results import IndexReport, LibraryInfo, Skipped
     from devise.store.filter import Where
 
 _HOMES = {
     "Library": "devise.library.library",
     "Descriptor": "devise.descriptors.base",
-    "IndexReport": "devise.library.report",
-    "LibraryInfo": "devise.library.report",
+    "IndexReport": "devise.results",
+    "LibraryInfo": "devise.results",
     "Progress": "devise.progress",
-    "Skipped": "devise.library.report",
+    "Skipped": "devise.results",
     "Where": "devise.store.filter",
 }
 __all__ = ["Descriptor", "IndexReport", "Library", "LibraryInfo", "Progress", "Skipped", "Where"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,63 +16,55 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devise import config
+from devise.config import SearchConfig
 from devise.errors import DeviseError, LibraryError, WordError
-from devise.library.query_photos import Pictures
+from devise.library.query_photos import QueryPhotos
+from devise.results import Judgement
+from devise.search.interpret import Request
 from devise.search.scoring import Feedback
-from devise.store.filter import Where
 from devise.store.records import path_of, stored_path
 from devise.store.sqlite.database import understanding
 from devise.store.sqlite.store import Store
 from devise.vectors import Ids, Vector
-from devise.words.queries import Query, Term, mean_of, written
+from devise.words.grammar import Query
+from devise.words.queries import mean_of
 
 _SAME = 0.999  # cosine of two ways to write one query: "sofa cat" and "cat sofa"
 
 
 @dataclass(frozen=True)
-class Mark:
-    """query: as it was asked; path: of the photo when it was judged; marked: when, in UTC."""
-
-    query: str
-    path: str
-    is_good: bool
-    marked: str
-    hash: bytes = field(repr=False, default=b"")
-
-
-@dataclass(frozen=True)
-class Marks:
+class Judgements:
     """The judgements of a library. Iterate over them in the order in which they were made.
 
-    asked: what a query asks for to be seen, and to be read in texts, which may raise.
+    interpret: reads a query, and may raise. settings: how near queries share judgements, and what those weigh.
     """
 
     path: Path
     reader: Callable[[], Store]
-    pictures: Pictures
-    asked: Callable[[Query], tuple[list[Term], Where]]
+    photos: QueryPhotos
+    interpret: Callable[[Query], Request]
+    settings: SearchConfig
 
-    def add(self, query: Query, photos: Sequence[str | Path], *, is_good: bool) -> list[Mark]:
+    def add(self, query: Query, photos: Sequence[str | Path], *, is_good: bool) -> list[Judgement]:
         """Judge photos of the library, by their paths or names. What was said before of them no longer counts.
 
         Raises WordError (also for a query that asks with photos, or for nothing to be seen), PhotoError, LibraryError,
         WriteError; all are stored or none.
         """
-        terms, _ = self.asked(query)
-        if not terms or any(term.is_photo for term in terms):
-            raise WordError(f'"{written(query)}" asks with photos or for names alone; judge answers to words')
-        judged = [(path, self._hash(path)) for path in map(self.pictures.named, photos)]
+        request = self.interpret(query)
+        if not request.terms or any(term.is_photo for term in request.terms):
+            raise WordError(f'"{request.text}" asks with photos or for names alone; judge answers to words')
+        judged = [(path, self._hash(path)) for path in map(self.photos.named, photos)]
         with self._writing() as store:
             now = _now(store)
-            made = [Mark(_line(query), path, is_good, now, digest) for path, digest in judged]
+            made = [Judgement(_line(request.text), path, is_good, now, digest) for path, digest in judged]
             batch = 1 + (store.db.value("SELECT max(batch) FROM marks") or 0)
             sql = "INSERT INTO marks (query, hash, path, is_good, marked, batch) VALUES (?, ?, ?, ?, ?, ?)"
             rows = [(m.query, m.hash, stored_path(m.path), m.is_good, m.marked, batch) for m in made]
             store.db.execute_many(sql, rows)
         return made
 
-    def undo(self) -> list[Mark]:
+    def undo(self) -> list[Judgement]:
         """Forget the judgements that were made last, all of one command: those before count again. Which ones."""
         self.reader()
         with self._writing() as store:
@@ -81,33 +73,33 @@ class Marks:
             store.db.execute(f"DELETE FROM marks {last}")
         return gone
 
-    def __iter__(self) -> Iterator[Mark]:
+    def __iter__(self) -> Iterator[Judgement]:
         """The judgements that count: of each query and photo the last one."""
         return iter(_last(_read(self.reader()), lambda mark: (mark.query, mark.hash)))
 
-    def where_they_are(self) -> list[Mark]:
+    def where_they_are(self) -> list[Judgement]:
         """The judgements of photos that are still in the library, unchanged, with the paths that they have now."""
         store, found = self.reader(), []
         for mark in self:
             content_id = store.content_of_hash(mark.hash)
             paths = store.paths_of([content_id]).get(content_id, []) if content_id is not None else []
-            path = next((path for path in sorted(paths) if self.pictures.is_as_indexed(path)), None)
+            path = next((path for path in sorted(paths) if self.photos.is_as_indexed(path)), None)
             found += [replace(mark, path=path)] if path else []
         return found
 
-    def feedback(self, query: Query, terms: Sequence[Term], where: Where) -> Feedback | None:
+    def feedback(self, request: Request) -> Feedback | None:
         """What has been judged of this query and of those near to it; None if nothing was."""
         store, marks = self.reader(), list(self)
-        nearness = {text: self._nearness(text, query, terms, where) for text in {mark.query for mark in marks}}
-        near = [mark for mark in marks if nearness[mark.query] >= config.NEAR_QUERY]
+        nearness = {text: self._nearness(text, request) for text in {mark.query for mark in marks}}
+        near = [mark for mark in marks if nearness[mark.query] >= self.settings.near_query]
         if not near:
             return None
         good = _rows(store, [mark for mark in near if mark.is_good])[1]
         bad = _rows(store, [mark for mark in near if not mark.is_good])[1]
         same = _last([mark for mark in near if nearness[mark.query] == 1], lambda mark: mark.hash)
-        hidden = _rows(store, [mark for mark in same if not mark.is_good])[0]
-        kept = _rows(store, [mark for mark in same if mark.is_good])[0]
-        return Feedback(_mean(good), _mean(bad), hidden, kept)
+        bad_ids = _rows(store, [mark for mark in same if not mark.is_good])[0]
+        good_ids = _rows(store, [mark for mark in same if mark.is_good])[0]
+        return Feedback(_mean(good), _mean(bad), bad_ids, good_ids, self.settings.feedback)
 
     @contextmanager
     def _writing(self) -> Iterator[Store]:
@@ -117,28 +109,29 @@ class Marks:
         with unswapped(self.path), closing(Store(self.path, write=True)) as store, store.transaction():
             yield store
 
-    def _nearness(self, text: str, query: Query, terms: Sequence[Term], where: Where) -> float:
+    def _nearness(self, text: str, request: Request) -> float:
         """The cosine of what two queries ask to be seen; 1 only for two ways to write one query."""
-        if text == _line(query):
+        if text == _line(request.text):
             return 1.0
         with suppress(DeviseError):  # a word that other vectors do not know
-            others, theirs = self.asked(text)
-            cosine = float(mean_of(others, text) @ mean_of(terms, text))
-            is_same = cosine >= _SAME and {theirs.text, *theirs.without} == {where.text, *where.without}
+            other = self.interpret(text)
+            cosine = float(mean_of(other.terms, text) @ mean_of(request.terms, text))
+            theirs, ours = other.filter, request.filter
+            is_same = cosine >= _SAME and {theirs.text, *theirs.without} == {ours.text, *ours.without}
             return 1.0 if is_same else min(cosine, _SAME)
         return 0.0
 
     def _hash(self, path: str) -> bytes:
         store = self.reader()
-        content_id = self.pictures.content(path)
+        content_id = self.photos.content(path)
         if content_id is None:
             raise LibraryError(f"{path} is not in the library; bring it in with: devise index FOLDER")
         digest: bytes = store.db.value("SELECT hash FROM contents WHERE id = ?", (content_id,))
         return digest
 
 
-def _line(query: Query) -> str:
-    return " ".join(written(query).encode("utf-8", "replace").decode().split())
+def _line(text: str) -> str:
+    return " ".join(text.encode("utf-8", "replace").decode().split())
 
 
 def _now(store: Store) -> str:
@@ -147,27 +140,28 @@ def _now(store: Store) -> str:
     return max(now, str(store.db.value("SELECT max(marked) FROM marks") or ""))
 
 
-def _last(marks: Sequence[Mark], of: Callable[[Mark], Any]) -> list[Mark]:
+def _last(marks: Sequence[Judgement], key: Callable[[Judgement], Any]) -> list[Judgement]:
     """Of equal ones the last, in the order in which they were made."""
-    found: dict[Any, Mark] = {}
+    found: dict[Any, Judgement] = {}
     for mark in marks:
-        found.pop(of(mark), None)
-        found[of(mark)] = mark
+        found.pop(key(mark), None)
+        found[key(mark)] = mark
     return list(found.values())
 
 
-def _read(store: Store, condition: str = "") -> list[Mark]:
+def _read(store: Store, condition: str = "") -> list[Judgement]:
     sql = f"SELECT query, path, is_good, marked, hash FROM marks {condition} ORDER BY marked, id"
     with understanding(store.folder):
         rows = store.db.rows(sql)
         if not all(isinstance(text, str) for query, _, _, marked, _ in rows for text in (query, marked)):
             raise TypeError("a query that is no text")
         return [
-            Mark(query, path_of(path), bool(is_good), marked, digest) for query, path, is_good, marked, digest in rows
+            Judgement(query, path_of(path), bool(is_good), marked, digest)
+            for query, path, is_good, marked, digest in rows
         ]
 
 
-def _rows(store: Store, marks: Sequence[Mark]) -> tuple[Ids, Vector]:
+def _rows(store: Store, marks: Sequence[Judgement]) -> tuple[Ids, Vector]:
     """Contents that are still in the library, and their vectors."""
     ids = (store.content_of_hash(mark.hash) for mark in marks)
     return store.vectors("words", {content_id for content_id in ids if content_id is not None})

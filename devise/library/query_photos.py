@@ -19,65 +19,76 @@ from devise.vectors import Vector
 
 if TYPE_CHECKING:
     from devise.descriptors.base import Descriptor
+    from devise.photos.inputs import PhotoInput
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Photos in the library or anywhere else. reader: the library's rows, None while there is no library.
+class QueryPhotos:
+    """Photos in the library or anywhere else: paths, bytes of files, pictures of Pillow, arrays (height, width, 3).
 
-    encoder: the model to encode with, opened when it is needed; it is given the rows it has to fit to.
+    reader: the library's rows, None while there is no library. encoder: the model to encode with, opened when it is
+    needed; it is given the rows it has to fit to.
     """
 
     path: Path
     reader: Callable[[], Store | None]
     encoder: Callable[[Store | None], Descriptor]
 
-    def vector(self, photo: str | Path, space: str) -> tuple[int | None, Vector]:
+    def vector(self, photo: PhotoInput, space: str) -> tuple[int | None, Vector]:
         """A photo's content, if it is in the library, and its vector."""
-        path = os.path.abspath(photo)
-        content_id, data = self._content(path)
+        content_id, data = self._content(photo)
         store = self.reader()
         if content_id is None or store is None:
-            return None, models.of_space(self._encoded(data, path, space), space, self.encoder(None))
+            return None, models.of_space(self._encoded(data, photo, space), space, self.encoder(None))
         vector = store.vector(space, content_id)
         if vector is None:
             raise LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
         return content_id, vector
 
-    def views(self, photo: str | Path) -> Vector:
+    def term(self, photo: PhotoInput) -> Vector:
+        """The words vector of a photo, or of a photo's name, in a query."""
+        return self.vector(self.named(photo) if isinstance(photo, str | os.PathLike) else photo, "words")[1]
+
+    def views(self, photo: PhotoInput) -> Vector:
         """(1 + parts, dim): the words vectors of a photo and of its parts."""
-        path = os.path.abspath(photo)
-        content_id, data = self._content(path)
+        content_id, data = self._content(photo)
         store = self.reader()
         if content_id is not None and store is not None:
             _, whole, parts = store.views([content_id])
             if len(whole):
                 return np.concatenate([whole, parts.vectors()[0]])
             raise LibraryError(f'the library {self.path} has no space "words"; ask in another')
-        vectors = self._encoded(data, path, "words")
+        vectors = self._encoded(data, photo, "words")
         whole = models.of_space(vectors, "words", self.encoder(None))[None]
         return np.concatenate([whole, vectors["parts"][0]]) if "parts" in vectors else whole
 
-    def named(self, name: str | Path) -> str:
+    def named(self, photo: str | os.PathLike[str]) -> str:
         """The path of a photo, by that or by the end of it if only one in the library ends so. Raises PhotoError."""
-        path, store = os.path.abspath(name), self.reader()
+        name, store = os.fspath(photo), self.reader()
+        path = os.path.abspath(name)
         if os.path.exists(path) or (store and store.photo(path)):
             return path
-        found = store.paths_ending(str(name)) if store else []
+        found = store.paths_ending(name) if store else []
         if not found:
             raise PhotoError(name, "there is no such photo here or in the library; give its path")
         if len(found) > 1:
             raise PhotoError(name, f"{len(found)} photos in the library are called so; give one path: {listed(found)}")
         return found[0]
 
-    def content(self, photo: str) -> int | None:
+    def content(self, photo: PhotoInput) -> int | None:
         """A photo's content, if it is in the library."""
-        return self._content(os.path.abspath(photo))[0]
+        return self._content(photo)[0]
 
     def is_as_indexed(self, path: str) -> bool:
         """Whether a photo of the library is there as it was when it was indexed."""
         store = self.reader()
         return bool(store and os.path.isfile(path) and _as_indexed(store, path) is not None)
+
+    def source(self, photo: PhotoInput) -> str | bytes:
+        """What `devise.photos` opens."""
+        from devise.photos.inputs import file_bytes
+
+        return os.fspath(photo) if isinstance(photo, str | os.PathLike) else file_bytes(photo)
 
     def checked_encoder(self, space: str = "words") -> Descriptor:
         """The encoder that made the library's vectors of a space, where there are any. Raises LibraryError."""
@@ -87,22 +98,31 @@ class Pictures:
             check_model(store, models.info_of(encoder), space)
         return encoder
 
-    def _content(self, path: str) -> tuple[int | None, bytes]:
+    def _content(self, photo: PhotoInput) -> tuple[int | None, bytes]:
         """The content of an indexed photo, else of its bytes; None and the bytes of one that is not in the library."""
         store = self.reader()
-        content_id = _as_indexed(store, path) if store else None
-        if content_id is not None:
-            return content_id, b""
-        from devise.photos import read  # imports Pillow, which a search never needs
+        if isinstance(photo, str | os.PathLike):
+            photo = os.path.abspath(photo)
+            content_id = _as_indexed(store, photo) if store else None
+            if content_id is not None:
+                return content_id, b""
+        from devise.photos.inputs import file_bytes  # imports Pillow, which a search never needs
 
-        data = read(path)
+        data = file_bytes(photo)
         return store.content_of_hash(digest_of(data)) if store else None, data
 
-    def _encoded(self, data: bytes, path: str, space: str) -> dict[str, Vector]:
+    def _encoded(self, data: bytes, photo: PhotoInput, space: str) -> dict[str, Vector]:
         from devise.photos import load
 
-        encoder = self.checked_encoder(space)
+        encoder, path = self.checked_encoder(space), None
+        if isinstance(photo, str | os.PathLike):
+            path = os.path.abspath(photo)
         return encoder.encode(load(data, size=encoder.size, resize=encoder.resize, path=path)[None])
+
+
+def name_of(photo: PhotoInput) -> str:
+    """What a photo is called in a message."""
+    return os.fspath(photo) if isinstance(photo, str | os.PathLike) else "that one"
 
 
 def _as_indexed(store: Store, path: str) -> int | None:

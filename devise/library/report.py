@@ -1,51 +1,30 @@
-"""What a library tells: progress while it is indexed, a report when that has ended, and what is in it."""
+"""What a library is at a moment: its photos and their vectors, its model, its folders and its bytes."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from devise.spaces import ModelInfo
+import numpy as np
 
-
-@dataclass(frozen=True)
-class Skipped:
-    """A photo that is not in the library, and why."""
-
-    path: str
-    reason: str
+from devise.results import LibraryInfo
+from devise.store.sqlite.store import Store
+from devise.vectors import Vector
 
 
-@dataclass(frozen=True, kw_only=True)
-class IndexReport:
-    """What one run did, in photos. `moved`: renamed, vectors kept."""
-
-    added: int
-    updated: int
-    unchanged: int
-    moved: int
-    removed: int
-    skipped: tuple[Skipped, ...]
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class LibraryInfo:
-    """What `devise info` tells about a library. `num_contents`: photos that differ, copies counted once."""
-
-    path: str
-    exists: bool
-    num_photos: int = 0
-    num_contents: int = 0
-    num_skipped: int = 0
-    num_bytes: int = 0
-    model: ModelInfo | None = None
-    roots: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "model": self.model.to_json() if self.model else None}
+def describe(store: Store) -> LibraryInfo:
+    """A library that is there."""
+    with store.transaction(write=False):  # of one moment
+        return LibraryInfo(
+            path=str(store.folder),
+            exists=True,
+            num_photos=store.num_photos(),
+            num_contents=store.num_contents(),
+            num_skipped=sum(1 for _ in store.skipped()),
+            num_bytes=num_bytes(store.folder),
+            model=store.model(),
+            roots=tuple(store.roots()),
+        )
 
 
 def num_bytes(folder: Path) -> int:
@@ -54,3 +33,15 @@ def num_bytes(folder: Path) -> int:
         with suppress(FileNotFoundError):  # SQLite's own files come and go while another program indexes
             total += file.stat().st_size
     return total
+
+
+def vectors(store: Store, space: str) -> tuple[list[str], Vector]:
+    """All photos, sorted, and their vectors in a space: (n,), (n, dim)."""
+    with store.transaction(write=False):  # of one moment
+        chunks = list(store.scan(space))
+        ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in chunks)])
+        paths = store.paths_of(ids)
+    order = sorted((path, at) for at, content_id in enumerate(ids.tolist()) for path in paths.get(content_id, ()))
+    rows = np.concatenate([some for _, some in chunks])
+    del chunks
+    return [path for path, _ in order], rows[[at for _, at in order]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from devise.errors import LibraryError, WordError
+from devise.results import Note
 from devise.vectors import Vector, unit
 from devise.words import WordVectors
 
@@ -24,8 +25,8 @@ ALIKE = 0.85  # of the cosine of the nearest class: those that are less like the
 
 
 @dataclass(frozen=True)
-class Like:
-    """What photos should be like. names: of the classes; weights: (features,), the direction of the mean of theirs.
+class ClassWeights:
+    """What tells a class apart. names: of the classes; weights: (features,), the direction of the mean of theirs.
 
     is_class: whether the model tells apart what was asked for, or the classes are only the nearest to that word.
     """
@@ -35,16 +36,16 @@ class Like:
     weights: Vector
     is_class: bool
 
-    @property
-    def note(self) -> str:
+    def notes(self) -> list[Note]:
         """What has to be said: that the name is no class, or that of several; else nothing."""
         if self.is_class and len(self.names) == 1:
-            return ""
-        said = "is the name of several classes" if self.is_class else "is no class of the model; the nearest to it"
-        return f'"{self.text}" {said}: {", ".join(self.names)}'
+            return []
+        what = "is the name of several classes" if self.is_class else "is no class of the model; the nearest to it"
+        data = {"asked": self.text, "names": list(self.names), "is_class": self.is_class}
+        return [Note("classes", f'"{self.text}" {what}: {", ".join(self.names)}', data)]
 
 
-def like(text: str, classes: Classes, vectors: WordVectors | None) -> Like:
+def class_weights(text: str, classes: Classes, vectors: WordVectors | None) -> ClassWeights:
     """Raises LibraryError with the nearest names for what is neither a class nor a word near to one."""
     numbers = classes.numbers(text)
     if numbers:
@@ -70,13 +71,13 @@ def _nearest(text: str, classes: Classes, vectors: WordVectors) -> list[int]:
     return [known[i] for i in best if scores[i] >= max(ALIKE * scores[best[0]], LEAST)]
 
 
-def _of(text: str, classes: Classes, numbers: list[int], *, is_class: bool) -> Like:
+def _of(text: str, classes: Classes, numbers: list[int], *, is_class: bool) -> ClassWeights:
     names = tuple(classes.names[i] for i in numbers)
     try:  # of length 1, so that no later product overflows or vanishes; a length changes no cosine
         weights = unit(unit(classes.weights[numbers].astype(np.float64)).mean(0))
     except ValueError:
         raise LibraryError(f'the class "{names[0]}" of "{classes.model}" has no weights; train it anew') from None
-    return Like(text, names, weights, is_class)
+    return ClassWeights(text, names, weights, is_class)
 
 
 def _nearest_spelt(text: str, classes: Classes) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 
 from devise import config
 from devise.descriptors.base import Descriptor
-from devise.results import TermScore
-from devise.search.scoring import Question
+from devise.results import TermHeat
+from devise.search.scoring import Scoring
 from devise.spaces import Space
 from devise.vectors import Vector, pooled
 
@@ -26,24 +25,18 @@ GRID = 8  # cells a side that are covered, where the model looks at no parts
 COVERED = 2  # cells a side of what covers: a cell alone hides too little
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a term gives a photo, and where: heat (rows, columns) from 0 to 1, laid over the whole photo."""
-
-    term: TermScore
-    heat: NDArray[np.float32]
-
-
-def by_parts(views: Vector, question: Question, space: Space) -> list[Shown]:
+def by_parts(views: Vector, scoring: Scoring, space: Space) -> list[TermHeat]:
     """views: (1 + parts, dim), the parts from left to right and top to bottom. Heat is a part's own probability."""
-    near = views @ question.vectors.T  # (1 + parts, terms)
+    near = views @ scoring.vectors.T  # (1 + parts, terms)
     side = math.isqrt(len(views) - 1)
-    likely = question.shown(near[1:].T, space)  # (terms, parts)
+    likely = scoring.shown(near[1:].T, space)  # (terms, parts)
     heats = _stretched(near[1:].T) if likely is None else likely
-    return _shown(views, question, space, heats.reshape(-1, side, side))
+    return _heats(views, scoring, space, heats.reshape(-1, side, side))
 
 
-def by_occlusion(photo: str, views: Vector, encoder: Descriptor, question: Question, space: Space) -> list[Shown]:
+def by_occlusion(
+    photo: str | bytes, views: Vector, encoder: Descriptor, scoring: Scoring, space: Space
+) -> list[TermHeat]:
     """Heat is how far a grey square over the (upright, whole) photo lowers its score as a whole. Raises PhotoError.
 
     views: (1 + parts, dim) of the photo without a cover.
@@ -53,19 +46,19 @@ def by_occlusion(photo: str, views: Vector, encoder: Descriptor, question: Quest
     near: list[Vector] = []
     covers = covered(photo, GRID, COVERED, size=encoder.size, resize=encoder.resize)  # the photo, then each cover
     while batch := list(islice(covers, config.BATCH)):
-        near.append(encoder.encode(np.stack(batch))["words"] @ question.vectors.T)
+        near.append(encoder.encode(np.stack(batch))["words"] @ scoring.vectors.T)
     scores = np.concatenate(near)  # (1 + cells, terms)
     falls = np.maximum(scores[:1] - scores[1:], 0).T  # (terms, cells)
     heats = falls / np.maximum(falls.max(1, keepdims=True), 1e-6)
-    return _shown(views, question, space, heats.reshape(-1, GRID, GRID))
+    return _heats(views, scoring, space, heats.reshape(-1, GRID, GRID))
 
 
-def _shown(views: Vector, question: Question, space: Space, heats: NDArray[np.floating]) -> list[Shown]:
+def _heats(views: Vector, scoring: Scoring, space: Space, heats: NDArray[np.floating]) -> list[TermHeat]:
     """With the scores that a search gives."""
-    near = views @ question.vectors.T
+    near = views @ scoring.vectors.T
     scores = np.stack([pooled(of_term[:1], of_term[None, 1:])[0] for of_term in near.T])
-    (terms,) = question.terms(scores[:, None], space)
-    return [Shown(term, heat.astype(np.float32)) for term, heat in zip(terms, heats, strict=True)]
+    (terms,) = scoring.terms(scores[:, None], space)
+    return [TermHeat(term, heat.astype(np.float32)) for term, heat in zip(terms, heats, strict=True)]
 
 
 def _stretched(near: Vector) -> NDArray[np.floating]:
@@ -80,8 +73,8 @@ def is_square(views: Vector) -> bool:
     return len(views) > 1 and math.isqrt(len(views) - 1) ** 2 == len(views) - 1
 
 
-def hottest(shown: Sequence[Shown]) -> NDArray[np.float32]:
+def hottest(heats: Sequence[TermHeat]) -> NDArray[np.float32]:
     """The heat of all terms that are wanted, in one map."""
-    wanted = [one.heat for one in shown if one.term.weight > 0]
+    wanted = [one.heat for one in heats if one.term.weight > 0]
     found: NDArray[np.float32] = np.max(wanted, axis=0)
     return found

@@ -16,35 +16,43 @@ from numpy.typing import NDArray
 from devise import config
 from devise.results import TermScore
 from devise.spaces import Space
-from devise.vectors import Vector
+from devise.vectors import Ids, Vector
 from devise.words.queries import Term
 
 Floats = NDArray[np.float64]
+
+
+_NO_IDS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
 class Feedback:
     """What people said of answers: the means (dim,) of the words vectors of good and of bad photos, None without any.
 
-    hidden, kept: contents that are bad and good answers to this very query, whatever their probability.
+    bad_ids, good_ids: contents that are bad and good answers to this very query, whatever their probability.
+    weight: of the cosines to those means.
     """
 
-    good: Vector | None
-    bad: Vector | None
-    hidden: NDArray[np.int64]
-    kept: NDArray[np.int64]
+    good: Vector | None = None
+    bad: Vector | None = None
+    bad_ids: Ids = field(default_factory=lambda: _NO_IDS)
+    good_ids: Ids = field(default_factory=lambda: _NO_IDS)
+    weight: float = config.SearchConfig.feedback
 
-    @classmethod
-    def none(cls) -> Feedback:
-        return cls(None, None, np.empty(0, np.int64), np.empty(0, np.int64))
+    def weighted_means(self) -> list[tuple[float, Vector]]:
+        """What judgements add to a score: weights, and the vectors (dim,) that they are for."""
+        both = ((self.weight, self.good), (-self.weight, self.bad))
+        return [(weight, vector) for weight, vector in both if vector is not None]
 
 
 @dataclass(frozen=True)
-class Question:
-    """vectors: (terms, dim) unit rows; weights: (terms,), negative ones push away; is_photo: (terms,).
+class Scoring:
+    """How a photo is scored for all terms of a query.
+
+    vectors: (terms, dim) unit rows; weights: (terms,), negative ones push away; is_photo: (terms,).
 
     is_average: the weighted mean of the terms' scores instead, which one term alone can win. feedback: adds to each
-    score FEEDBACK times the cosine to the good photos less that to the bad ones: <q + b g - c b', x> of Rocchio
+    score its weight times the cosine to the good photos less that to the bad ones: <q + b g - c b', x> of Rocchio
     ("Relevance feedback in information retrieval", 1971) with b = c, on calibrated scores. Probabilities stay as
     they are.
     """
@@ -54,17 +62,17 @@ class Question:
     weights: Floats
     is_photo: NDArray[np.bool_]
     is_average: bool = False
-    feedback: Feedback = field(default_factory=Feedback.none)
+    feedback: Feedback = field(default_factory=Feedback)
 
     @classmethod
-    def of(cls, terms: Sequence[Term], is_average: bool = False, feedback: Feedback | None = None) -> Question:
+    def of(cls, terms: Sequence[Term], is_average: bool = False, feedback: Feedback | None = None) -> Scoring:
         return cls(
             tuple(term.text for term in terms),
             np.stack([term.vector for term in terms]),
             np.array([term.weight for term in terms]),
             np.array([term.is_photo for term in terms]),
             is_average,
-            feedback or Feedback.none(),
+            feedback or Feedback(),
         )
 
     @property
@@ -72,15 +80,9 @@ class Question:
         """The vectors of what is not pushed away."""
         return self.vectors[self.weights > 0]
 
-    @property
-    def usual_least(self) -> float:
-        """The probability below which a photo is no answer."""
-        return 0.0 if self.is_average or not len(self.wanted) else float(config.MIN_TERM ** len(self.wanted))
-
-    def nudges(self) -> list[tuple[float, Vector]]:
-        """What people's judgements add to a score: weights, and the vectors (dim,) that they are for."""
-        both = ((config.FEEDBACK, self.feedback.good), (-config.FEEDBACK, self.feedback.bad))
-        return [(weight, vector) for weight, vector in both if vector is not None]
+    def default_min_probability(self, min_term: float) -> float:
+        """The probability below which a photo is no answer. min_term: of one term that is wanted."""
+        return 0.0 if self.is_average or not len(self.wanted) else float(min_term ** len(self.wanted))
 
     def scores(self, cosines: Vector, space: Space) -> Floats:
         """(terms, n) -> (n,): with one term its cosine; else the cosine that stands for the mean log probability.
@@ -88,7 +90,7 @@ class Question:
         That mean, the sum of w log p and of |w| log(1 - p) over the sum of the positive w, is turned back into the
         cosine of a word as probable as that: a soft minimum (a quasi-arithmetic mean, Kolmogorov, 1930). It may lie
         below -1 where much weight pushes something away. Where the model knows no probabilities, the mean.
-        What people said is not in it.
+        Feedback is not in it.
         """
         if len(self.weights) == 1 and self.weights[0] > 0:
             alone: Floats = cosines[0].astype(np.float64)

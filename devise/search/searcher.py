@@ -14,7 +14,7 @@ from devise.index.flat import Scores, best_of_each, cosine_to, pieces, row_cosin
 from devise.results import Match, TermScore
 from devise.search.candidates import Candidates
 from devise.search.filtered import Among
-from devise.search.scoring import Question
+from devise.search.scoring import Scoring
 from devise.search.snapshot import Facts
 from devise.spaces import Space
 from devise.store.filter import Where
@@ -116,6 +116,18 @@ class Searcher:
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
 
+    def by_text(self, where: Where, k: int) -> list[Match]:
+        """The k photos that tell most about `where.text`, by BM25."""
+        return [Match(path, score) for path, score in self._store.telling(where, k)]
+
+    def count(self, where: Where) -> int:
+        """How many different photos `where` is true of."""
+        return self._store.count(where)
+
+    def index_states(self) -> dict[str, str]:
+        """Of the last search: spaces whose index was wanted, and is "missing" or "damaged"."""
+        return {}
+
     def mean_features(self, paths: Iterable[str]) -> Vector:
         """The direction of the mean of the features of photos of the library."""
         photos = [photo for path in paths if (photo := self._store.photo(path))]
@@ -124,46 +136,46 @@ class Searcher:
             raise LibraryError("the photos found have just left the library; ask again")
         return mean(rows)
 
-    def showing(self, question: Question, k: int, least: float = 0.0, where: Where | None = None) -> list[Match]:
-        """The k photos that answer a question in the words space best, each with a probability of at least `least`.
+    def showing(self, scoring: Scoring, k: int, least: float = 0.0, where: Where | None = None) -> list[Match]:
+        """The k photos that answer a query in the words space best, each with a probability of at least `least`.
 
         The score of a term is the mean of its cosines to the whole photo and to the parts of it that fit best, so a
-        small thing in a corner counts, and so does the whole; the question makes one score of those of its terms.
+        small thing in a corner counts, and so does the whole; `scoring` makes one score of those of its terms.
         Where the graph names the candidates (the thousand photos nearest to a term as wholes), a photo of which only
         a part fits can be missed. Where the model knows no probabilities, none is too small.
         """
         check_k(k)
         with self._snapshot() as facts:
-            space, terms = facts.space("words"), question.vectors
+            space, terms = facts.space("words"), scoring.vectors
             if terms.ndim != 2 or terms.shape[1] != space.dim or not np.isfinite(terms).all():
                 raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {space.dim})")
-            among, judged = self._among(where), question.nudges()
-            nudges, rows = np.array([weight for weight, _ in judged]), np.stack([*terms, *(row for _, row in judged)])
-            said = question.feedback
-            near = Candidates(facts, "words", among).near(question.wanted, k, config.MIN_SHOWING)
-            if near is not None and len(said.kept):  # however far from the query
-                near = np.union1d(near, said.kept if among is None else among.of(said.kept))
+            among, judged = self._among(where), scoring.feedback.weighted_means()
+            weights, rows = np.array([weight for weight, _ in judged]), np.stack([*terms, *(row for _, row in judged)])
+            good, bad = scoring.feedback.good_ids, scoring.feedback.bad_ids
+            near = Candidates(facts, "words", among).near(scoring.wanted, k, config.MIN_SHOWING)
+            if near is not None and len(good):  # however far from the query
+                near = np.union1d(near, good if among is None else among.of(good))
 
             def scored(found: Ids | None) -> Iterator[tuple[Ids, Scores]]:
                 for ids, cosines in _shown_in(self._views(found), rows):
-                    likely = question.probabilities(cosines[: len(terms)], space) if least else None
-                    scores = question.scores(cosines[: len(terms)], space) + nudges @ cosines[len(terms) :]
-                    is_in = ~np.isin(ids, said.hidden)
+                    likely = scoring.probabilities(cosines[: len(terms)], space) if least else None
+                    scores = scoring.scores(cosines[: len(terms)], space) + weights @ cosines[len(terms) :]
+                    is_in = ~np.isin(ids, bad)
                     if likely is not None:
-                        is_in &= (likely >= least) | np.isin(ids, said.kept)
+                        is_in &= (likely >= least) | np.isin(ids, good)
                     yield ids, np.where(is_in, scores, -np.inf)
 
             ids, scores = _best(near, among, scored, k)
             ids, scores = ids[np.isfinite(scores)], scores[np.isfinite(scores)]
-            return self._matches(ids, scores, k, where, self._why(ids, question, space))
+            return self._matches(ids, scores, k, where, self._why(ids, scoring, space))
 
-    def _why(self, ids: Ids, question: Question, space: Space) -> dict[int, _Why]:
+    def _why(self, ids: Ids, scoring: Scoring, space: Space) -> dict[int, _Why]:
         """What each term gives the photos of those contents, and the probability of all together."""
         found: dict[int, _Why] = {}
-        for some, cosines in _shown_in(self._views_of(ids), question.vectors):
-            likely = question.probabilities(cosines, space)
+        for some, cosines in _shown_in(self._views_of(ids), scoring.vectors):
+            likely = scoring.probabilities(cosines, space)
             each = [None] * len(some) if likely is None else likely.tolist()
-            whys = map(_Why, each, question.terms(cosines, space))
+            whys = map(_Why, each, scoring.terms(cosines, space))
             found |= dict(zip(some.tolist(), whys, strict=True))
         return found
 

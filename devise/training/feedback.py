@@ -11,7 +11,7 @@ from pathlib import Path
 
 from devise.errors import WordError
 from devise.library import Library
-from devise.library.judgements import Mark
+from devise.results import Judgement
 from devise.training.data import Example
 from devise.words import WordVectors
 from devise.words.queries import Term
@@ -28,7 +28,7 @@ def judged(library: Path, vectors: WordVectors) -> list[Example]:
     return [example for number, mark in enumerate(marks) for example in _examples(mark, vectors, f"mark {number}")]
 
 
-def _examples(mark: Mark, vectors: WordVectors, group: str) -> Iterator[Example]:
+def _examples(mark: Judgement, vectors: WordVectors, group: str) -> Iterator[Example]:
     terms: list[Term] = []
     with suppress(WordError):  # these vectors do not know its words
         terms = vectors.terms(mark.query)

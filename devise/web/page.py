@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from devise import config
 from devise.display import name, printable
-from devise.errors import DeviseError, PhotoError
+from devise.errors import PhotoError
 from devise.files import replacing
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from devise.library import Library
     from devise.results import WordMatch
 
 THUMBNAIL = 480  # longest side in pixels: a card is about 320 wide, and sharp screens have two pixels for one
@@ -123,26 +121,6 @@ def write(file: Path, heading: str, cards: Sequence[Card], *, relative: bool = F
         for start in range(0, len(cards), AT_ONCE):
             sheet.writelines(threads.map(lambda card: _card(card, base), cards[start : start + AT_ONCE]))
         sheet.write(FOOT)
-
-
-def tags_or_none(library: Library, path: str) -> tuple[WordMatch, ...]:
-    """The tags of a photo, or none: a sheet is worth having when the model knows no words."""
-    try:
-        return tuple(library.tag(path, config.TAGS))
-    except DeviseError:
-        return ()
-
-
-def heat_or_none(library: Library, path: str, query: Sequence[str | Path] | None) -> NDArray[np.float32] | None:
-    """Where a photo shows what was asked for, if that is to be shown and can be told."""
-    from devise.search.explain import hottest
-
-    if query is None:
-        return None
-    try:
-        return hottest(library.explain(path, query))
-    except DeviseError:
-        return None
 
 
 def _card(card: Card, base: Path | None) -> str:

@@ -13,13 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from devise import config
 from devise.errors import VectorsError, WordError
-from devise.results import WordMatch
+from devise.results import Answer, WordMatch
 from devise.vectors import Vector, is_unit, unit
 from devise.words import catalog, queries, spelling
 from devise.words.format import BLOCK, read_vectors, word_key
-from devise.words.queries import Elsewhere, Query, Term
+from devise.words.grammar import Query
+from devise.words.queries import Term
 
 if TYPE_CHECKING:
+    from devise.photos.inputs import PhotoInput
     from devise.words.neighbours import WordGraph
 
 SCAN = 128 * BLOCK  # rows scored at a time: 10 MB of float32 stay in the cache of a desktop processor
@@ -95,15 +97,12 @@ class WordVectors:
         """The vector of a word or phrase: one entry if known, else the mean of its words. Raises WordError."""
         return queries.phrase(self, text)
 
-    def terms(
-        self, query: Query, photo: Callable[[str], Vector] | None = None, elsewhere: Elsewhere | None = None
-    ) -> list[Term]:
+    def terms(self, query: Query, photo: Callable[[PhotoInput], Vector] | None = None) -> list[Term]:
         """The terms of a query, longest known phrase first. Raises WordError that names all unknown words.
 
-        photo: gives the vector of a photo by its name; without it a photo in a query is an error. elsewhere: is told
-        each unknown word with its weight, and says whether it is known there.
+        photo: gives the vector of a photo, or of a photo's name; without it a photo in a query is an error.
         """
-        return queries.terms(self, query, photo, elsewhere)
+        return queries.terms(self, query, photo)
 
     def query(self, text: str) -> Vector:
         """The mean of a query's terms. Raises WordError."""
@@ -113,7 +112,7 @@ class WordVectors:
         """Up to n known words spelt most like `word`, the frequent ones first."""
         return self._spelling.near(word, n)
 
-    def nearest(self, query: str | Vector, k: int = 10) -> list[WordMatch]:
+    def nearest(self, query: str | Vector, k: int = 10) -> Answer[WordMatch]:
         """The k words of the highest cosine, best first, without the words asked with. Raises WordError."""
         if k < 1:
             raise WordError(f"k must be at least 1, not {k}; leave it out to get 10 words")
@@ -127,7 +126,7 @@ class WordVectors:
         slots = slots[~np.isin(slots, list(asked))]
         scores = self.rows(slots) @ vector
         order = np.lexsort((slots, -scores))[:k]  # equal scores: the more frequent word first
-        return [WordMatch(self.word(int(slots[i])), float(scores[i])) for i in order]
+        return Answer.of(WordMatch(self.word(int(slots[i])), float(scores[i])) for i in order)
 
     def _checked(self, vector: Vector) -> Vector:
         vector = np.asarray(vector, np.float32)

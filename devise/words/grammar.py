@@ -11,16 +11,24 @@ be looked up as one phrase. docs/queries.md tells it with examples.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, TypeAlias
 
 from devise import config
 from devise.errors import WordError
 
+if TYPE_CHECKING:
+    from devise.photos.inputs import PhotoInput
+
 MAX_QUERY = 10_000  # characters: more is a file pasted by mistake
 WEIGHTS = 0.001, 1000.0  # beyond these the other terms, or this one, do not count
+
+Piece: TypeAlias = "str | PhotoInput"  # text, or a photo: what is no str is one, a Path whatever its name
+Query: TypeAlias = "Piece | Sequence[Piece]"
 
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan"
 _ITEM = re.compile(
@@ -34,36 +42,54 @@ class Asked:
     """One thing of a query as it is written. weight: negative for what is pushed away.
 
     is_quoted: one phrase; else the words are a run, in which phrases are looked for. is_photo: the name of a photo.
+    photo: the photo itself, where a program gave it.
     """
 
     text: str
     weight: float = 1.0
     is_quoted: bool = False
     is_photo: bool = False
+    photo: PhotoInput | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_plain(self) -> bool:
         return not (self.is_quoted or self.is_photo) and self.weight == 1
 
 
-def parse(query: str | Sequence[str | Path]) -> list[Asked]:
+def pieces_of(query: Query) -> list[Piece]:
+    """What a query is made of; a single text or photo is one piece."""
+    if isinstance(query, Sequence) and not isinstance(query, str | bytes):
+        return list(query)
+    return [query]
+
+
+def written(query: Query) -> str:
+    """A query as one line of text."""
+    return " ".join(map(_name, pieces_of(query))).strip()
+
+
+def _name(piece: Piece) -> str:
+    return os.fsdecode(piece) if isinstance(piece, str | os.PathLike) else "(a photo)"
+
+
+def parse(query: Query) -> list[Asked]:
     """What is asked for, in order; neighbouring plain words are one run.
 
-    query: text, or pieces of it, of which a Path is a photo whatever its name.
+    query: text, or pieces of it, of which a Path is a photo whatever its name, and so is what is no text.
     Raises WordError for quotes that are not closed, weights that are no weights, and signs or weights before nothing.
 
     >>> [(asked.text, asked.weight) for asked in parse('golden retriever -cat 2:"red ball"')]
     [('golden retriever', 1.0), ('cat', -1.0), ('red ball', 2.0)]
     """
-    pieces = [query] if isinstance(query, str | Path) else _joined(query)
-    if (length := sum(len(str(piece)) for piece in pieces)) > MAX_QUERY:
+    pieces = _joined(pieces_of(query))
+    if (length := sum(len(_name(piece)) for piece in pieces)) > MAX_QUERY:
         raise WordError(f"the query has {length:,} characters; ask with at most {MAX_QUERY:,}")
     found: list[Asked] = []
     goes_on, sign = False, ""
     for item in (item for piece in pieces for item in _items(piece)):
         if isinstance(item, str):  # a comma or a sign
             if item in "+-" and sign:
-                raise WordError(f'two signs follow each other in "{" ".join(map(str, pieces))}"; write one')
+                raise WordError(f'two signs follow each other in "{" ".join(map(_name, pieces))}"; write one')
             if item not in "+-" and sign:
                 raise WordError(f'nothing stands between "{sign}" and "{item}"; put a word there or leave one out')
             goes_on, sign = False, item if item in "+-" else ""
@@ -77,9 +103,9 @@ def parse(query: str | Sequence[str | Path]) -> list[Asked]:
     return found
 
 
-def _joined(pieces: Sequence[str | Path]) -> list[str | Path]:
+def _joined(pieces: Sequence[Piece]) -> list[Piece]:
     """Neighbouring texts as one: what the shell has parted may belong together."""
-    found: list[str | Path] = []
+    found: list[Piece] = []
     for piece in pieces:
         if found and isinstance(piece, str) and isinstance(found[-1], str):
             found[-1] = f"{found[-1]} {piece}"
@@ -88,9 +114,9 @@ def _joined(pieces: Sequence[str | Path]) -> list[str | Path]:
     return found
 
 
-def _items(piece: str | Path) -> Iterator[Asked | str]:
-    if isinstance(piece, Path):
-        yield Asked(str(piece), is_photo=True)
+def _items(piece: Piece) -> Iterator[Asked | str]:
+    if not isinstance(piece, str):
+        yield Asked(_name(piece), is_photo=True, photo=piece)
         return
     if piece.count('"') % 2:
         raise WordError(f"a quote is not closed in {piece.strip()}; add one, or leave it out")

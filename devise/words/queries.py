@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from devise.errors import WordError, listed
 from devise.vectors import Vector, mean
-from devise.words.grammar import Asked, parse
+from devise.words.grammar import Asked, Query, parse, written
+
+if TYPE_CHECKING:
+    from devise.photos.inputs import PhotoInput
 
 MAX_PHRASE = 6  # words of an entry: "american staffordshire bull terrier dog" is as long as names of things get
 
@@ -21,10 +24,6 @@ _PREPOSITIONS = "of with without in on at by to from for into onto over under ne
 _OTHERS = "and or but is are was were be been being it its his her their my your our there"
 STOP_WORDS = frozenset(f"{_ARTICLES} {_PREPOSITIONS} {_OTHERS}".split())
 EDGES = ".,;:!?()[]{}«»“”'`"  # what stands around words in a sentence
-
-
-Elsewhere = Callable[[str, float], bool]
-Query = str | Sequence[str | Path]  # its text, or pieces of it: a Path is a photo, whatever its name
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,26 @@ class Term:
     slots: tuple[int, ...] = ()
     weight: float = 1.0
     is_photo: bool = False
+
+
+@dataclass(frozen=True)
+class TextWord:
+    """A word or phrase that no vector is known of, but names and captions have. num_photos: of how many photos."""
+
+    text: str
+    weight: float
+    num_photos: int
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.weight > 0
+
+
+class Reading(NamedTuple):
+    """What a query asks for: to be seen on photos, and to be read in their texts."""
+
+    terms: list[Term]
+    text_words: list[TextWord]
 
 
 class Vectors(Protocol):
@@ -62,76 +81,86 @@ def spellings(text: str) -> Iterator[str]:
     return iter(dict.fromkeys((*tried, spaced.replace("-", " ").replace(" ", "_"))))
 
 
-def terms(
-    vectors: Vectors, query: Query, photo: Callable[[str], Vector] | None = None, elsewhere: Elsewhere | None = None
-) -> list[Term]:
-    """The terms of a query: quoted parts whole, then the longest known phrases, then single words.
+def read(
+    vectors: Vectors,
+    asked: Iterable[Asked],
+    photo: Callable[[PhotoInput], Vector] | None = None,
+    num_photos: Callable[[str], int] = lambda word: 0,
+) -> Reading:
+    """What `parse` found, each word looked up once: quoted parts whole, then the longest known phrases, then words.
 
-    Stop words count only inside a phrase or quotes. photo: gives the vector of a photo by its name. elsewhere: is told
-    each unknown word or phrase with its weight, and says whether it is known there; then
-    no term may be left, or none that is wanted, which the caller has to look at.
-    Raises WordError with all unknown words, and when nothing is left or all of it is pushed away.
+    Stop words count only inside a phrase or quotes. photo: gives the vector of a photo, or of a photo's name.
+    num_photos: how many photos have a word in their texts; it is asked of words without a vector.
+    Raises WordError with all words that nobody knows. Nothing may be left, or only what is pushed away.
     """
+    known, having = _Known(vectors), cache(num_photos)
     found: list[Term] = []
     unknown: list[str] = []
-    known_elsewhere = 0
-    for asked in parse(query):
-        if asked.is_photo:
-            found.append(_photo(asked, photo))
+    text_words: list[TextWord] = []
+    for each in asked:
+        if each.is_photo:
+            found.append(_photo(each, photo))
             continue
-        before = len(found) + len(unknown) + known_elsewhere
-        for text, slots, missing in _looked_up(vectors, asked):
-            if missing and elsewhere and elsewhere(text, asked.weight):
-                known_elsewhere += 1
+        before = len(found) + len(unknown) + len(text_words)
+        for text, slots, missing in _phrases(known, each):
+            if missing and (count := having(text)):
+                text_words.append(TextWord(text, each.weight, count))
                 continue
             unknown += missing
             if slots and not missing:
-                found.append(Term(text, _vector(vectors, text, slots), slots, asked.weight))
-        if asked.weight != 1 and len(found) + len(unknown) + known_elsewhere == before:
-            raise WordError(
-                f'a sign or a weight stands before "{asked.text}", which says nothing; put it before a word'
-            )
+                found.append(Term(text, _vector(vectors, text, slots), slots, each.weight))
+        if each.weight != 1 and len(found) + len(unknown) + len(text_words) == before:
+            raise WordError(f'a sign or a weight stands before "{each.text}", which says nothing; put it before a word')
     if unknown:
         raise _unknown(vectors, unknown)
-    if not found and not known_elsewhere:
-        raise _nothing(written(query))
-    if elsewhere is None and all(term.weight < 0 for term in found):
+    return Reading(found, text_words)
+
+
+def terms(vectors: Vectors, query: Query, photo: Callable[[PhotoInput], Vector] | None = None) -> list[Term]:
+    """The terms of a query of which all is to be seen. Raises WordError, also when all of it is pushed away."""
+    found = read(vectors, parse(query), photo).terms
+    if not found:
+        raise says_nothing(query)
+    if all(term.weight < 0 for term in found):
         raise only_pushes(query)
     return found
+
+
+class _Known:
+    """The slots of words, each looked up once."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self.slot = cache(vectors.slot)
 
 
 def only_pushes(query: Query) -> WordError:
     return WordError(f'"{written(query)}" only says what to push away; add a word for what to find')
 
 
-def written(query: Query) -> str:
-    """A query as one line of text."""
-    return query.strip() if isinstance(query, str) else " ".join(map(str, query)).strip()
-
-
-def _looked_up(vectors: Vectors, asked: Asked) -> Iterator[tuple[str, tuple[int, ...], list[str]]]:
+def _phrases(known: _Known, asked: Asked) -> Iterator[tuple[str, tuple[int, ...], list[str]]]:
     """(text, slots, unknown words) of each word or phrase."""
     if asked.is_quoted:
-        yield asked.text, *_whole(vectors, asked.text)
+        yield asked.text, *_whole(known, asked.text)
         return
-    for text, slots in _split(vectors, [word.strip(EDGES) or word for word in asked.text.split()]):
+    for text, slots in _split(known, [word.strip(EDGES) or word for word in asked.text.split()]):
         yield text, slots, [] if slots else [text]
 
 
-def _photo(asked: Asked, photo: Callable[[str], Vector] | None) -> Term:
+def _photo(asked: Asked, photo: Callable[[PhotoInput], Vector] | None) -> Term:
     if photo is None:
         raise WordError(f"{asked.text} is a photo; ask with words here, and with photos in devise search")
-    return Term(asked.text, photo(asked.text), (), asked.weight, is_photo=True)
+    given = asked.text if asked.photo is None else asked.photo
+    return Term(asked.text, photo(given), (), asked.weight, is_photo=True)
 
 
 def phrase(vectors: Vectors, text: str) -> Vector:
     """The vector of a word or phrase: one entry if known, else the mean of its words."""
     words = text.strip().strip('"')
-    slots, missing = _whole(vectors, words)
+    slots, missing = _whole(_Known(vectors), words)
     if missing:
         raise _unknown(vectors, missing)
     if not slots:
-        raise _nothing(text)
+        raise says_nothing(text)
     return _vector(vectors, text, slots)
 
 
@@ -143,7 +172,7 @@ def mean_of(terms: Sequence[Term], text: str) -> Vector:
         raise WordError(f'the words of "{text}" cancel each other out; leave one out') from None
 
 
-def _split(vectors: Vectors, words: list[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _split(known: _Known, words: list[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Words -> (text, slots); no slots for an unknown word. Stop words alone are left out."""
     at = 0
     while at < len(words):
@@ -151,42 +180,42 @@ def _split(vectors: Vectors, words: list[str]) -> Iterator[tuple[str, tuple[int,
             text = " ".join(words[at:end])
             if end == at + 1 and text.lower() in STOP_WORDS:
                 break
-            slot = vectors.slot(text)
+            slot = known.slot(text)
             if slot is not None:
                 yield text, (slot,)
                 break
         else:
             end = at + 1
-            yield words[at], _parts(vectors, words[at])
+            yield words[at], _parts(known, words[at])
         at = end
 
 
-def _parts(vectors: Vectors, word: str) -> tuple[int, ...]:
+def _parts(known: _Known, word: str) -> tuple[int, ...]:
     """The slots of "wine_red" or "dog's" as the words they are made of, or none."""
     parts = [part for part in re.split(r"[\s_\-/]+|['’]s$", word) if part and part.lower() not in STOP_WORDS]
-    slots = [vectors.slot(part) for part in parts]
+    slots = [known.slot(part) for part in parts]
     return tuple(slot for slot in slots if slot is not None) if None not in slots else ()
 
 
-def _whole(vectors: Vectors, text: str) -> tuple[tuple[int, ...], list[str]]:
+def _whole(known: _Known, text: str) -> tuple[tuple[int, ...], list[str]]:
     """A phrase as one entry, else as its words: (slots, unknown words)."""
-    slot = vectors.slot(text) if text.strip() else None
+    slot = known.slot(text) if text.strip() else None
     if slot is not None:
         return (slot,), []
     words = [word.strip(EDGES) or word for word in re.split(r"[\s_]+", text) if word]
     kept = [word for word in words if word.lower() not in STOP_WORDS] or words
     slots: list[int] = []
     missing = []
-    for word, found in _split_all(vectors, kept):
+    for word, found in _split_all(known, kept):
         slots += found
         missing += [] if found else [word]
     return tuple(slots), missing
 
 
-def _split_all(vectors: Vectors, words: list[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _split_all(known: _Known, words: list[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
     for word in words:
-        slot = vectors.slot(word)
-        yield word, (slot,) if slot is not None else _parts(vectors, word)
+        slot = known.slot(word)
+        yield word, (slot,) if slot is not None else _parts(known, word)
 
 
 def _vector(vectors: Vectors, text: str, slots: tuple[int, ...]) -> Vector:
@@ -211,7 +240,8 @@ def _either(words: Sequence[str]) -> str:
     return first[0] if len(first) == 1 else ", ".join(first[:-1]) + f" or {first[-1]}"
 
 
-def _nothing(query: str) -> WordError:
-    if not query.strip().strip('"').strip():
+def says_nothing(query: Query) -> WordError:
+    text = written(query)
+    if not text.strip('"').strip():
         return WordError('the query is empty; ask with words, as in "sofa cat"')
-    return WordError(f'"{query.strip()}" says nothing to look for; add a word for a thing, as in "sofa cat"')
+    return WordError(f'"{text}" says nothing to look for; add a word for a thing, as in "sofa cat"')

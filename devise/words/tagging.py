@@ -10,7 +10,7 @@ from importlib import resources
 import numpy as np
 
 from devise.errors import WordError, listed
-from devise.results import WordMatch
+from devise.results import Answer, WordMatch
 from devise.spaces import Space
 from devise.vectors import Vector, pooled
 from devise.words.embeddings import WordVectors
@@ -24,7 +24,9 @@ class Tagger:
 
     >>> tagger = Tagger(vectors, visible_words(vectors))
     >>> tagger.tags(photo_vector, 2)
-    [WordMatch(word='dog', score=0.71), WordMatch(word='puppy', score=0.55)]
+    Answer of 2 matches
+      WordMatch('dog', score=0.712)
+      WordMatch('puppy', score=0.554)
 
     vocabulary: words or phrases with a vector (None: every word of `vectors`). Raises WordError with all words
     that have none. space: what turns scores into probabilities.
@@ -37,7 +39,7 @@ class Tagger:
             self._words = list(dict.fromkeys(vocabulary))
             self._rows = _rows(vectors, self._words)
 
-    def tags(self, views: Vector, k: int = 5, sure: float = 0.0) -> list[WordMatch]:
+    def tags(self, views: Vector, k: int = 5, sure: float = 0.0) -> Answer[WordMatch]:
         """Up to k words, best first, each with a probability of at least `sure`, where probabilities are known.
 
         views: (dim,) a photo's vector, or (1 + parts, dim) with those of its parts. The score is that of the best
@@ -51,7 +53,7 @@ class Tagger:
             if len(found) == k or (probability is not None and probability < sure):
                 break
             found.setdefault(stem(match.word), replace(match, probability=probability))
-        return list(found.values())
+        return Answer.of(found.values())
 
     def _nearest(self, views: Vector, k: int) -> list[WordMatch]:
         if self._words is None:

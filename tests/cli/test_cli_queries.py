@@ -76,7 +76,7 @@ def test_the_threshold_counts_before_the_number(devise: Run, knowing: Path) -> N
 
 
 def test_terms_that_look_like_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    show._table(show.Answer(columns=("[/cat]", "a\x1b[31m"), rows=[("x", 1.0)], document=None))
+    show._table(show.Output(columns=("[/cat]", "a\x1b[31m"), rows=[("x", 1.0)], document=None))
     printed = capsys.readouterr().out
     assert "[/cat]" in printed
     assert "\x1b[31m" not in printed
@@ -190,5 +190,6 @@ def test_relative_messages(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     up = "../" * (len(tmp_path.parts) - 1)
     assert (
-        show.relative(f'{tmp_path}/a b.jpg, "{tmp_path.parent}/c", (/d) 1/2 / e') == f'a b.jpg, "../c", ({up}d) 1/2 / e'
+        show.relative_paths(f'{tmp_path}/a b.jpg, "{tmp_path.parent}/c", (/d) 1/2 / e')
+        == f'a b.jpg, "../c", ({up}d) 1/2 / e'
     )

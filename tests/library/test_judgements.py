@@ -18,7 +18,7 @@ from typer.testing import Result
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.errors import TrainingError
 from devise.library import Library
-from devise.search.scoring import Feedback, Question
+from devise.search.scoring import Feedback, Scoring
 from devise.spaces import Space
 from devise.training import TrainOptions, train
 from devise.training.data import NOTHING, Example, read, split, truth
@@ -98,9 +98,9 @@ def test_a_judged_photo_that_comes_back_is_judged_still(devise: Run, knowing: Pa
 
 def test_what_is_said_is_rocchio_s_sum() -> None:
     rows = unit(np.random.default_rng(0).normal(size=(3, 8)))
-    feedback = Feedback(rows[1], rows[2], np.empty(0, np.int64), np.empty(0, np.int64))
-    question = Question.of([Term("x", rows[0])], feedback=feedback)
-    assert [(weight, vector.tolist()) for weight, vector in question.nudges()] == [
+    feedback = Feedback(rows[1], rows[2])
+    question = Scoring.of([Term("x", rows[0])], feedback=feedback)
+    assert [(weight, vector.tolist()) for weight, vector in feedback.weighted_means()] == [
         (0.2, rows[1].tolist()), (-0.2, rows[2].tolist()),
     ]  # fmt: skip
     assert question.scores(np.array([[0.5]]), Space(name="words", dim=8)) == pytest.approx([0.5])
@@ -203,6 +203,6 @@ def test_marking_as_json(devise: Run, indexed: Path) -> None:  # noqa: F811
 def test_a_judged_photo_is_learnt_where_it_is_now(marked: Library, album: Path, tiny_vectors: WordVectors) -> None:  # noqa: F811
     (album / "red.png").rename(album / "rouge.png")
     (album / "yellow.png").write_bytes((album / "black.png").read_bytes())  # another photo under an old name
-    with Library(marked.path, model=marked._model) as library:
+    with Library(marked.path, model=marked._resources.model) as library:
         library.index()
     assert [Path(e.path).stem for e in judged(marked.path, tiny_vectors)] == ["rouge", "green"]

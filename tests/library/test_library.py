@@ -96,7 +96,7 @@ def test_info(library, album):
 
 def test_the_public_names_are_these():
     assert sorted(devise.__all__) == [
-        *("DeviseError", "Encoder", "IndexReport", "Library", "Match", "Progress", "Tagger", "Where"),
+        *("Answer", "DeviseError", "Encoder", "IndexReport", "Library", "Match", "Note", "Progress", "Tagger", "Where"),
         *("WordMatch", "WordVectors", "__version__"),
     ]
     for name in ("DeviseError", "IndexReport", "Library", "Match", "Progress", "WordMatch"):

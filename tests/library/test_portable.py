@@ -26,6 +26,7 @@ from devise.library.upkeep import portable
 from devise.library.upkeep.check import check
 from devise.library.upkeep.compact import compact
 from devise.progress import Progress
+from devise.search.interpret import Options, Request
 from devise.store.sqlite import salvage
 from devise.store.sqlite.store import Store
 from devise.words.queries import Term
@@ -127,6 +128,12 @@ def test_judgements_are_merged_once(tmp_path: Path) -> None:
         store.close()
 
 
+def red(query: str) -> Request:
+    """Without word vectors."""
+    term = Term("red", np.ones(4, np.float32) / 2)
+    return Request(text=query, terms=(term,), text_words=(), filter=Where(), options=Options())
+
+
 def judged(folder: Path, *rows: tuple[bool, str]) -> None:
     with closing(Store(folder, write=True)) as store:
         digest = store.db.value("SELECT hash FROM contents LIMIT 1")
@@ -167,8 +174,7 @@ def test_what_is_said_now_counts_whatever_the_clocks_said(tmp_path: Path) -> Non
             "INSERT INTO marks (query, hash, path, is_good, marked, batch) SELECT 'red', hash, '/0.png', 1, "
             "'2999-01-01T00:00:00+00:00', 1 FROM contents"
         )
-    terms = [Term("red", np.ones(4, np.float32) / 2)]
-    marks = replace(one.marks, asked=lambda query: (terms, Where()))
+    marks = replace(one.marks, interpret=red)
     with one:
         marks.add("red", [tmp_path / "a" / "summer" / "photo000.png"], is_good=False)
         assert [mark.is_good for mark in marks] == [False]
@@ -178,12 +184,12 @@ def test_what_is_said_now_counts_whatever_the_clocks_said(tmp_path: Path) -> Non
 def test_a_judgement_beside_a_repair_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database is read, another is put in its place: what is written between the two must not be lost."""
     one = indexed(tmp_path / "one", album(tmp_path / "a", range(2)))
-    terms, copied = [Term("red", np.ones(4, np.float32) / 2)], salvage._copy
+    copied = salvage._copy
     photo = tmp_path / "a" / "summer" / "photo000.png"
 
     def judge() -> None:
         with Library(one.path) as other:
-            replace(other.marks, asked=lambda query: (terms, Where())).add("red", [photo], is_good=True)
+            replace(other.marks, interpret=red).add("red", [photo], is_good=True)
 
     beside = threading.Thread(target=judge)
 

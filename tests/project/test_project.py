@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "files": {"errors"},
     "vectors": {"errors", "config"},
     "spaces": {"vectors"},
-    "results": {"spaces"},
+    "notebook": {"errors", "display", "photos"},
+    "results": {"errors", "spaces", "notebook"},
     "progress": set(),
     "index": BASE,
     "photos": BASE,
@@ -46,11 +47,16 @@ MAY_IMPORT = {
     "training.objectives": {*DATA, "words", "analysis"},
 }
 MAY_IMPORT["training"] = {*MAY_IMPORT} - {"library.ingest", "library.upkeep"}
-MAY_IMPORT["web"] = {*DATA, "photos", "search", "library"}
+MAY_IMPORT["web"] = {"display", "errors", "files", "photos", "results"}
 MAY_IMPORT["cli.output"] = {*STORE}
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
 MAY_IMPORT["__main__"] = {"cli"}
-LAZILY = {("library", "descriptors.network"), ("search", "descriptors.network")}  # only inside functions
+LAZILY = {  # only inside functions
+    ("results", "notebook"),
+    ("notebook", "photos"),
+    ("library", "descriptors.network"),
+    ("search", "descriptors.network"),
+}
 HOMES = {
     "platformdirs": {"config"},
     "gensim": {"words"},

@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from devise import config
+from devise.config import SearchConfig, Settings
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.checkpoint import Checkpoint
@@ -21,7 +22,7 @@ from devise.descriptors.network.format import fingerprint, read
 from devise.descriptors.network.preprocess import Preprocessing
 from devise.errors import CheckpointError, DeviseError, LibraryError
 from devise.library import Library
-from devise.search.class_weights import like
+from devise.search.class_weights import class_weights
 from devise.spaces import ModelInfo, Space, speaking
 from devise.vectors import unit
 from devise.words.embeddings import WordVectors
@@ -60,12 +61,12 @@ def library(request, tmp_path, monkeypatch):
         monkeypatch.setattr(config, "CANDIDATES", 4)
     with Library(tmp_path / "library") as opened:
         opened.index([tmp_path / "photos"], model=FakeEncoder())
-        opened._classes = classes()
+        opened._resources.put("classes", classes())
         yield opened
 
 
-def test_photos_are_ranked_by_the_weighted_cosine(library, monkeypatch):
-    monkeypatch.setattr(Library, "words", lambda self: None)
+def test_photos_are_ranked_by_the_weighted_cosine(library):
+    library._resources.put("words", None)
     store = library._reader()
     ids = store.ids()
     rows, paths = store.vectors("features", ids)[1].astype(np.float64), store.paths_of(ids)
@@ -89,36 +90,32 @@ def test_like_is_on_features_only(library):
         library.similar(library.paths()[0], space="words", like="tabby")
 
 
-def test_a_word_search_is_ranked_like_a_class(library, monkeypatch, vectors):
-    monkeypatch.setattr(Library, "words", lambda self: self._fake)
-    monkeypatch.setattr(config, "LIKE_FROM", 1)
-    random = np.random.default_rng(0)
-
-    class Words:
-        def terms(self, query, photo=None, elsewhere=None):
-            from devise.words.queries import Term
-
-            return [Term(query, unit(np.abs(random.normal(size=4))))]
-
-    library._fake = Words()
-    best = library.search("red", 4, like="tabby")
+def test_a_word_search_is_ranked_like_a_class(library, tmp_path):
+    rows = unit(np.abs(np.random.default_rng(0).normal(size=(1, 4))))
+    write_vectors(tmp_path / "colours.safetensors", ["red"], rows, source="these tests")
+    with Library(library.path, settings=Settings(search=SearchConfig(like_from=1))) as opened:
+        opened._resources.put("words", WordVectors(tmp_path / "colours.safetensors"))
+        opened._resources.put("classes", classes())
+        best = opened.search("red", 4, like="tabby")
+        alone = opened.search("red", 1)
     assert len(best) == 4
-    assert best[0].score == pytest.approx(1, abs=1e-3)  # the best photo of the search itself
+    assert best[0].path == alone[0].path  # the best photo of the search itself
+    assert best[0].score == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["tabby", "TABBY", "tabby cat", "tabby_cat"])
 def test_names_and_synonyms(name, vectors):
-    found = like(name, classes(), vectors)
+    found = class_weights(name, classes(), vectors)
     assert (found.names, found.is_class) == (("tabby",), True)
 
 
 def test_puma_is_cougar(vectors):
-    assert like("mountain lion", classes(), vectors).names == ("cougar",)
+    assert class_weights("mountain lion", classes(), vectors).names == ("cougar",)
     assert "puma" in synonyms()["cougar"]
 
 
 def test_a_word_that_is_no_class_stands_for_the_nearest(vectors):
-    found = like("kitten", classes(), vectors)
+    found = class_weights("kitten", classes(), vectors)
     assert not found.is_class
     assert set(found.names) == {"tabby", "Siamese cat"} or found.names == ("Siamese cat",)
     numbers = [NAMES.index(name) for name in found.names]
@@ -127,15 +124,15 @@ def test_a_word_that_is_no_class_stands_for_the_nearest(vectors):
 
 def test_what_is_neither_class_nor_word(vectors):
     with pytest.raises(LibraryError, match=r"siamse catt.*no class.*Siamese cat"):
-        like("siamse catt", classes(), vectors)
+        class_weights("siamse catt", classes(), vectors)
     with pytest.raises(LibraryError, match="no class is named"):
-        like(" ", classes(), vectors)
+        class_weights(" ", classes(), vectors)
 
 
 def test_a_class_without_weights(vectors):
     dead = Classes(NAMES, np.zeros((5, 48), np.float32), "fake", "f")
     with pytest.raises(LibraryError, match="no weights"):
-        like("tabby", dead, vectors)
+        class_weights("tabby", dead, vectors)
 
 
 def checkpoint(path, *, heads=("classes",)):
@@ -162,21 +159,23 @@ def test_classes_are_read_as_they_were_saved(tmp_path):
 
 def test_a_word_that_is_like_no_class(vectors):
     with pytest.raises(LibraryError, match="nor a word near to one"):
-        like("stone", classes(), vectors)
+        class_weights("stone", classes(), vectors)
 
 
 def test_a_name_of_several_classes(vectors):
     two = Classes(("Cardigan", "cardigan"), np.eye(2, 48, dtype=np.float32), "fake", "f")
-    assert like("cardigan", two, vectors).names == ("cardigan",)
-    both = like("CARDIGAN", two, vectors)
+    assert class_weights("cardigan", two, vectors).names == ("cardigan",)
+    both = class_weights("CARDIGAN", two, vectors)
     assert both.names == ("Cardigan", "cardigan")
-    assert "several classes" in both.note
-    assert not like("Cardigan", two, vectors).note
+    (note,) = both.notes()
+    assert (note.kind, note.data["names"]) == ("classes", ["Cardigan", "cardigan"])
+    assert "several classes" in note.text
+    assert not class_weights("Cardigan", two, vectors).notes()
 
 
 @pytest.mark.parametrize("size", [1e25, 1e-30])
 def test_weights_of_any_size(vectors, size):
-    wish = like("tabby", Classes(NAMES, classes().weights * np.float32(size), "fake", "f"), vectors)
+    wish = class_weights("tabby", Classes(NAMES, classes().weights * np.float32(size), "fake", "f"), vectors)
     np.testing.assert_allclose(wish.weights, unit(classes().weights[0]), rtol=1e-4)
 
 
@@ -204,7 +203,7 @@ def test_a_checkpoint_without_classes(tmp_path):
 
 def test_another_checkpoint_than_the_library_was_built_with(library, tmp_path, monkeypatch):
     checkpoint(tmp_path / "tiny.safetensors")
-    library._classes = None
+    library._resources._opened.pop("classes")
     monkeypatch.setenv("DEVISE_MODEL", str(tmp_path / "tiny.safetensors"))
     with pytest.raises(DeviseError, match="another one"):
         library.similar(library.paths()[0], like="cat")

@@ -14,7 +14,7 @@ from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BACKBONES
 from devise.errors import LibraryError
 from devise.library import Library
-from devise.search.scoring import Question
+from devise.search.scoring import Scoring
 from devise.spaces import ModelInfo, Space
 from devise.store.filter import Where
 from devise.store.regions import pack, unpack
@@ -69,7 +69,7 @@ def library(request, photos, tmp_path, monkeypatch):
 
 
 def asking(*vectors):
-    return Question.of([Term("", vector) for vector in vectors])
+    return Scoring.of([Term("", vector) for vector in vectors])
 
 
 def test_a_small_thing_is_found_by_its_part(library, photos):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devise.search.scoring import Question
+from devise.search.scoring import Scoring
 from devise.spaces import Calibration, Space
 from devise.words.queries import Term
 
@@ -16,12 +16,12 @@ UNKNOWN = Space(name="words", dim=2)
 SCORES = st.floats(-1, 1, width=32)
 
 
-def question(*weights: float, photos: tuple[int, ...] = (), average: bool = False) -> Question:
+def question(*weights: float, photos: tuple[int, ...] = (), average: bool = False) -> Scoring:
     vector = np.array([1, 0], np.float32)
-    return Question.of([Term("", vector, (), weight, i in photos) for i, weight in enumerate(weights)], average)
+    return Scoring.of([Term("", vector, (), weight, i in photos) for i, weight in enumerate(weights)], average)
 
 
-def score(asked: Question, *cosines: float, space: Space = SPACE) -> float:
+def score(asked: Scoring, *cosines: float, space: Space = SPACE) -> float:
     return float(asked.scores(np.array(cosines, np.float32)[:, None], space)[0])
 
 

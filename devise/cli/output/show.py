@@ -21,7 +21,7 @@ Cell = str | int | float
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Output:
     """What a command found, in every form it can be printed.
 
     rows: complete and flat, for CSV and lines. table: the same for people, where that is another thing.
@@ -37,7 +37,7 @@ class Answer:
     nothing: str = "nothing found"
 
 
-def answer(found: Answer, form: Form) -> None:
+def output(found: Output, form: Form) -> None:
     """Print `found` on stdout, and why there is nothing on stderr."""
     if not found.rows and not found.document:
         note(found.nothing)
@@ -61,12 +61,12 @@ def note(text: str) -> None:
             print(printable(text), file=sys.stderr)  # noqa: T201
 
 
-def told(path: str, relative: bool) -> str:
+def path(path: str, relative: bool) -> str:
     """A path as it is printed: absolute as the library has it, or as seen from the working folder."""
     return os.path.relpath(path) if relative else path
 
 
-def relative(text: str) -> str:
+def relative_paths(text: str) -> str:
     """A message whose absolute paths are as seen from the working folder."""
     here = Path.cwd()
     above = {f"{str(folder).rstrip('/')}/": "../" * up for up, folder in enumerate((here, *here.parents))}
@@ -97,7 +97,7 @@ class _Lines(list[str]):
         self.append(line.removesuffix("\r\n") + "\n")
 
 
-def _table(found: Answer) -> None:
+def _table(found: Output) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

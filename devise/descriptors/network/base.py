@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,7 @@ class Network(ABC):
         self.info, self.path, self.anchors = info, path, anchors
         self.size, self.resize = backbone.preprocessing.size, backbone.preprocessing.resize
         self.labels = words.labels if words else ()
+        self._turn = threading.Lock()  # an engine has one queue, and uses all cores for one caller
 
     @property
     def name(self) -> str:
@@ -69,11 +71,12 @@ class Network(ABC):
         """(n, size, size, 3) RGB -> {"words": (n, 300), "features": (n, num_features)}, rows of length 1.
 
         A model that looks at parts also gives "parts": (n, parts, 300), in the words space.
-        Raises ValueError when pixels have another shape.
+        Several threads may call it: they take turns. Raises ValueError when pixels have another shape.
         """
         if pixels.shape[1:] != (self.size, self.size, 3):
             raise ValueError(f"pixels of {pixels.shape[1:]}, this model takes {(self.size, self.size, 3)}")
-        features, words = self.outputs(pixels)
+        with self._turn:
+            features, words = self.outputs(pixels)
         found = {}
         if words is not None:
             found["words"] = words[:, 0]

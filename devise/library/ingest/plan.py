@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devise.errors import FolderError
-from devise.library.report import Skipped
 from devise.photos import Found, Trouble, find, has_reader, is_photo, stamp
 from devise.progress import Progress
+from devise.results import Skipped
 from devise.store.paths import is_below
 from devise.store.sqlite.store import Store
 

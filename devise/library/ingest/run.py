@@ -19,9 +19,9 @@ from devise.library.ingest.hashes import Known
 from devise.library.ingest.plan import Plan, plan
 from devise.library.ingest.prefetch import Failed, Gone, Opened, Outcome, Pixels, read_ahead
 from devise.library.models import check_model, info_of
-from devise.library.report import IndexReport, Skipped
 from devise.photos import Details, Found, details, stamp
 from devise.progress import Progress
+from devise.results import IndexReport, Skipped
 from devise.store import backup
 from devise.store.paths import is_below
 from devise.store.records import Photo, Refused

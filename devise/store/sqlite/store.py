@@ -34,9 +34,9 @@ VIEWS = 512  # with parts: 6 MB when they are unpacked, which is room that a pro
 class Store:
     """The rows of one library. Readers share it with one writer; `transaction` makes several calls one."""
 
-    def __init__(self, folder: Path, *, write: bool = False) -> None:
+    def __init__(self, folder: Path, *, write: bool = False, threads: bool = False) -> None:
         self.folder = folder
-        self.db = Database(folder, write=write)
+        self.db = Database(folder, write=write, threads=threads)
 
     @staticmethod
     def exists(folder: Path) -> bool:

@@ -1,0 +1,109 @@
+"""What a library has open: readers, its model, word vectors, classes and taggers, each opened once for all threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from devise.config import Settings
+from devise.errors import LibraryError
+from devise.library import models
+from devise.library.models import Model
+from devise.library.readers import Readers
+from devise.search.searcher import Searcher
+from devise.spaces import ModelInfo
+from devise.store.sqlite.store import Store
+from devise.words.embeddings import WordVectors
+
+if TYPE_CHECKING:
+    from devise.descriptors.base import Descriptor
+    from devise.descriptors.network.classes import Classes
+    from devise.search.class_weights import ClassWeights
+    from devise.words import Tagger
+
+T = TypeVar("T")
+
+
+class Resources:
+    """Of one library. Everything is opened when it is first asked for, whichever thread asks."""
+
+    def __init__(self, path: Path, model: Model | None, settings: Settings) -> None:
+        self.path, self.settings, self.model = path, settings, model
+        self.readers = Readers(path, Searcher)
+        self._opened: dict[object, object] = {}
+        self._lock = threading.RLock()
+
+    def store(self) -> Store:
+        return self.readers.reader().store
+
+    def searcher(self) -> Searcher:
+        return self.readers.reader().searcher
+
+    def filled(self) -> None:
+        """Raises LibraryError for a library without photos."""
+        if self.store().is_empty():
+            raise LibraryError(f"the library {self.path} holds no photos; run: devise index FOLDER")
+
+    def model_info(self) -> ModelInfo:
+        """Of the model that the library was built with, else of the one in use."""
+        return self.stored_info() or models.info_of(self.encoder(None))
+
+    def stored_info(self) -> ModelInfo | None:
+        store = self.readers.store_or_none()
+        return store.model() if store else None
+
+    def use(self, model: Model) -> None:
+        """Another model for photos that are new."""
+        with self._lock:
+            self.model = model
+            self._opened.pop("encoder", None)
+
+    def encoder(self, store: Store | None) -> Descriptor:
+        """A wish goes first, then the model the library was built with, then the one in use. store: the library's."""
+        made_by = store.model() if store and not store.is_empty() else None
+        return self._once("encoder", lambda: models.open_encoder(self.model, made_by))
+
+    def words(self) -> WordVectors:
+        return self._once("words", lambda: models.open_words(self.model_info(), self.path))
+
+    def class_weights(self, name: str) -> ClassWeights:
+        """A class of the library's model by its name or a synonym, else the classes nearest to a word."""
+        from devise.search.class_weights import class_weights
+
+        classes = self._once("classes", lambda: models.open_classes(self.store(), self.model))
+        info = self.stored_info()
+        knows_words = info is not None and any(space.name == "words" for space in info.spaces)
+        return class_weights(name, classes, self.words() if knows_words else None)
+
+    def tagger(self, any_word: bool) -> Tagger:
+        """Of the model's labels and, if those are few, visible things. any_word: of all words that have a vector."""
+        return self._once(("tagger", any_word), partial(self._tagger, any_word))
+
+    def forget_taggers(self) -> None:
+        """The library's model may be another one."""
+        with self._lock:
+            for any_word in (False, True):
+                self._opened.pop(("tagger", any_word), None)
+
+    def put(self, name: str, value: Classes | WordVectors | Descriptor) -> None:
+        """What is already open: "classes", "words" or "encoder"."""
+        self._opened[name] = value
+
+    def _tagger(self, any_word: bool) -> Tagger:
+        from devise.words.tagging import Tagger, visible_words
+
+        labels = self.store().labels() if self.stored_info() else self.encoder(None).labels
+        vocabulary = list(labels)
+        if len(labels) < self.settings.tags.min_labels:
+            vocabulary += visible_words(self.words())
+        return Tagger(self.words(), None if any_word else vocabulary, self.model_info().space("words"))
+
+    def _once(self, key: object, make: Callable[[], T]) -> T:
+        if key not in self._opened:
+            with self._lock:
+                if key not in self._opened:
+                    self._opened[key] = make()
+        return cast(T, self._opened[key])

@@ -1,0 +1,38 @@
+"""Make a library agree with its folders: first its rows, then the indices that are derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from devise.errors import LibraryError
+from devise.library.ingest.run import index
+from devise.library.models import Model, check_model, info_of
+from devise.library.resources import Resources
+from devise.progress import Progress
+from devise.results import IndexReport
+from devise.search import maintain
+from devise.store.lock import writer
+from devise.store.sqlite.store import Store
+
+
+def update(
+    resources: Resources, folders: Sequence[str | Path], model: Model | None, allow_empty: bool, progress: Progress
+) -> IndexReport:
+    """As Library.index. model: for photos that are new, where it is not the one that is in use already."""
+    path = resources.path
+    if model is not None:
+        resources.use(model)
+    if not folders and not Store.exists(path):
+        raise LibraryError(f"there is no library at {path} yet; run: devise index FOLDER")
+    with writer(path, create=bool(folders)) as store:
+        resources.readers.leave()  # this thread's reader starts anew afterwards
+        folders = folders or store.roots()
+        if not folders:
+            raise LibraryError(f"the library {path} has no folders yet; run: devise index FOLDER")
+        if model is not None:
+            check_model(store, info_of(resources.encoder(store)))
+        report = index(store, folders, lambda: resources.encoder(store), allow_empty=allow_empty, progress=progress)
+        maintain.update(store, progress)
+    resources.forget_taggers()
+    return report

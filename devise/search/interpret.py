@@ -1,0 +1,136 @@
+"""A query is read here, once: text, photos and choices go in, and a `Request` comes out that nothing looks behind.
+
+    interpret   parse -> read -> texts -> class weights       each step hands on what it made, and its notes
+    parse       words.grammar: signs, weights, phrases, photos; nothing is looked up
+    read        words.queries: the vector of each word, phrase and photo; what only names and captions know
+    texts       words that only those know become a part of the filter
+
+What is to be understood beside this (other spellings, "without", other languages) is a step of its own: a function that
+takes what the step before made (`Asked` behind parse, a `Reading` behind read) and gives the same with its notes. The
+notes of all steps come with the answer, to Python and to the command line alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from devise.results import Note
+from devise.store.filter import Where, quoted
+from devise.vectors import Vector
+from devise.words.grammar import Query, parse, written
+from devise.words.queries import Reading, Term, TextWord, only_pushes, read, says_nothing
+
+if TYPE_CHECKING:
+    from devise.photos.inputs import PhotoInput
+    from devise.search.class_weights import ClassWeights
+    from devise.words import WordVectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a query is to be answered, as the caller chose.
+
+    is_average: the mean of the terms' scores counts, so that one may do; else all have to be in a photo.
+    min_probability: of an answer; None: as the settings say. class_name: photos are ranked by what tells that class
+    apart. filter: which photos are asked.
+    """
+
+    is_average: bool = False
+    min_probability: float | None = None
+    class_name: str | None = None
+    filter: Where = field(default_factory=Where)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where the things that a query names are found; each is asked only when one does.
+
+    photo: the words vector of a photo, or of a photo's name. num_photos: how many have a word in their texts.
+    """
+
+    words: Callable[[], WordVectors]
+    photo: Callable[[PhotoInput], Vector]
+    num_photos: Callable[[str], int]
+    class_weights: Callable[[str], ClassWeights]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked for, read to the end.
+
+    text: the query in one line. terms: what is to be seen, with vectors and weights; none where only texts are asked.
+    text_words: what is to be read in names and captions. filter: that of the options, with those words in it.
+    """
+
+    text: str
+    terms: tuple[Term, ...]
+    text_words: tuple[TextWord, ...]
+    filter: Where
+    options: Options
+    class_weights: ClassWeights | None = None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoRequest:
+    """Photos like a photo. content_id: its own, where it is in the library: neither it nor its copies are answers."""
+
+    name: str
+    vector: Vector
+    content_id: int | None
+    space: str
+    filter: Where
+    class_weights: ClassWeights | None = None
+
+
+def interpret(query: Query, options: Options, sources: Sources) -> Request:
+    """Raises WordError, PhotoError, LibraryError, CheckpointError.
+
+    >>> interpret("sofa cat -dog", Options(), sources).terms
+    (Term('sofa', ...), Term('cat', ...), Term('dog', ..., weight=-1.0))
+    """
+    text = written(query)
+    if not text and options.filter.text is not None:
+        reading = Reading([], [])
+    else:
+        reading = read(sources.words(), parse(query), sources.photo, lambda word: sources.num_photos(quoted(word)))
+        _check(query, reading, options)
+    weights = None if options.class_name is None else sources.class_weights(options.class_name)
+    return Request(
+        text=text,
+        terms=tuple(reading.terms),
+        text_words=tuple(reading.text_words),
+        filter=_with_texts(options.filter, reading.text_words),
+        options=options,
+        class_weights=weights,
+        notes=(*(weights.notes() if weights else ()), *_text_notes(reading.text_words)),
+    )
+
+
+def _check(query: Query, reading: Reading, options: Options) -> None:
+    """Raises WordError for a query that says nothing, or only what is not wanted."""
+    terms, words = reading
+    if not terms and not words:
+        raise says_nothing(query)
+    is_wanted = options.filter.text is not None or any(word.is_wanted for word in words)
+    if not is_wanted and all(term.weight < 0 for term in terms):
+        raise only_pushes(query)
+
+
+def _with_texts(filter_: Where, words: list[TextWord]) -> Where:
+    """The filter that also asks for the words that only texts know."""
+    wanted = [filter_.text] if filter_.text is not None else []
+    wanted += [quoted(word.text) for word in words if word.is_wanted]
+    unwanted = [quoted(word.text) for word in words if not word.is_wanted]
+    return replace(filter_, text=" ".join(wanted) if wanted else None, without=(*filter_.without, *unwanted))
+
+
+def _text_notes(words: list[TextWord]) -> Iterator[Note]:
+    """Which words are not seen, but read in names and captions; each once."""
+    for word in {(word.text, word.is_wanted): word for word in words}.values():
+        which = "only those" if word.is_wanted else "without those"
+        found = f'"{word.text}" has no word vector; it is in the names or captions of {word.num_photos:,} photos'
+        data = {"word": word.text, "num_photos": word.num_photos, "is_wanted": word.is_wanted}
+        yield Note("text_word", f"{found}: {which}", data)
