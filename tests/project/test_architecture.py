@@ -1,0 +1,52 @@
+"""The worked examples of docs/architecture.md do what they say."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from fakes import FakeEncoder
+from typer.testing import CliRunner
+
+from devise import Library
+from devise.cli.commands import COMMANDS
+from devise.cli.main import app
+
+ARCHITECTURE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def example(heading: str) -> str:
+    """The Python below a heading."""
+    section = ARCHITECTURE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert blocks, f"no example below {heading}"
+    return "\n".join(blocks)
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch):
+    """Make a module of an example: modules("devise.cli.count", code)."""
+
+    def make(name: str, code: str) -> ModuleType:
+        made = ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, made)
+        exec(compile(code, "docs/architecture.md", "exec"), made.__dict__)
+        return made
+
+    return make
+
+
+def test_a_command_is_added(modules, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Library(tmp_path / "library", model=FakeEncoder()) as library:
+        library.index([album])
+    line = re.search(r'`"count": \("(\w+)", "(.*?)"\)`', ARCHITECTURE.replace("\n", " "))
+    assert line
+    modules(f"devise.cli.{line[1]}", example("How to add a command"))
+    monkeypatch.setitem(COMMANDS, "count", (line[1], line[2]))
+    told = CliRunner().invoke(app, ["count", "--library", str(tmp_path / "library"), "--json"])
+    assert json.loads(told.stdout) == {"photos": 6}, told.output
+    assert "Count the photos" in CliRunner().invoke(app, ["--help"]).stdout
