@@ -29,7 +29,11 @@ NO_MEMORY = ("cannot allocate memory", "can't alloc", "failed to map segment", "
 
 
 class DeviseError(Exception):
-    """Base of all errors whose text is meant for the user."""
+    """Base of all errors whose text is meant for the user: what it is about, what is wrong, what to do.
+
+    `devise.errors` has its children: PhotoError, FolderError, WordError, VectorsError, CheckpointError, LibraryError,
+    TrainingError, WriteError. Anything else that is raised is a bug of ours.
+    """
 
 
 class PhotoError(DeviseError):

@@ -36,6 +36,14 @@ def text() -> str:
     return "\n".join([INTRODUCTION, *lines, "", *(_section(name) for name in names())])
 
 
+def documented() -> Iterator[tuple[str, str]]:
+    """Each class and method, dotted, and its docstring."""
+    for name in names():
+        yield name, ast.get_docstring(_class_node(getattr(devise, name))) or ""
+        for method in _methods(getattr(devise, name)):
+            yield f"{name}.{method.name}", ast.get_docstring(method) or ""
+
+
 def _section(name: str) -> str:
     kind = getattr(devise, name)
     node = _class_node(kind)

@@ -39,6 +39,8 @@ class WordVectors:
     ['couch', 'sofas']
 
     Opening maps the file into memory: it takes milliseconds, and rows are verified when they are first used.
+    name, path, source: which file it is, and what it was made from. dim: numbers of a vector. fingerprint: sha256 of
+    words and rows, which models and libraries remember.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,17 +56,19 @@ class WordVectors:
 
     @classmethod
     def open(cls, name: str | Path | None = None) -> WordVectors:
-        """Vectors by name or path; None gives the ones in use. Raises VectorsError."""
+        """Vectors by name or path; None gives the ones in use. Raises VectorsError: missing or damaged."""
         return cls(catalog.find(name))
 
     def __len__(self) -> int:
+        """How many words there are."""
         return len(self._tables.ends)
 
     def __contains__(self, word: str) -> bool:
+        """Whether it is one entry, however it is spelt; a phrase of known words need not be."""
         return self.slot(word) is not None
 
     def word(self, slot: int) -> str:
-        """The word in a slot; slots count from the most frequent word."""
+        """The word in a slot; slots count from the most frequent word, 0."""
         start = int(self._tables.ends[slot - 1]) if slot else 0
         return self._tables.spelling[start : int(self._tables.ends[slot])].tobytes().decode("utf-8", "replace")
 
@@ -77,7 +81,7 @@ class WordVectors:
         return words
 
     def slot(self, word: str) -> int | None:
-        """Where a word stands: as written, else in lower case, else with "_", "-" and spaces exchanged."""
+        """Where a word stands: as written, else in lower case, else with "_", "-" and spaces exchanged; else None."""
         for spelt in queries.spellings(word):
             at = int(np.searchsorted(self._tables.keys, np.uint64(word_key(spelt))))
             if at < len(self) and int(self._tables.keys[at]) == word_key(spelt):
@@ -94,7 +98,10 @@ class WordVectors:
         return unit(rows) if rows.dtype == np.float16 else np.array(rows, np.float32)  # halves change lengths
 
     def vector(self, text: str) -> Vector:
-        """The vector of a word or phrase: one entry if known, else the mean of its words. Raises WordError."""
+        """The vector of a word or phrase, (dim,) of length 1: one entry if known, else the mean of its words.
+
+        Raises WordError that names all unknown words, with known ones spelt alike.
+        """
         return queries.phrase(self, text)
 
     def terms(self, query: Query, photo: Callable[[PhotoInput], Vector] | None = None) -> list[Term]:
@@ -105,7 +112,7 @@ class WordVectors:
         return queries.terms(self, query, photo)
 
     def query(self, text: str) -> Vector:
-        """The mean of a query's terms. Raises WordError."""
+        """The mean of a query's terms, (dim,) of length 1; no photos among them. Raises WordError."""
         return queries.mean_of(self.terms(text), text)
 
     def hints(self, word: str, n: int = 5) -> list[str]:
@@ -113,7 +120,11 @@ class WordVectors:
         return self._spelling.near(word, n)
 
     def nearest(self, query: str | Vector, k: int = 10) -> Answer[WordMatch]:
-        """The k words of the highest cosine, best first, without the words asked with. Raises WordError."""
+        """The k words of the highest cosine, best first, without the words asked with.
+
+        query: words (their mean is asked with), or a vector of any length, (dim,). Equal cosines: the more frequent
+        word first. Raises WordError for words that are not known, VectorsError for a vector of another space.
+        """
         if k < 1:
             raise WordError(f"k must be at least 1, not {k}; leave it out to get 10 words")
         asked: set[int] = set()

@@ -44,6 +44,7 @@ class Tagger:
 
         views: (dim,) a photo's vector, or (1 + parts, dim) with those of its parts. The score is that of the best
         inflection: its cosine to the whole photo, or the mean of it and its cosine to the parts that fit best.
+        Raises WordError for k below 1.
         """
         if k < 1:
             raise WordError(f"k must be at least 1, not {k}; leave it out to get 5 tags")

@@ -57,6 +57,11 @@ def test_the_api_page_is_up_to_date() -> None:
     assert api_docs.FILE.read_text(encoding="utf-8") == api_docs.text(), "run: make docs"
 
 
+def test_everything_public_says_what_it_is() -> None:
+    bare = {name for name, docstring in api_docs.documented() if not docstring}
+    assert bare <= {"Library.close", "Library.__len__", "Library.info", "Match", "WordMatch"}
+
+
 def tables() -> set[str]:
     """All that a benchmark writes: those of speed by their names, those of quality by their calls of `show`."""
     found = {*speed.ALL, *speed.MORE}

@@ -50,14 +50,17 @@ class Network(ABC):
 
     @property
     def name(self) -> str:
+        """What a library calls it: the file's name without its suffix."""
         return self.info.name
 
     @property
     def fingerprint(self) -> str:
+        """sha256 of its weights and how it is built: networks of one fingerprint make the same rows."""
         return self.info.fingerprint
 
     @property
     def spaces(self) -> tuple[Space, ...]:
+        """Where its rows live: words where it has such a head, and features."""
         return self.info.spaces
 
     def bind(self, vectors_fingerprint: str) -> None:
