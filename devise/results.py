@@ -36,6 +36,8 @@ class Note:
 
 @dataclass(frozen=True)
 class WordMatch:
+    """A word near to what was asked with, or true of a photo."""
+
     word: str
     score: float  # cosine, of a photo with parts the mean of its whole's and its best parts'
     probability: float | None = None  # that it is true of the photo; None where nobody measured
@@ -71,6 +73,8 @@ class TermScore:
 
 @dataclass(frozen=True)
 class Match:
+    """A photo that was found, by its absolute path. A higher score is nearer, whatever was asked."""
+
     path: str
     score: float  # cosine; of a search, of the whole photo and its best parts, and over its terms a soft minimum
     probability: float | None = None  # of a search: that the photo is what was asked for; None where nobody measured
@@ -104,6 +108,7 @@ class Answer(Sequence[T], Generic[T]):
 
     @classmethod
     def of(cls, matches: Iterable[T], notes: Iterable[Note] = ()) -> Answer[T]:
+        """One of results that come one by one."""
         return cls(tuple(matches), tuple(notes))
 
     def __len__(self) -> int:

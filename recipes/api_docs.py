@@ -46,27 +46,31 @@ def documented() -> Iterator[tuple[str, str]]:
 
 def _section(name: str) -> str:
     kind = getattr(devise, name)
-    node = _class_node(kind)
-    parts = [f"## {name}", _code(_head(node)), _prose(ast.get_docstring(node))]
+    parts = [f"## {name}", _code(_head(kind)), _prose(ast.get_docstring(_class_node(kind)))]
     for method in _methods(kind):
         parts += [f"### {name}.{method.name}", _code(_signature(method)), _prose(ast.get_docstring(method))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _lines(kind: type) -> list[str]:
+    return textwrap.dedent(inspect.getsource(kind)).splitlines()
+
+
 def _class_node(kind: type) -> ast.ClassDef:
-    node = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    node = ast.parse("\n".join(_lines(kind))).body[0]
     assert isinstance(node, ast.ClassDef)
     return node
 
 
-def _head(node: ast.ClassDef) -> str:
-    """The class as it is made: a dataclass with its fields, another with what its constructor takes."""
+def _head(kind: type) -> str:
+    """The class as it is made: a dataclass with its fields as typed, another with what its constructor takes."""
+    node = _class_node(kind)
     lines = [f"@{ast.unparse(mark)}" for mark in node.decorator_list]
     bases = ", ".join(ast.unparse(base) for base in node.bases)
     lines.append(f"class {node.name}({bases}):" if bases else f"class {node.name}:")
     for child in node.body:
         if isinstance(child, ast.AnnAssign) and _is_public(ast.unparse(child.target)):
-            lines.append(f"    {_plain(child)}")
+            lines += _lines(kind)[child.lineno - 1 : child.end_lineno]
         elif isinstance(child, Function) and child.name == "__init__":
             lines += textwrap.indent(_signature(child), "    ").splitlines()
     return "\n".join(lines).removesuffix(":")

@@ -58,8 +58,9 @@ def test_the_api_page_is_up_to_date() -> None:
 
 
 def test_everything_public_says_what_it_is() -> None:
+    """Each class and each method, but those whose names say it."""
     bare = {name for name, docstring in api_docs.documented() if not docstring}
-    assert bare <= {"Library.close", "Library.__len__", "Library.info", "Match", "WordMatch"}
+    assert [name for name in bare if name.rpartition(".")[2] not in ("__len__", "to_json")] == []
 
 
 def tables() -> set[str]:
