@@ -17,7 +17,7 @@ from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from devise import config
 from devise.descriptors.network.classes import read_classes
-from devise.search.class_weights import like
+from devise.search.class_weights import class_weights
 from devise.vectors import Vector, unit
 from devise.words import WordVectors
 
@@ -43,7 +43,7 @@ def main() -> None:
         asked = np.flatnonzero(several & truth[:, i])
         if not len(asked):
             continue
-        wish = like(label, classes, vectors)
+        wish = class_weights(label, classes, vectors)
         weighted = unit(features * wish.weights)
         shares = [truth[nearest(space, asked), i].mean() for space in (features, weighted)]
         weights.append(len(asked))
@@ -62,7 +62,7 @@ def main() -> None:
     both = np.flatnonzero(truth[:, voc.classes.index("bottle")] & truth[:, voc.classes.index("cat")])
     case = []
     for name in (None, *CASE):
-        wish = like(name, classes, vectors) if name else None
+        wish = class_weights(name, classes, vectors) if name else None
         found = nearest(unit(features * wish.weights) if wish else features, both)
         shares = [f"{truth[found, voc.classes.index(label)].mean():.3f}" for label in ("cat", "bottle")]
         case.append([f"like {name}" if name else "plain", ", ".join(wish.names) if wish else "", *shares])
