@@ -51,7 +51,7 @@ SHIPPED_VECTORS = "minilm"  # the word vectors that ship: embeddings/minilm.safe
 # Photos
 _SUFFIXES = """
     .jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .bmp .dib .tif .tiff .jp2 .j2k .jpf .jpx
-    .ppm .pgm .pbm .pnm .psd .sgi .pcx .qoi .heic .heif .hif
+    .j2c .jpc .ppm .pgm .pbm .pnm .pfm .psd .sgi .pcx .qoi .tga .icb .vda .vst .pcd .ras .sun .heic .heif .hif
 """
 PHOTO_SUFFIXES = frozenset(_SUFFIXES.split())  # of files that can be read; what ends so in a query is a photo
 

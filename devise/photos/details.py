@@ -18,7 +18,6 @@ from PIL import Image, ImageFile
 from devise.errors import PhotoError
 from devise.photos import dates, exif, iptc, png, sidecars, xmp
 from devise.photos.formats import kind_of, readable
-from devise.photos.raw import RawFile
 from devise.photos.sidecars import Sidecar
 from devise.photos.statement import Statement
 
@@ -96,7 +95,7 @@ def _statements(image: ImageFile.ImageFile) -> Iterator[Statement]:
         return
     tags = Image.Exif()
     with suppress(Exception):
-        tags = image.getexif() if isinstance(image, RawFile) else Image.Image.getexif(image)
+        tags = image.getexif()
     yield from exif.statements(tags)
     resources = _resources(image)
     with suppress(Exception):

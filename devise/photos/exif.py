@@ -27,7 +27,7 @@ def statements(exif: Image.Exif) -> Iterator[Statement]:
 
 
 def _texts(exif: Image.Exif) -> Iterator[Statement]:
-    yield Statement("EXIF ImageDescription", text=text(exif.get(_DESCRIPTION)))
+    yield Statement("EXIF ImageDescription", text=generators.prompt(text(exif.get(_DESCRIPTION))))
     for tag, name in _XP.items():
         if value := exif.get(tag):
             yield Statement(f"EXIF {name}", text=wide(bytes(value)))

@@ -16,8 +16,10 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from devise import config
 from devise.errors import PhotoError, lacks_memory
+from devise.photos import mend, tiff
 from devise.photos.colour import to_rgb
-from devise.photos.formats import RAW, readable, unknown
+from devise.photos.formats import RAW, no_reader, readable, unknown
+from devise.photos.png import SIGNATURE
 from devise.photos.quiet import hush
 
 hush()
@@ -127,21 +129,61 @@ def _bytes_of(source: str | Path | bytes, path: str | None) -> tuple[bytes, str]
 
 @contextmanager
 def _opened(data: bytes, path: str, at_least: int, max_megapixels: float) -> Iterator[tuple[Image.Image, int]]:
-    """An RGB image and its EXIF orientation. Whatever is raised inside is about this photo, so it is a PhotoError."""
+    """An RGB image and its EXIF orientation.
+
+    Whatever is raised inside is about this photo, so it is a PhotoError.
+    """
     if not data:
         raise PhotoError(path, "the file is empty; copy it again from its source")
     try:
-        with Image.open(io.BytesIO(data), formats=readable(path)) as image:
-            _check_size(image, path, max_megapixels)
-            if image.format in ("JPEG", "MPO", RAW):
-                image.draft(None, (at_least, at_least))  # None keeps the mode
-            with _large if image.width * image.height > LARGE_PIXELS else nullcontext():
-                image.load()
-                yield to_rgb(image), _orientation(image)
+        image = _unpacked(data, path)
+        _check_size(image, path, max_megapixels)
+        with _large if image.width * image.height > LARGE_PIXELS else nullcontext():
+            image = _loaded(image, data, path, at_least)
+            yield to_rgb(image), _orientation(image)
     except PhotoError:
         raise
     except Exception as error:  # Pillow's readers raise all kinds on damaged files: TypeError, struct.error, ...
         raise PhotoError(path, _reason(error, data)) from error
+
+
+def _unpacked(data: bytes, path: str) -> ImageFile.ImageFile:
+    """The picture without its pixels."""
+    try:
+        return Image.open(io.BytesIO(data), formats=readable(path))
+    except UnidentifiedImageError:
+        whole = _mended(data, path) if data.startswith(SIGNATURE) else None
+        if whole is None:
+            raise
+        return Image.open(io.BytesIO(whole), formats=readable(path))
+
+
+def _loaded(image: ImageFile.ImageFile, data: bytes, path: str, at_least: int) -> ImageFile.ImageFile:
+    """The same with its pixels, at least so large on both sides."""
+    try:
+        return _drafted(image, at_least)
+    except (OSError, SyntaxError, EOFError, ValueError):  # EOFError: of GIF
+        whole = _mended(data, path)
+        if whole is None:
+            raise
+        return _drafted(_unpacked(whole, path), at_least)
+
+
+def _drafted(image: ImageFile.ImageFile, at_least: int) -> ImageFile.ImageFile:
+    if image.format in ("JPEG", "MPO", RAW):
+        image.draft(None, (at_least, at_least))  # None keeps the mode
+    image.load()
+    return image
+
+
+def _mended(data: bytes, path: str) -> bytes | None:
+    """Raises PhotoError for what lacks pixels."""
+    try:
+        return mend.mended(data)
+    except mend.IncompleteError as error:
+        raise PhotoError(path, f"it is cut short: {error}; copy it again from its source") from error
+    except Exception:  # so damaged that its decoder's own words are better
+        return None
 
 
 def _check_size(image: ImageFile.ImageFile, path: str, max_megapixels: float) -> None:
@@ -160,6 +202,8 @@ def _reason(error: Exception, data: bytes) -> str:
         return f"it claims more than {config.MAX_MEGAPIXELS:.0f} megapixels; make a smaller copy"
     if lacks_memory(error):
         return "it needs more memory than there is; make a smaller copy"
+    if kind := tiff.described(data, tiff.KNOWN_COMPRESSIONS):
+        return no_reader(kind)
     if "truncated" in str(error).lower():
         return "it is cut short; copy it again from its source"
     return f"it is damaged ({str(error) or type(error).__name__}); copy it again from its source"

@@ -108,12 +108,12 @@ def test_an_unreadable_ignore_file_hides_its_folder(tmp_path):
 def test_heic_and_raw_are_reported_with_a_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr("devise.photos.formats.heif", lambda: False)
     monkeypatch.setattr("devise.photos.formats.raw", lambda: False)
-    make(tmp_path, "a.HEIC", "b.cr2", "c.dng", "d.tga")
+    make(tmp_path, "a.HEIC", "b.cr2", "c.dng", "d.xcf")
     assert [os.path.basename(trouble.path) for trouble in troubles(tmp_path)] == [
         "a.HEIC",
         "b.cr2",
         "c.dng",
-        "d.tga",
+        "d.xcf",
     ]
     assert all("export it as JPEG" in trouble.reason for trouble in troubles(tmp_path))
 
