@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from devise import config
 from devise.errors import PhotoError, lacks_memory
 from devise.photos import mend, tiff
-from devise.photos.colour import to_rgb
+from devise.photos.colour import to_rgb, to_srgb
 from devise.photos.formats import RAW, no_reader, readable, unknown
 from devise.photos.png import SIGNATURE
 from devise.photos.quiet import hush
@@ -85,7 +85,7 @@ def load(
         raise ValueError(f'resize must be "squash" or "crop", not {resize!r}')
     data, path = _bytes_of(source, path)
     with _opened(data, path, round(SHARP * size), max_megapixels) as (image, orientation):
-        return np.array(_turned(_resized(image, size, resize), orientation), dtype=np.uint8)
+        return np.array(_turned(to_srgb(_resized(image, size, resize)), orientation), dtype=np.uint8)
 
 
 def seen(image: Image.Image, size: int, resize: str) -> NDArray[np.uint8]:
@@ -103,7 +103,7 @@ def picture(source: str | Path | bytes, size: int, *, path: str | None = None) -
     data, path = _bytes_of(source, path)
     with _opened(data, path, size, config.MAX_MEGAPIXELS) as (image, orientation):
         image.thumbnail((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
-        return _turned(image, orientation)
+        return _turned(to_srgb(image), orientation)
 
 
 def thumbnail_jpeg(source: str | Path | bytes, size: int) -> bytes:
@@ -129,7 +129,7 @@ def _bytes_of(source: str | Path | bytes, path: str | None) -> tuple[bytes, str]
 
 @contextmanager
 def _opened(data: bytes, path: str, at_least: int, max_megapixels: float) -> Iterator[tuple[Image.Image, int]]:
-    """An RGB image and its EXIF orientation.
+    """An image that `to_srgb` takes, and its EXIF orientation.
 
     Whatever is raised inside is about this photo, so it is a PhotoError.
     """
