@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks import child, grown, pictures, rclip, report
 from devise import Library
-from devise.search.maintain import max_behind
+from devise.config import IndexConfig
 from devise.store.lock import writer
 
 QUICK = (200, (1_000, 20_000))
@@ -61,11 +61,11 @@ def main() -> None:
 def forget(library: Path, size: int) -> None:
     """Deletes as many photos as graphs may lack. Exits where the next run has nothing to do for its graphs."""
     with writer(library, create=False) as store:
-        old = [photo.path for photo in islice(store.photos(), max_behind(size))]
+        old = [photo.path for photo in islice(store.photos(), IndexConfig().may_lack(size))]
         with store.transaction():
             store.remove_photos(old)
             store.remove_orphans()
-        if len(store.gone()) + FEW <= max_behind(store.num_contents()):
+        if len(store.gone()) + FEW <= IndexConfig().may_lack(store.num_contents()):
             sys.exit(f"{len(old):,} photos deleted of {size:,}, and no graph is due")
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from benchmarks import grown, report, synthetic
 from benchmarks.data import VOC_WORDS
 from benchmarks.report import Figure
 from devise import Library, config
+from devise.config import IndexConfig, SearchConfig, Settings
 from devise.store.sqlite.store import Store
 
 K = 10
@@ -74,19 +75,14 @@ def _ms(opened: Library, text: str) -> float:
 def share(opened: Library, text: str) -> float:
     """Of the best of a scan of all parts, how many the search finds."""
     found = {match.path for match in opened.search(text, K)}
-    with all_scored(), Library(opened.path) as other:
+    with all_scored(opened.path) as other:
         best = {match.path for match in other.search(text, K)}
     return len(found & best) / max(1, len(best))
 
 
-@contextmanager
-def all_scored() -> Iterator[None]:
-    """Within it libraries answer by scoring all photos."""
-    before, config.EXACT_BELOW = config.EXACT_BELOW, sys.maxsize
-    try:
-        yield
-    finally:
-        config.EXACT_BELOW = before
+def all_scored(place: Path) -> Library:
+    """A library that answers by scoring all photos."""
+    return Library(place, settings=Settings(index=IndexConfig(exact_below=sys.maxsize)))
 
 
 def nine_best(opened: Library, text: str) -> set[str]:
@@ -95,7 +91,7 @@ def nine_best(opened: Library, text: str) -> set[str]:
 
 
 def candidates(place: Path) -> None:
-    """The table that config.MIN_SHOWING was chosen from."""
+    """The table that SearchConfig.min_candidates_regions was chosen from."""
     with Library(place) as opened:
         words, count = opened.words(), len(opened)
         frequent = [words.word(slot) for slot in np.random.default_rng(synthetic.SEED).permutation(FREQUENT)]
@@ -107,20 +103,19 @@ def candidates(place: Path) -> None:
             "other words": [word for word in frequent if word not in labels][:15],
             "pairs": [f"{a} {b}" for a, b in pairwise(learnt)],
         }
-        with all_scored(), Library(place) as other:
+        with all_scored(place) as other:
             best = {text: nine_best(other, text) for texts in kinds.values() for text in texts}
         shown = Table("candidates a term", *kinds, "ms of a word", title=f"{count:,} real photos, recall@{config.TOP}")
-        before = config.MIN_SHOWING
         for number in NUMS:
-            config.MIN_SHOWING = number
-            cells = [
-                np.mean([len(nine_best(opened, text) & best[text]) / config.TOP for text in texts])
-                for texts in kinds.values()
-            ]
-            taken = np.median([_ms(opened, text) for _ in range(ROUNDS) for text in learnt])
-            name = f"{number:,}" + (" (taken)" if number == before else "")
+            settings = Settings(search=SearchConfig(min_candidates_regions=number))
+            with Library(place, settings=settings) as asked:
+                cells = [
+                    np.mean([len(nine_best(asked, text) & best[text]) / config.TOP for text in texts])
+                    for texts in kinds.values()
+                ]
+                taken = np.median([_ms(asked, text) for _ in range(ROUNDS) for text in learnt])
+            name = f"{number:,}" + (" (taken)" if number == SearchConfig.min_candidates_regions else "")
             shown.add_row(name, *(f"{cell:.3f}" for cell in cells), report.number(float(taken)))
-        config.MIN_SHOWING = before
         CONSOLE.print(shown)
 
 

@@ -28,10 +28,10 @@ from benchmarks import engines, grown, report, synthetic, tuning
 from benchmarks.engines import Asked, Engine, Run
 from benchmarks.indexes import ENOUGH, Faiss, Hnswlib, Ids, Index, Usearch, Voyager, each_ms, exact
 from benchmarks.report import Figure
-from devise import Library, config
-from devise.index.duplicates import Apart
-from devise.index.hnsw import Graph
-from devise.index.pca import Projection
+from devise import Library
+from devise.config import IndexConfig
+from devise.index.pca import SAMPLE, Projection
+from devise.index.quantized import QuantizedIndex
 from devise.results import Match
 from devise.store.sqlite.store import Store
 from devise.vectors import Vector
@@ -133,25 +133,26 @@ def runs(opened: Library, rows: Vector, asked: list[Asked], peers: list[str]) ->
 
 
 def own_build_seconds(folder: Path) -> float:
-    """The graph of words as devise.search.maintain makes it, from the store on."""
+    """The index of words as devise.search.maintain makes it, from the store on."""
     begun = time.perf_counter()
     with closing(Store(folder)) as store, store.transaction(write=False):
         model = store.model()
         (dim,) = (space.dim for space in model.spaces if space.name == "words") if model else (0,)
-        projection = Projection.fit(store, "words", dim)
-        graph = Graph.new(projection.dim_of(dim))
-        apart = Apart(graph)
+        ids = store.ids()
+        sample = store.vectors("words", ids[:: -(-len(ids) // SAMPLE)])[1]
+        projection = Projection.fit(sample, IndexConfig.dim)
+        index = QuantizedIndex(projection.dim_of(dim))
         for ids, rows in store.scan("words"):
-            graph.add(ids, apart.of(projection.of(rows)))
+            index.add(ids, projection.project(rows))
     return time.perf_counter() - begun
 
 
 def first_searches(place: Path, queries: Vector) -> str:
     """What a program waits for that has just opened the library, whose files are in memory."""
     with Library(place) as opened:
-        taken = each_ms(lambda query: opened.nearest(query, K), queries[: config.SCANS + 2])
+        taken = each_ms(lambda query: opened.nearest(query, K), queries[: IndexConfig.scans + 2])
     *scans, loads, next_one = (report.number(ms) for ms in taken)
-    return f"first searches of an opened library, in ms: {', '.join(scans)}; {loads} loads the graph; then {next_one}"
+    return f"first searches of an opened library, in ms: {', '.join(scans)}; {loads} loads the index; then {next_one}"
 
 
 def tune(folder: Path | None, full: bool, num: int) -> None:

@@ -79,28 +79,45 @@ class IndexConfig:
     """When an index is made and how it is asked.
 
     M, ef_construction, ef: of hnswlib (Malkov and Yashunin, 2018): links a node, candidates kept while building and
-    while searching; tables of all in docs/benchmarks/. More links or effort gain less than a hundredth of recall.
+    while searching; tables of all in docs/benchmarks/. More links or a higher ef gain less than a hundredth of recall.
     """
 
     exact_below: int = 1_000  # vectors in a space: a scan then takes 0.3 ms, loading and asking a graph 2.2 ms
     M: int = 16
     ef_construction: int = 200
-    # Photos find 0.999 of their ten nearest with 128; of a million 0.990, and with twice as much 0.999. Words are far
-    # from all photos: of 10,000 photos they need 192 for 0.99, of 100,000 1,024 (512: 0.98), of a million 6,500 for
-    # 0.98. Both efforts grow with a power of the number of photos: from `large` on that of photos, and the candidates
+    # Photos find 0.999 of their ten nearest with 128; of a million 0.990, and with twice as much 0.999. What is far
+    # from all photos, as words are, needs 192 for 0.99 of 10,000, 1,024 of 100,000 (512: 0.98), 6,500 for 0.98 of a
+    # million. Both grow with a power of the number of photos: from `large` on that of photos, and the candidates
     ef: int = 128
     ef_growth: float = 0.3
     large: int = 100_000  # photos
-    ef_words: int = 1024  # of so many photos
-    ef_words_growth: float = 0.8
+    ef_far: int = 1024  # of so many photos
+    ef_far_growth: float = 0.8
     near: float = 0.6  # cosine of the nearest photo: photos have 0.63 to 0.99 to it, words 0.02 to 0.57
-    dim: int = 128  # numbers of a vector in a graph: exact vectors rank what it finds
-    max_behind: float = 0.02  # share of photos that a graph may lack: of a million 20,000 are scanned in 3 ms
+    dim: int = 128  # numbers of a vector in an index: exact vectors rank what it finds
+    max_behind: float = 0.02  # share of photos that an index may lack: of a million 20,000 are scanned in 3 ms
+    min_behind: int = 1_000  # so many it may always lack: a scan of them takes 0.3 ms
     seed: int = 100
+    scans: int = 3  # searches that read a file through before a program loads it, which takes as long as four
+    scanned_bytes: int = 512 << 20  # of projections in memory: 1.9 million photos
+    cache_bytes: int = 128 << 20  # of vectors of one space that a program which asks often keeps in memory
+    cache_after: int = 200  # a library of n photos is searched n / 200 times before that: then it has nearly paid
+    # Cosine of the nearest word: words have 1 to themselves, means of two words 0.66 to 0.75, of three 0.56 to 0.69
+    near_word: float = 0.9
+    ef_means: int = 1024  # of means of words: of 46,078 those of three need 512 for 0.999 (128: 0.96), of five 1,024
 
     def growth(self, count: int) -> float:
-        """Times as many candidates, and as much effort, as a library that is not large needs."""
+        """Times as many candidates, and as high an ef, as a library that is not large needs."""
         return float(max(1.0, count / self.large) ** self.ef_growth)
+
+    def ef_of(self, count: int, *, far: bool = False) -> int:
+        """For a graph of so many vectors. far: of a query that is near to none of them."""
+        usual = int(self.ef * self.growth(count))
+        return max(usual, int(self.ef_far * (count / self.large) ** self.ef_far_growth)) if far else usual
+
+    def may_lack(self, count: int) -> int:
+        """Contents that the indices of a library of `count` need not know: searches look at each of them."""
+        return max(self.min_behind, int(self.max_behind * count))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,45 +171,13 @@ MIN_TERM = SearchConfig.min_term
 MIN_TAG_LABELS = TagConfig.min_labels
 SURE = TagConfig.sure
 TAGS = TagConfig.k
-EXACT_BELOW = IndexConfig.exact_below
-CANDIDATES = SearchConfig.candidates
-MIN_CANDIDATES = SearchConfig.min_candidates
-MIN_SHOWING = SearchConfig.min_candidates_regions
-MIN_WEIGHTED = SearchConfig.min_candidates_weighted
-EXACT_AMONG = SearchConfig.exact_filtered
-OVER_FETCH = SearchConfig.oversampling
 FEEDBACK = SearchConfig.feedback
 NEAR_QUERY = SearchConfig.near_query
 LIKE_FROM = SearchConfig.like_from
-GRAPH_M = IndexConfig.M
-GRAPH_EF_CONSTRUCTION = IndexConfig.ef_construction
-GRAPH_EF = IndexConfig.ef
-GRAPH_EF_GROWTH = IndexConfig.ef_growth
-GRAPH_LARGE = IndexConfig.large
-GRAPH_EF_WORDS = IndexConfig.ef_words
-GRAPH_EF_WORDS_GROWTH = IndexConfig.ef_words_growth
-GRAPH_NEAR = IndexConfig.near
-GRAPH_DIM = IndexConfig.dim
-GRAPH_BEHIND = IndexConfig.max_behind
-GRAPH_SEED = IndexConfig.seed
 
 # Regions of a photo
 PARTS_RANK = 8  # vectors that its regions are mixtures of: 2,945 bytes; with 4, pairs of words lose a point
 BEST_PARTS = 1 / 16  # share of the regions whose mean is the score of a region: 4 of 64
 
-# What a program that asks often keeps in memory
-HELD_BYTES = 128 << 20  # of vectors of one kind beside its graphs
-HALVES_BYTES = 512 << 20  # of projections beside a graph that was asked for words: 1.3 million photos
-HELD_AFTER = 200  # a library of n photos is searched n / 200 times before that: then it has nearly paid
-SCANS = 3  # searches that read all before a program loads a graph, of photos or words, which takes four times as long
-
 # Words
-# Cosine of the nearest word: words have 1 to themselves, means of two words 0.66 to 0.75, of three 0.56 to 0.69
-WORD_NEAR = 0.9
-GRAPH_EF_MEANS = 1024  # of means of words: of 46,078 words those of three need 512 for 0.999 (128: 0.96), of five 1,024
 HINTED_WORDS = 100_000  # most frequent words that hints come from: the rarer ones are often misspelt themselves
-
-
-def larger(count: int) -> float:
-    """Times as many candidates, and as much effort, as a library that is not large needs."""
-    return float(max(1.0, count / GRAPH_LARGE) ** GRAPH_EF_GROWTH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,32 @@ from devise import config
 Vector = NDArray[np.float32]  # (dim,) or (n, dim), rows of length 1
 Ids = NDArray[np.int64]  # (n,), of contents or of words
 ROUNDED = 1e-2  # of a squared length: halves change it by less than 1e-3 (of 300 numbers), bytes would by more
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """What one query found: ids and scores (n,), best first, equal scores by id. A higher score is nearer."""
+
+    ids: Ids
+    scores: Vector
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def none(cls) -> Hits:
+        return cls(np.empty(0, np.int64), np.empty(0, np.float32))
+
+    @classmethod
+    def best(cls, ids: Ids, scores: NDArray[Any], k: int) -> Hits:
+        """The k best of (n,) ids in any order; k above n gives all."""
+        if k < 1:
+            return cls.none()
+        if k < len(ids):
+            keep = scores >= np.partition(scores, -k)[-k]
+            ids, scores = ids[keep], scores[keep]
+        order = np.lexsort((ids, -scores))[:k]
+        return cls(ids[order], scores[order].astype(np.float32, copy=False))
 
 
 def unit(rows: ArrayLike) -> Vector:

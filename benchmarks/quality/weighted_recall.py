@@ -19,6 +19,7 @@ from benchmarks import data
 from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from devise import config
+from devise.config import SearchConfig, Settings
 from devise.descriptors.network.classes import read_classes
 from devise.progress import Progress
 from devise.search import maintain
@@ -68,10 +69,10 @@ def main() -> None:
         best.append(set(np.argpartition(-scores, K)[:K].tolist()))
     exact = (time.perf_counter() - begun) / len(asked)
     with tempfile.TemporaryDirectory() as folder:
-        searcher = Searcher(filled(Path(folder), rows, classes.model))
+        store = filled(Path(folder), rows, classes.model)
         table = []
         for number in AT:
-            config.MIN_WEIGHTED = number
+            searcher = Searcher(store, Settings(search=SearchConfig(min_candidates_weighted=number)))
             searcher.weighted(asked[0], weights[0], K)
             begun = time.perf_counter()
             found = [searcher.weighted(q, w, K) for q, w in zip(asked, weights, strict=True)]

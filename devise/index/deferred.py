@@ -1,108 +1,148 @@
-"""A graph that stays in its file until it is asked often: a program that asks once does not load it."""
+"""An index that stays in its file until it is asked often: a program that asks once does not load it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from threading import RLock
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from devise import config
-from devise.index.flat import pieces
-from devise.index.hnsw import Graph, GraphError, available, nodes, scan
-from devise.index.two_stage import Halves, highest
-from devise.vectors import Ids, Vector
-
-MOST = 16  # vectors that all are scored for at once: the scores of a million photos take 64 MB then
-CHUNK = 10_000  # vectors that hnswlib is asked for at once: it makes lists of them
+from devise.config import IndexConfig
+from devise.index import hnsw_file, quantized
+from devise.index.base import Saved, UnusableIndexError, checked_rows
+from devise.index.hnsw import HnswIndex, available
+from devise.index.quantized import TOGETHER, QuantizedIndex
+from devise.vectors import Hits, Ids, Vector
 
 
-class LazyGraph:
-    """Think of it as a Graph that may be asked at once. Raises GraphError when it is asked and its file is no good."""
+class DeferredIndex:
+    """Think of it as an index that may be asked at once, and takes what its file does not know yet.
 
-    def __init__(self, path: Path, dim: int, *, crc32: int, size: int) -> None:
+    Of a graph (.graph) queries that are near to something ask the graph, and those that are far from all, or want
+    much, are compared with all its vectors; of a .flat file all are. Each is read through by the first searches, and
+    loaded when more come; what nobody asks is never loaded. Raises UnusableIndexError when its file is no good.
+    """
+
+    def __init__(
+        self, path: Path, dim: int, saved: Saved, settings: IndexConfig = IndexConfig(), *, count: int = 0
+    ) -> None:
+        """count: how many vectors the file holds, from which it follows how much a graph has to be asked."""
         self.dim = dim
-        self._path, self._crc32, self._size = path, crc32, size
-        self._gone: Ids = np.empty(0, np.int64)
-        self._graph: Graph | None = None
-        self._halves: Halves | None = None
+        self._path, self._saved, self._settings = path, saved, settings
+        self._count = count
+        self._removed: Ids = np.empty(0, np.int64)
+        self._added = QuantizedIndex(dim)
+        self._graph: HnswIndex | None = None
+        self._rows: QuantizedIndex | None = None
         self._scans = 0
         self._is_bad = False
+        self._lock = RLock()  # of all that changes; what is searched does not
 
-    def remove(self, ids: Ids) -> None:
-        """Take ids out of all answers; those that were taken out before stay out."""
-        self._gone = np.union1d(self._gone, ids)
-        if self._graph is not None:
-            self._graph.remove(ids)
-        if self._halves is not None:
-            self._halves = self._halves.without(ids)
+    def __len__(self) -> int:
+        """Reads the file through."""
+        left = sum(int((~np.isin(ids, self._removed)).sum()) for ids, _ in self._stored())
+        return left + len(self._added)
 
-    def search(self, vectors: Vector, k: int, efforts: tuple[int, int]) -> list[Ids]:
-        """Up to k ids for each of (n, dim) vectors, in no order.
+    def add(self, ids: ArrayLike, rows: Vector) -> None:
+        """Beside the file: they are scanned."""
+        self._added.add(ids, rows)
 
-        efforts: hnswlib's ef, and how much of it a vector gets that seems to be far from all photos where there are too
-        many of them to score all.
-        """
+    def remove(self, ids: ArrayLike) -> None:
+        with self._lock:
+            new = np.setdiff1d(np.asarray(ids, np.int64), self._removed)
+            if not len(new):
+                return
+            self._removed = np.union1d(self._removed, new)
+            for loaded in (self._added, self._graph, self._rows):
+                if loaded is not None:
+                    loaded.remove(new)
+
+    def search(self, queries: Vector, k: int, *, among: Ids | None = None) -> list[Hits]:
+        queries = checked_rows(queries, self.dim)
+        if k < 1 or not len(queries):
+            return [Hits.none() for _ in queries]
         if self._is_bad:
-            raise GraphError(f"{self._path} is damaged; build it again")
+            raise UnusableIndexError(f"{self._path} is damaged; build it again")
         try:
-            if self._graph is None and ((self._scans < config.SCANS and len(vectors) <= MOST) or not available()):
-                self._scans += 1
-                return [ids for some in pieces(vectors, MOST) for ids in self._read_through(some, k)]
-            return self._searched(vectors, k, *efforts)
-        except GraphError:
+            found = self._of_file(queries, k, among)
+        except UnusableIndexError:
             self._is_bad = True
             raise
+        if not len(self._added):
+            return found
+        late = self._added.search(queries, k, among=among)
+        return [_merged(a, b, k) for a, b in zip(found, late, strict=True)]
 
-    def _read_through(self, vectors: Vector, k: int) -> list[Ids]:
-        ids, scores = scan(self._path, vectors, crc32=self._crc32, size=self._size)
-        if len(self._gone):
-            live = ~np.isin(ids, self._gone)
-            ids, scores = ids[live], scores[:, live]
-        return [ids[highest(row, k)] for row in scores]
-
-    def _searched(self, vectors: Vector, k: int, little: int, much: int) -> list[Ids]:
+    def _of_file(self, queries: Vector, k: int, among: Ids | None) -> list[Hits]:
+        if not self._can_ask_graph(k, len(queries)):
+            return self._scanned(queries, k, among)
         graph = self._loaded()
-        all_fit = Halves.num_bytes(len(graph), self.dim) <= config.HALVES_BYTES
-        if k > little and all_fit:
-            return self._scored(vectors, k)
-        first = little if k <= little else much
-        found = graph.search_many(vectors, k, first)
-        answers = [ids for ids, _ in found]
-        doubtful = [i for i, (_, scores) in enumerate(found) if _is_doubtful(scores)]
-        if doubtful and all_fit:
-            again = self._scored(vectors[doubtful], k)
-        elif doubtful and first < much:
-            again = [ids for ids, _ in graph.search_many(vectors[doubtful], k, much)]
+        found = graph.search(queries, k, among=among, ef=self._ef(far=k > self._ef()))
+        far = [i for i, hits in enumerate(found) if not len(hits) or hits.scores[0] < self._settings.near]
+        if far and self._fits():
+            again = self._scanned(queries[far], k, among)
+        elif far and k <= self._ef():
+            again = graph.search(queries[far], k, among=among, ef=self._ef(far=True))
         else:
-            return answers
-        for i, better in zip(doubtful, again, strict=True):
-            answers[i] = better
-        return answers
+            return found
+        for i, better in zip(far, again, strict=True):
+            found[i] = better
+        return found
 
-    def _scored(self, vectors: Vector, k: int) -> list[Ids]:
-        """The same by the scores of all."""
-        if self._halves is None:
-            self._halves = self._in_halves(self._loaded())
-        return [ids for some in pieces(vectors, MOST) for ids in self._halves.nearest(some, k)]
+    def _can_ask_graph(self, k: int, num_queries: int) -> bool:
+        """Whether it is a graph that answers so many, and whether loading it is worth its while."""
+        if self._path.suffix != ".graph" or (k > self._ef() and self._fits()):
+            return False
+        return self._graph is not None or (not self._is_worth_a_scan(num_queries) and available())
 
-    def _in_halves(self, graph: Graph) -> Halves:
-        """From the file, or where a run has put another in its place since: from the graph, which takes long."""
-        count = len(graph) + len(self._gone)
-        try:
-            of_file = nodes(self._path, self.dim, crc32=self._crc32, size=self._size)
-            return Halves.of(of_file, count, self.dim).without(self._gone)
-        except GraphError:
-            of_graph = ((ids, graph.vectors(ids)) for ids in pieces(graph.ids(), CHUNK))
-            return Halves.of(of_graph, count, self.dim)
+    def _is_worth_a_scan(self, num_queries: int) -> bool:
+        """The first few are answered by reading all: loading takes as long as four of them."""
+        return self._scans < self._settings.scans and num_queries <= TOGETHER
 
-    def _loaded(self) -> Graph:
-        if self._graph is None:
-            self._graph = Graph.load(self._path, dim=self.dim, crc32=self._crc32, size=self._size)
-            self._graph.remove(self._gone)
-        return self._graph
+    def _ef(self, *, far: bool = False) -> int:
+        return self._settings.ef_of(self._count, far=far)
+
+    def _fits(self) -> bool:
+        return QuantizedIndex.num_bytes(self._count, self.dim) <= self._settings.scanned_bytes
+
+    def _scanned(self, queries: Vector, k: int, among: Ids | None) -> list[Hits]:
+        """By the scores of all."""
+        with self._lock:
+            if self._rows is None and self._fits() and not self._is_worth_a_scan(len(queries)):
+                rows = QuantizedIndex.of(((ids, _fixed(some)) for ids, some in self._stored()), self.dim)
+                rows.remove(self._removed)
+                self._rows = rows
+            self._scans += 1
+            rows_in_memory, removed = self._rows, self._removed
+        if rows_in_memory is not None:
+            return rows_in_memory.search(queries, k, among=among)
+        return quantized.nearest(lambda: _without(removed, self._stored()), queries, self.dim, k, among)
+
+    def _stored(self) -> Iterable[tuple[Ids, Any]]:
+        read = hnsw_file.stored if self._path.suffix == ".graph" else quantized.stored
+        return read(self._path, self.dim, self._saved)
+
+    def _loaded(self) -> HnswIndex:
+        with self._lock:
+            if self._graph is None:
+                graph = HnswIndex.load(self._path, self.dim, self._saved, self._settings)
+                graph.remove(self._removed)
+                self._graph = graph
+            return self._graph
 
 
-def _is_doubtful(scores: NDArray[np.float32]) -> bool:
-    """A graph was built for photos: it leads a query astray that is far from all, and ends among many equal ones."""
-    return not len(scores) or bool(scores[0] < config.GRAPH_NEAR or 8 * np.sum(scores[1:] == scores[:-1]) > len(scores))
+def _fixed(rows: Any) -> quantized.Fixed:
+    return rows if rows.dtype == np.int16 else quantized.quantize(rows)
+
+
+def _without(removed: Ids, chunks: Iterable[tuple[Ids, Any]]) -> Iterable[tuple[Ids, Any]]:
+    for ids, rows in chunks:
+        live = ~np.isin(ids, removed) if len(removed) else None
+        yield (ids, rows) if live is None or live.all() else (ids[live], rows[live])
+
+
+def _merged(a: Hits, b: Hits, k: int) -> Hits:
+    return Hits.best(np.concatenate([a.ids, b.ids]), np.concatenate([a.scores, b.scores]), k)

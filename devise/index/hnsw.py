@@ -9,33 +9,30 @@ from __future__ import annotations
 
 import errno
 import os
-import struct
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from devise import config
-from devise.errors import DeviseError
+from devise.config import IndexConfig
+from devise.errors import writing
 from devise.files import replacing
-from devise.vectors import Ids, Vector
+from devise.index import hnsw_file
+from devise.index.base import Saved, UnusableIndexError, checked, checked_rows
+from devise.index.duplicates import Duplicates, keys
+from devise.index.flat import pieces
+from devise.index.saved import pieces_of
+from devise.vectors import Hits, Ids, Vector
 
-# hnswlib's own header (hnswalg.h, saveIndex): six size_t, then what we need not know
-HEADER = struct.Struct("<6Q")
-LEVEL0 = HEADER.size + 4 + 4 + 3 * 8 + 8 + 8  # then int, uint32, three size_t, a double, a size_t, and the nodes
-DELETED = 1 << 16  # the bit in the first four bytes of a node (hnswalg.h, DELETE_MARK in byte 2)
 GROWTH = 1.5  # times the room when it runs out: few copies, little waste
 FIRST_ROOM = 1024
-PIECE = 1 << 22  # bytes of a file that are read at once: verifying a graph takes no second copy of it
-
-
-class GraphError(DeviseError):
-    """A graph is missing, damaged or of another dimension: callers scan exactly and build it again."""
+READ = 4_096  # vectors that are read of a graph at once
+OVERSAMPLING = 2  # times as many as should do are asked for where only some ids count
 
 
 @cache
@@ -48,218 +45,188 @@ def available() -> bool:
     return True
 
 
-class Graph:
-    """Think of it as a dict of id to vector, asked for the ids of the highest inner products, nearly all of them right.
+class HnswIndex:
+    """Think of it as a FlatIndex of inner products that looks at few rows and finds nearly all of the right ones.
 
-    >>> graph = Graph.new(300)
-    >>> graph.add(ids, rows)                       # (n,) int64 that only grow, (n, 300), of much the same length
-    >>> crc32, size = graph.save(folder / "words.graph")
-    >>> Graph.load(folder / "words.graph", dim=300, crc32=crc32, size=size).search(row, 8)
-    array([17, 4, ...])
+    >>> index = HnswIndex(300)
+    >>> index.add(ids, rows)                       # (n,) int64 that only grow, (n, 300), of much the same length
+    >>> saved = index.save(folder / "words.graph")
+    >>> [hits] = HnswIndex.load(folder / "words.graph", 300, saved).search(row[None], 8)
 
-    One thread may add or remove; searching while adding is unsafe. Callers compute scores from their own rows.
+    Equal rows are one node with many ids. Raises UnusableIndexError where hnswlib is missing.
     """
 
-    def __init__(self, index: Any, dim: int, ids: Ids, last: int) -> None:
-        self._index = index
-        self._ids = [ids]  # live, in pieces that are joined when asked for
+    def __init__(self, dim: int, settings: IndexConfig = IndexConfig()) -> None:
+        self.dim, self.ef = dim, settings.ef
+        self._index = _index(dim)
+        self._index.init_index(FIRST_ROOM, settings.M, settings.ef_construction, settings.seed)
+        self._lock = Lock()  # ef is the index's: two threads that ask with different ones would get each other's
+        self._start(np.empty(0, np.int64), Duplicates.none(), -1)
+
+    def _start(self, nodes: Ids, duplicates: Duplicates, last: int) -> None:
+        self._nodes, self._duplicates = [nodes], duplicates  # live nodes in pieces, that are joined when asked for
         self._last = last  # highest id ever used: a re-used one could come back twice
-        self.dim = dim
+        self._known: dict[int, int] | None = None  # key -> node
+        self._dead: set[int] = set()
 
     @classmethod
-    def new(cls, dim: int) -> Graph:
-        """An empty graph. Raises GraphError where hnswlib is missing."""
-        index = _index(dim)
-        index.init_index(
-            max_elements=FIRST_ROOM,
-            M=config.GRAPH_M,
-            ef_construction=config.GRAPH_EF_CONSTRUCTION,
-            random_seed=config.GRAPH_SEED,
-        )
-        return cls(index, dim, np.empty(0, np.int64), -1)
-
-    @classmethod
-    def load(cls, path: Path, *, dim: int, crc32: int, size: int | None = None) -> Graph:
-        """A graph as it was saved. Raises GraphError when the file is missing, damaged or of another dimension."""
-        index = _index(dim)
-        ids, last = _verified(path, dim, crc32, size)
+    def load(cls, path: Path, dim: int, saved: Saved, settings: IndexConfig = IndexConfig()) -> Self:
+        graph = _index(dim)
+        nodes, duplicates, last = hnsw_file.verified(path, dim, saved)
         try:
-            index.load_index(os.fsencode(path))
+            graph.load_index(os.fsencode(path))
         except RuntimeError as error:
-            raise GraphError(f"{path} cannot be loaded: {error}; build it again") from error
-        return cls(index, dim, ids, last)
+            raise UnusableIndexError(f"{path} cannot be loaded: {error}; build it again") from error
+        index = cls.__new__(cls)
+        index.dim, index.ef, index._index, index._lock = dim, settings.ef, graph, Lock()
+        index._start(nodes, duplicates, max(last, int(duplicates.ids.max(initial=-1))))
+        return index
 
     def __len__(self) -> int:
-        return sum(len(ids) for ids in self._ids)
+        shared = self._duplicates
+        return self.num_nodes + len(shared.ids) - len(np.unique(shared.nodes))
+
+    @property
+    def num_nodes(self) -> int:
+        """How many different vectors there are."""
+        return sum(len(nodes) for nodes in self._nodes)
 
     def ids(self) -> Ids:
-        """All ids that a search can give."""
-        self._ids = [np.concatenate(self._ids)]
-        return self._ids[0]
+        """All ids that a search can give, ascending."""
+        return np.sort(self._duplicates.expand(self._live())[0])
+
+    def _live(self) -> Ids:
+        self._nodes = [np.concatenate(self._nodes)]
+        return self._nodes[0]
 
     def vectors(self, ids: Ids) -> Vector:
-        """Those of (n,) live ids, as they were added: (n, dim)."""
+        """Those of (n,) live ids, as the first of equal ones was added: (n, dim)."""
         if not len(ids):
             return np.empty((0, self.dim), np.float32)
-        rows: Vector = self._index.get_items(ids, return_type="numpy")
+        rows: Vector = self._index.get_items(self._duplicates.node_of(ids), return_type="numpy")
         return rows
 
     def add(self, ids: ArrayLike, rows: Vector) -> None:
-        """Add (n,) ids, ascending and higher than all before, with their (n, dim) vectors. Uses all cores."""
-        new = np.asarray(ids, np.int64)
+        """Uses all cores."""
+        new, rows = checked(ids, rows, self.dim, self._last)
         if not len(new):
             return
-        rows = np.asarray(rows, np.float32)
-        if rows.shape != (len(new), self.dim) or not np.isfinite(rows).all():
-            raise ValueError(f"rows must be finite and of shape {(len(new), self.dim)}, not {rows.shape}")
-        if np.any(np.diff(new, prepend=self._last) <= 0):
-            raise ValueError("ids must only grow: a used id could come back twice")
-        need = self._index.element_count + len(new)
+        nodes = self._nodes_of(new, rows)
+        is_first = nodes == new
+        need = self._index.element_count + int(is_first.sum())
         if need > self._index.get_max_elements():
             self._index.resize_index(max(need, int(GROWTH * self._index.get_max_elements())))
-        self._index.add_items(rows, new)
-        self._ids.append(new)
+        if is_first.any():
+            self._index.add_items(rows[is_first], new[is_first])
+            self._nodes.append(new[is_first])
+        if not is_first.all():
+            self._duplicates = self._duplicates.joined(nodes[~is_first], new[~is_first])
         self._last = int(new[-1])
 
+    def _nodes_of(self, ids: Ids, rows: Vector) -> Ids:
+        """For each new id that of the first one with an equal vector."""
+        if self._known is None:
+            self._known = {}
+            for nodes in pieces(self._live(), READ):
+                self._known.update(zip(keys(self._vectors_of(nodes)).tolist(), nodes.tolist(), strict=True))
+        found = []
+        for key, content_id in zip(keys(rows).tolist(), ids.tolist(), strict=True):
+            node = self._known.setdefault(key, content_id)
+            if node in self._dead:
+                self._known[key] = node = content_id
+            found.append(node)
+        return np.array(found, np.int64)
+
+    def _vectors_of(self, nodes: Ids) -> Vector:
+        rows: Vector = self._index.get_items(nodes, return_type="numpy")
+        return rows
+
     def remove(self, ids: ArrayLike) -> None:
-        """Take ids out of all answers; unknown ones are ignored. Only a graph built anew gives their room back."""
-        live = self.ids()
-        gone = np.intersect1d(live, np.asarray(ids, np.int64))
-        for each in gone:
-            self._index.mark_deleted(int(each))
-        self._ids = [live[~np.isin(live, gone)]]
+        """Only an index built anew gives the room of nodes back."""
+        live = self._live()
+        removed = np.unique(np.asarray(ids, np.int64))
+        removed = removed[np.isin(removed, live) | np.isin(removed, self._duplicates.ids)]
+        removed = removed[~self._is_replaced(removed)]
+        self._duplicates, dead = self._duplicates.without(removed)
+        for each in dead.tolist():
+            self._index.mark_deleted(each)
+        self._dead.update(dead.tolist())
+        self._nodes = [live[~np.isin(live, dead)]]
 
-    def search(self, vector: Vector, k: int, ef: int = config.GRAPH_EF) -> Ids:
-        """Up to k ids, nearest first. vector: (dim,). k above the number of live ids gives what there is.
+    def _is_replaced(self, nodes: Ids) -> NDArray[np.bool_]:
+        """Whether an id is only the name of a node, for it was removed while others stayed there."""
+        shared = self._duplicates
+        return np.isin(nodes, shared.nodes) & ~np.isin(nodes, shared.ids)
 
-        ef: how many candidates hnswlib keeps on its way; at least k.
-        """
-        return self.search_many(vector[None], k, ef)[0][0]
+    def search(self, queries: Vector, k: int, *, among: Ids | None = None, ef: int | None = None) -> list[Hits]:
+        """ef: how many candidates hnswlib keeps on its way, at least k; None: that of the settings."""
+        queries = checked_rows(queries, self.dim)
+        k, ef = min(k, len(self)), ef or self.ef
+        if k < 1:
+            return [Hits.none() for _ in queries]
+        if among is not None:
+            return [self._among(query[None], k, np.intersect1d(among, self.ids()), ef) for query in queries]
+        return [self._hits(nodes, scores, k) for nodes, scores in self._asked(queries, min(k, self.num_nodes), ef)]
 
-    def search_many(self, vectors: Vector, k: int, ef: int = config.GRAPH_EF) -> list[tuple[Ids, Vector]]:
-        """The same for each of (n, dim) vectors, with their inner products, on all cores."""
-        if vectors.ndim != 2 or vectors.shape[1] != self.dim or not np.isfinite(vectors).all():
-            raise ValueError(f"vectors must be finite and of shape {('n', self.dim)}, not {vectors.shape}")
-        k = min(k, len(self))
-        if k > 0:
+    def _hits(self, nodes: Ids, scores: Vector, k: int) -> Hits:
+        ids, at = self._duplicates.expand(nodes)
+        return Hits.best(ids, scores[at], k)
+
+    def _among(self, query: Vector, k: int, among: Ids, ef: int) -> Hits:
+        """More are asked for until enough of them count, and where that is most of them all that count are compared."""
+        fetched = OVERSAMPLING * k * len(self) // max(1, len(among))
+        while fetched < len(among):
+            (hits,) = self.search(query, fetched, ef=ef)
+            counts = np.isin(hits.ids, among)
+            if counts.sum() >= k:
+                return Hits.best(hits.ids[counts], hits.scores[counts], k)
+            fetched *= 4
+        return Hits.best(among, self.vectors(among) @ query[0], k)
+
+    def _asked(self, queries: Vector, k: int, ef: int) -> list[tuple[Ids, Vector]]:
+        """The nodes of each query and their inner products, on all cores."""
+        with self._lock:
             self._index.set_ef(max(ef, k))  # not saved in the file, and lost when set before loading
             with suppress(RuntimeError):
-                ids, distances = self._index.knn_query(vectors, k=k)
-                return list(zip(ids.astype(np.int64), 1 - distances, strict=True))
-        return [self._patiently(vector, k, max(ef, k)) for vector in vectors]
+                nodes, distances = self._index.knn_query(queries, k=k)
+                return list(zip(nodes.astype(np.int64), 1 - distances, strict=True))
+            return [self._patiently(query, k, max(ef, k)) for query in queries]
 
-    def _patiently(self, vector: Vector, k: int, ef: int) -> tuple[Ids, Vector]:
-        """When hnswlib finds fewer than k (many duplicates or deletions), it raises: then more effort, then fewer."""
+    def _patiently(self, query: Vector, k: int, ef: int) -> tuple[Ids, Vector]:
+        """When hnswlib finds fewer than k (many deletions), it raises: then a higher ef, then fewer."""
         while k > 0:
             self._index.set_ef(ef)
             with suppress(RuntimeError):
-                ids, distances = self._index.knn_query(vector[None], k=k)
-                return ids[0].astype(np.int64), 1 - distances[0]
+                nodes, distances = self._index.knn_query(query[None], k=k)
+                return nodes[0].astype(np.int64), 1 - distances[0]
             if ef < self._index.element_count:
                 ef = min(8 * ef, self._index.element_count)
             else:
                 k //= 2
         return np.empty(0, np.int64), np.empty(0, np.float32)
 
-    def save(self, path: Path) -> tuple[int, int]:
-        """Write to `path`, whole or not at all -> (crc32, size) that `load` will ask for. Raises WriteError."""
+    def save(self, path: Path) -> Saved:
+        told = self._duplicates.to_bytes() if len(self._duplicates.ids) else b""
+        if told:
+            with replacing(hnsw_file.beside(path), mode=0o600) as temporary:
+                temporary.write_bytes(told)
+        else:
+            with writing(path):
+                hnsw_file.beside(path).unlink(missing_ok=True)
         with replacing(path, mode=0o600) as temporary:
             self._index.save_index(os.fsencode(temporary))
             size = temporary.stat().st_size
             if size != self._index.index_file_size():  # a full disk: hnswlib says nothing
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             crc32 = 0
-            for piece in _pieces(temporary):
+            for piece in pieces_of(temporary):
                 crc32 = zlib.crc32(piece, crc32)
-            return crc32, size
-
-
-def scan(path: Path, vectors: Vector, *, crc32: int, size: int | None = None) -> tuple[Ids, Vector]:
-    """All live ids of a saved graph, and their inner products with (q, dim) vectors: (n,), (q, n).
-
-    Reads the file once, a piece at a time, and needs no hnswlib: for a single question that is a quarter of the time of
-    loading it. Raises GraphError when the file is missing, damaged or of another dimension.
-    """
-    ids, scores = [np.empty(0, np.int64)], [np.empty((len(vectors), 0), np.float32)]
-    for some, rows in nodes(path, vectors.shape[1], crc32=crc32, size=size):
-        ids.append(some)
-        scores.append(vectors @ rows.T)
-    return np.concatenate(ids), np.concatenate(scores, axis=1)
-
-
-def nodes(path: Path, dim: int, *, crc32: int, size: int | None = None) -> Iterator[tuple[Ids, Vector]]:
-    """The live ids of a saved graph and their vectors, a piece at a time, to be believed when all have come.
-
-    Far quicker than hnswlib gives them, which makes lists. Raises GraphError as `scan` does.
-    """
-    for some in _nodes(path, dim, crc32, size):
-        live = some["mark"] & DELETED == 0
-        yield some["label"][live], some["vector"][live]
+            return Saved(zlib.crc32(told, crc32), size)
 
 
 def _index(dim: int) -> Any:
     if not available():
-        raise GraphError("hnswlib is not installed, so searches scan exactly; run: pip install hnswlib")
+        raise UnusableIndexError("hnswlib is not installed, so searches scan exactly; run: pip install hnswlib")
     import hnswlib
 
     return hnswlib.Index(space="ip", dim=dim)  # inner product: the cosine of unit vectors
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(PIECE):
-            yield piece
-
-
-def _verified(path: Path, dim: int, crc32: int, size: int | None) -> tuple[Ids, int]:
-    """The live ids and the highest id of a file that is whole and of this dimension."""
-    labels, live = [np.empty(0, np.int64)], [np.empty(0, np.bool_)]
-    for nodes in _nodes(path, dim, crc32, size):
-        labels.append(nodes["label"].copy())
-        live.append(nodes["mark"] & DELETED == 0)
-    ids = np.concatenate(labels)
-    return ids[np.concatenate(live)], int(ids.max(initial=-1))
-
-
-def _nodes(path: Path, dim: int, crc32: int, size: int | None) -> Iterator[NDArray[Any]]:
-    """The nodes of a file, a piece at a time: mark, vector, label. They are to be believed when all have come.
-
-    Hnswlib itself tells neither a file's dimension nor what was deleted; both stand in the file. One pass tells all.
-    """
-    try:
-        if (found := path.stat().st_size) < LEVEL0 or size not in (None, found):
-            raise _damaged(path)
-        left, kind, rest, checksum = -1, np.dtype("u1"), b"", 0
-        for piece in _pieces(path):
-            checksum = zlib.crc32(piece, checksum)
-            if left < 0:
-                left, kind = _layout(path, dim, piece)
-                rest = piece[LEVEL0:]
-            else:
-                rest += piece
-            count = min(left, len(rest) // kind.itemsize)
-            yield np.frombuffer(rest, kind, count)
-            left -= count
-            rest = rest[count * kind.itemsize :] if left else b""
-    except OSError as error:
-        raise GraphError(f"{path} cannot be read: {error}; build it again") from error
-    if checksum != crc32:
-        raise _damaged(path)
-
-
-def _layout(path: Path, dim: int, head: bytes) -> tuple[int, np.dtype[Any]]:
-    """How many nodes there are and what one looks like, of a file that may be damaged."""
-    if len(head) < LEVEL0:
-        raise _damaged(path)
-    base, _, count, stride, label_at, vector_at = HEADER.unpack_from(head)
-    if label_at - vector_at != 4 * dim:
-        raise GraphError(f"{path} has vectors of {(label_at - vector_at) // 4} numbers, not {dim}; build it again")
-    if base or vector_at < 4 or label_at + 8 > stride or stride > PIECE:
-        raise _damaged(path)
-    fields = {"mark": ("<u4", 0), "vector": (f"({dim},)<f4", vector_at), "label": ("<i8", label_at)}
-    formats, offsets = zip(*fields.values(), strict=True)
-    return count, np.dtype({"names": list(fields), "formats": formats, "offsets": offsets, "itemsize": stride})
-
-
-def _damaged(path: Path) -> GraphError:
-    return GraphError(f"{path} is damaged; build it again")

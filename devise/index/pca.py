@@ -1,4 +1,4 @@
-"""The few directions in which photos differ: a graph holds those, and exact vectors rank what it finds.
+"""The few directions in which photos differ: an index holds those, and exact vectors rank what it finds.
 
 Uncentred principal components, the eigenvectors of the second moment (Pearson, 1901): of all projections to so few
 numbers the one that changes inner products between photos least. Of 300 or 1,280 numbers 128 are left, so a graph of a
@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from devise import config
-from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 
 SAMPLE = 20_000  # rows that the directions come from: more change nothing that a search could tell
-GROWTH = 4  # times as many photos as the directions come from: then new ones are found, and the graph is built anew
+GROWTH = 4  # times as many photos as the directions come from: then new ones are found, and the index is built anew
 SLACK = 1e-3  # of a column's squared length
 
 
@@ -28,16 +26,12 @@ class Projection:
     basis: NDArray[np.float32] | None = None
 
     @classmethod
-    def fit(cls, store: Store, space: str, dim: int) -> Projection:
-        """From evenly spread contents of a library; None of it where vectors are short enough as they are."""
-        if dim <= config.GRAPH_DIM:
+    def fit(cls, sample: Vector, dim: int) -> Projection:
+        """To `dim` numbers, from rows (n, wide); None of it where those are short enough, or too few."""
+        if sample.shape[1] <= dim or len(sample) < dim:
             return cls()
-        ids = store.ids()
-        _, rows = store.vectors(space, ids[:: -(-len(ids) // SAMPLE)])
-        if len(rows) < config.GRAPH_DIM:
-            return cls()
-        _, directions = np.linalg.eigh(rows.T @ rows)  # ascending
-        return cls(np.ascontiguousarray(directions[:, -config.GRAPH_DIM :], dtype=np.float32))
+        _, directions = np.linalg.eigh(sample.T @ sample)  # ascending
+        return cls(np.ascontiguousarray(directions[:, -dim:], dtype=np.float32))
 
     @classmethod
     def from_bytes(cls, stored: bytes | None, dim: int) -> Projection:
@@ -57,6 +51,6 @@ class Projection:
         """How many numbers are left of `dim`."""
         return dim if self.basis is None else self.basis.shape[1]
 
-    def of(self, rows: Vector) -> Vector:
+    def project(self, rows: Vector) -> Vector:
         """(n, dim) -> (n, d)."""
         return rows if self.basis is None else rows @ self.basis

@@ -14,6 +14,7 @@ from devise.library import models
 from devise.library.models import Model
 from devise.library.readers import Readers
 from devise.search.searcher import Searcher
+from devise.search.snapshot import Shared
 from devise.spaces import ModelInfo
 from devise.store.sqlite.store import Store
 from devise.words.embeddings import WordVectors
@@ -32,7 +33,7 @@ class Resources:
 
     def __init__(self, path: Path, model: Model | None, settings: Settings) -> None:
         self.path, self.settings, self.model = path, settings, model
-        self.readers = Readers(path, Searcher)
+        self.readers = Readers(path, partial(Searcher, settings=settings, shared=Shared(settings.index)))
         self._opened: dict[object, object] = {}
         self._lock = threading.RLock()
 

@@ -33,6 +33,6 @@ def update(
         if model is not None:
             check_model(store, info_of(resources.encoder(store)))
         report = index(store, folders, lambda: resources.encoder(store), allow_empty=allow_empty, progress=progress)
-        maintain.update(store, progress)
+        maintain.update(store, progress, resources.settings.index)
     resources.forget_taggers()
     return report

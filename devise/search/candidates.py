@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devise import config
 from devise.index.flat import best_of_each
-from devise.search.filtered import Among
-from devise.search.snapshot import Facts
+from devise.search.filtered import FilteredIds
+from devise.search.snapshot import Snapshot
 from devise.vectors import Ids, Vector
 
 FURTHER = 4  # times as many are asked for when a filter drops too many
@@ -18,47 +17,57 @@ FURTHER = 4  # times as many are asked for when a filter drops too many
 class Candidates(NamedTuple):
     """Of one space. among: the only photos that count; None: all."""
 
-    facts: Facts
+    snapshot: Snapshot
     space: str
-    among: Among | None
+    among: FilteredIds | None
 
     def near(self, vectors: Vector, k: int, least: int) -> Ids | None:
         """Photos near to one of the vectors (n, dim), at least `least` and some times k of them; None: look at all.
 
-        Few photos that count are all candidates; of many, the graph is asked for so many more than are wanted that
+        Few photos that count are all candidates; of many, the index is asked for so many more than are wanted that
         enough of them should be among its answers; in between, a scan of whole photos tells.
         """
-        among, count, wanted = self.among, self.facts.num_contents, max(config.CANDIDATES * k, least)
+        among, wanted = self.among, self._wanted(k, least)
         if not len(vectors):  # all is pushed away
             return None if among is None else among.ids
-        if among is not None and among.count <= max(config.EXACT_AMONG, 2 * wanted * len(vectors)):
+        exact = self.snapshot.settings.search.exact_filtered
+        if among is not None and among.count <= max(exact, 2 * wanted * len(vectors)):
             return among.ids
-        if count < config.EXACT_BELOW or 2 * wanted * len(vectors) >= count:
+        if self._are_few(2 * wanted * len(vectors)):
             return None
-        nearby = self.facts.nearby(self.space)
         if among is None:
-            found = None if nearby is None else nearby.search(vectors, wanted)
-            return None if found is None else np.unique(np.concatenate(found))
-        fetched = int(config.OVER_FETCH * wanted * count / among.count)
-        while nearby is not None and 4 * fetched <= among.count:
-            found = nearby.search(vectors, fetched)
-            if found is None:
-                break
-            left = among.of(np.unique(np.concatenate(found)))
-            if all(np.isin(ids, left).sum() >= wanted for ids in found):
-                return left
-            fetched *= FURTHER  # the photos that count are not those that are near
-        return self._nearest_of(among.ids, vectors, wanted)
+            found = self.snapshot.near(self.space, vectors, wanted)
+            return None if found is None else _joined([hits.ids for hits in found])
+        return self._near_among(among, vectors, wanted)
 
     def of_each(self, vectors: Vector, k: int, least: int) -> list[Ids] | None:
         """Of all photos those near to each of the vectors, apart; None: look at all."""
-        count, wanted = self.facts.num_contents, max(config.CANDIDATES * k, least)
-        if count < config.EXACT_BELOW or 2 * wanted >= count:
-            return None
-        nearby = self.facts.nearby(self.space)
-        return None if nearby is None else nearby.search(vectors, wanted)
+        wanted = self._wanted(k, least)
+        found = None if self._are_few(2 * wanted) else self.snapshot.near(self.space, vectors, wanted)
+        return None if found is None else [hits.ids for hits in found]
 
-    def _nearest_of(self, ids: Ids, vectors: Vector, wanted: int) -> Ids:
-        """Of some photos the `wanted` nearest ones to each vector, as wholes."""
-        best = best_of_each(self.facts.rows(self.space, ids), vectors, wanted)
-        return np.unique(np.concatenate([some for some, _ in best]))
+    def _wanted(self, k: int, least: int) -> int:
+        return max(self.snapshot.settings.search.candidates * k, least)
+
+    def _are_few(self, looked_at: int) -> bool:
+        """Whether all photos are looked at: where there are so few, or hardly more than would be without."""
+        count = self.snapshot.num_contents
+        return count < self.snapshot.settings.index.exact_below or looked_at >= count
+
+    def _near_among(self, among: FilteredIds, vectors: Vector, wanted: int) -> Ids:
+        oversampling = self.snapshot.settings.search.oversampling
+        fetched = int(oversampling * wanted * self.snapshot.num_contents / among.count)
+        while 4 * fetched <= among.count:
+            found = self.snapshot.near(self.space, vectors, fetched)
+            if found is None:
+                break
+            left = among.of(_joined([hits.ids for hits in found]))
+            if all(np.isin(hits.ids, left).sum() >= wanted for hits in found):
+                return left
+            fetched *= FURTHER  # the photos that count are not those that are near
+        best = best_of_each(self.snapshot.rows(self.space, among.ids), vectors, wanted)  # as wholes
+        return _joined([ids for ids, _ in best])
+
+
+def _joined(some: list[Ids]) -> Ids:
+    return np.unique(np.concatenate(some))

@@ -11,7 +11,7 @@ from devise.store.sqlite.store import Store
 from devise.vectors import Ids
 
 
-class Among:
+class FilteredIds:
     """Think of it as the contents that `where` is true of: how many, all of them, or those among some."""
 
     def __init__(self, store: Store, where: Where) -> None:

@@ -1,7 +1,7 @@
-"""The graphs of a library: derived from the store, brought up to date now and then, never needed for truth.
+"""The indices of a library: derived from the store, brought up to date now and then, never needed for truth.
 
-A run of a few photos into a large library leaves the graphs as they are: what is new is scanned by searches, what was
-deleted they leave out, until there is enough of both that the work of loading and saving a graph is well spent.
+A run of a few photos into a large library leaves them as they are: what is new is scanned by searches, what was
+deleted they leave out, until there is enough of both that the work of loading and saving an index is well spent.
 """
 
 from __future__ import annotations
@@ -12,133 +12,139 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from devise import config
+from devise.config import IndexConfig
 from devise.errors import DeviseError
-from devise.index.deferred import LazyGraph
-from devise.index.duplicates import Apart
-from devise.index.hnsw import Graph, available
-from devise.index.pca import GROWTH, Projection
-from devise.search.space_index import Nearby
+from devise.index import hnsw_file, quantized
+from devise.index.base import FileIndex, Saved
+from devise.index.hnsw import HnswIndex, available
+from devise.index.pca import GROWTH, SAMPLE, Projection
+from devise.index.quantized import QuantizedIndex
+from devise.search.space_index import file_of
 from devise.spaces import Space
 from devise.store.records import GraphFile
 from devise.store.sqlite.store import Store
+from devise.vectors import Ids
 
 if TYPE_CHECKING:
     from devise.progress import Progress
 
+GRAPH, FLAT = ".graph", ".flat"  # how files of indices end, which tells their kind
 MAX_DELETED = 0.3  # share of deleted nodes from which a graph is built anew: they cost time and recall
-READ_AGAIN = 1 << 26  # bytes of a graph up to which every run makes sure that its file is whole
+READ_AGAIN = 1 << 26  # bytes of an index up to which every run makes sure that its file is whole
 
 
-def update(store: Store, progress: Progress) -> None:
-    """Make graphs that have fallen behind hold just the contents of the store. Small libraries need none."""
+def update(store: Store, progress: Progress, settings: IndexConfig = IndexConfig()) -> None:
+    """Make indices that have fallen behind hold just the contents of the store. Small libraries need none."""
     model, count = store.model(), store.num_contents()
     spaces = model.spaces if model else ()
-    if count < config.EXACT_BELOW:
+    if count < settings.exact_below:
         for space in spaces:
             _drop(store, space.name)
         _forget_gone(store)
-    elif available() and any(_is_due(store, space, count) for space in spaces):
+    elif any(_is_due(store, space, count, settings) for space in spaces):
         for space in spaces:
-            _update(store, space, count, progress)
+            _update(store, space, count, progress, settings)
         _forget_gone(store)
     _sweep(store)
 
 
-def max_behind(count: int) -> int:
-    """Contents that the graphs of a library of `count` need not know: searches look at each of them."""
-    return max(config.EXACT_BELOW, int(config.GRAPH_BEHIND * count))
+def suffix_of(space: Space) -> str:
+    """How the file of a space's index ends, which tells its kind: .graph, or .flat for what is scanned whole.
+
+    Words are far from all photos, and a graph leads such queries astray: it is only asked for photos. hnswlib has no
+    wheels, and where it is not installed all is scanned.
+    """
+    return FLAT if space.vectors is not None or not available() else GRAPH
 
 
-def load(store: Store, record: GraphFile, dim: int) -> tuple[Graph, Projection] | None:
-    """The graph as it was saved, or None when its file is missing, damaged or foreign: then a scan answers."""
+def stored_ids(store: Store, record: GraphFile, dim: int) -> Ids | None:
+    """The ids in an index as it was saved, ascending; None where its file is missing, damaged or foreign."""
     try:
-        path, projection = _file(store, record), Projection.from_bytes(record.basis, dim)
-        return Graph.load(path, dim=projection.dim_of(dim), crc32=record.crc32, size=record.size), projection
+        path, projection = file_of(store.folder, record), Projection.from_bytes(record.basis, dim)
+        read = hnsw_file.stored if path.suffix == GRAPH else quantized.stored
+        saved = Saved(record.crc32, record.size)
+        ids = [np.array(some) for some, _ in read(path, projection.dim_of(dim), saved)]
+        return np.sort(np.concatenate([np.empty(0, np.int64), *ids]))
     except (DeviseError, OSError, ValueError, TypeError):
         return None
 
 
-def _file(store: Store, record: GraphFile) -> Path:
-    """Raises ValueError for a record that leads outside the library."""
-    path = store.folder / record.file
-    if path.parent != store.folder:
-        raise ValueError(f"{record.file} is no file of the library")
-    return path
-
-
-class Opened:
-    """The graphs of a reader, of each space the last one."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._graphs: dict[str, tuple[str, int, tuple[LazyGraph, Projection] | None]] = {}
-
-    def nearby(self, space: Space) -> Nearby | None:
-        """None: there is no good graph."""
-        record = self._store.graph(space.name)
-        if record is None:
-            return None
-        file, crc32, opened = self._graphs.get(space.name, ("", 0, None))
-        if (file, crc32) != (record.file, record.crc32):
-            opened = self._open(record, space.dim)
-            self._graphs[space.name] = (record.file, record.crc32, opened)
-        return Nearby.of(self._store, record, *opened) if opened else None
-
-    def _open(self, record: GraphFile, dim: int) -> tuple[LazyGraph, Projection] | None:
-        try:
-            path, projection = _file(self._store, record), Projection.from_bytes(record.basis, dim)
-            graph = LazyGraph(path, projection.dim_of(dim), crc32=record.crc32, size=record.size)
-        except (ValueError, TypeError):
-            return None
-        return graph, projection
-
-
-def _is_due(store: Store, space: Space, count: int) -> bool:
+def _is_due(store: Store, space: Space, count: int, settings: IndexConfig) -> bool:
     record = store.graph(space.name)
-    if record is None or len(store.gone()) + store.num_contents(after=record.max_id) > max_behind(count):
+    if record is None or not record.file.endswith(suffix_of(space)):
+        return True
+    if len(store.gone()) + store.num_contents(after=record.max_id) > settings.may_lack(count):
         return True
     try:
         if (store.folder / record.file).stat().st_size != record.size:
             return True
     except OSError:
         return True
-    return record.size <= READ_AGAIN and load(store, record, space.dim) is None
+    return record.size <= READ_AGAIN and stored_ids(store, record, space.dim) is None
 
 
-def _update(store: Store, space: Space, count: int, progress: Progress) -> None:
+def _update(store: Store, space: Space, count: int, progress: Progress, settings: IndexConfig) -> None:
     record = store.graph(space.name)
-    opened = load(store, record, space.dim) if record else None
+    if record and not record.file.endswith(suffix_of(space)):
+        record = None
+    opened = _load(store, record, space, settings) if record else None
     if record and opened is None:
-        progress.note(f"the graph of {space.name} is missing or damaged; building it again")
+        progress.note(f"the index of {space.name} is missing or damaged; building it again")
     if record is None or opened is None or _is_outgrown(store, record, opened[0], count):
-        projection, reaches, before, fitted = Projection.fit(store, space.name, space.dim), 0, 0, count
-        graph = Graph.new(projection.dim_of(space.dim))
+        projection, reaches, before, fitted = _fit(store, space, settings), 0, 0, count
+        index = _new(space, projection.dim_of(space.dim), settings)
     else:
-        (graph, projection), reaches, before, fitted = opened, record.max_id, record.nodes, record.fitted
-        graph.remove(store.gone())
+        (index, projection), reaches, before, fitted = opened, record.max_id, record.nodes, record.fitted
+        index.remove(store.gone())
     new, done, last = store.num_contents(after=reaches), 0, reaches
     progress.building(space.name, 0, new)
-    apart = Apart(graph)
     for some, rows in store.scan(space.name, after=reaches):
-        graph.add(some, apart.of(projection.of(rows)))
+        index.add(some, projection.project(rows))
         done, last = done + len(some), int(some[-1])
         progress.building(space.name, done, new)
-    _record(store, space.name, graph, projection, (before + done, last, fitted))
+    held = len(index) if isinstance(index, QuantizedIndex) else before + done  # a graph keeps what is deleted
+    _record(store, space.name, index, projection, (held, last, fitted))
 
 
-def _is_outgrown(store: Store, record: GraphFile, graph: Graph, count: int) -> bool:
+def _load(store: Store, record: GraphFile, space: Space, settings: IndexConfig) -> tuple[FileIndex, Projection] | None:
+    try:
+        path, projection = file_of(store.folder, record), Projection.from_bytes(record.basis, space.dim)
+        dim, saved = projection.dim_of(space.dim), Saved(record.crc32, record.size)
+        if path.suffix == GRAPH:
+            return HnswIndex.load(path, dim, saved, settings), projection
+        return QuantizedIndex.load(path, dim, saved), projection
+    except (DeviseError, OSError, ValueError, TypeError):
+        return None
+
+
+def _new(space: Space, dim: int, settings: IndexConfig) -> FileIndex:
+    return HnswIndex(dim, settings) if suffix_of(space) == GRAPH else QuantizedIndex(dim)
+
+
+def _fit(store: Store, space: Space, settings: IndexConfig) -> Projection:
+    """From evenly spread contents."""
+    if space.dim <= settings.dim:
+        return Projection()
+    ids = store.ids()
+    return Projection.fit(store.vectors(space.name, ids[:: -(-len(ids) // SAMPLE)])[1], settings.dim)
+
+
+def _is_outgrown(store: Store, record: GraphFile, index: FileIndex, count: int) -> bool:
     """Too many of its nodes are deleted, or its directions come from too few photos."""
-    deleted = record.nodes - len(graph) + len(np.intersect1d(graph.ids(), store.gone()))
-    return deleted > MAX_DELETED * record.nodes or count >= GROWTH * record.fitted
+    if count >= GROWTH * record.fitted:
+        return True
+    if not isinstance(index, HnswIndex):
+        return False
+    deleted = record.nodes - len(index) + len(np.intersect1d(index.ids(), store.gone()))
+    return deleted > MAX_DELETED * record.nodes
 
 
-def _record(store: Store, space: str, graph: Graph, projection: Projection, reach: tuple[int, int, int]) -> None:
+def _record(store: Store, space: str, index: FileIndex, projection: Projection, reach: tuple[int, int, int]) -> None:
     """A new file first, then the row that names it: at no moment does the row name a half-written file."""
     with store.transaction():
         revision = store.next_revision()
-    file = f"{space}-{revision}.graph"
-    crc32, size = graph.save(store.folder / file)
+    file = f"{space}-{revision}{GRAPH if isinstance(index, HnswIndex) else FLAT}"
+    crc32, size = index.save(store.folder / file)
     with store.transaction():
         store.put_graph(GraphFile(space, file, crc32, size, *reach, projection.to_bytes()))
 
@@ -150,21 +156,25 @@ def _drop(store: Store, space: str) -> None:
 
 
 def _forget_gone(store: Store) -> None:
-    """No graph holds any of them."""
+    """No index holds any of them."""
     if len(store.gone()):
         with store.transaction():
             store.forget_gone()
 
 
+def _files(path: Path) -> tuple[Path, Path]:
+    return path, hnsw_file.beside(path)
+
+
 def _sweep(store: Store) -> None:
-    """Delete the files of earlier graphs.
+    """Delete the files of earlier indices.
 
     A reader that has one open keeps it; one that comes too late scans.
     """
     model = store.model()
     records = [store.graph(space.name) for space in model.spaces] if model else []
-    used = {record.file for record in records if record}
-    for path in store.folder.glob("*.graph"):
-        if path.name not in used:
+    used = {path for record in records if record for path in _files(store.folder / record.file)}
+    for path in [path for kind in (f"*{GRAPH}", f"*{FLAT}", "*.ids") for path in store.folder.glob(kind)]:
+        if path not in used:
             with suppress(OSError):
                 path.unlink()

@@ -1,4 +1,4 @@
-"""Nearest photos: candidates from the graph and a scan of what it lacks, all scored exactly from the store."""
+"""Nearest photos: candidates from an index and a scan of what it lacks, all scored exactly from the store."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devise import config
+from devise.config import Settings
 from devise.errors import LibraryError
 from devise.index.flat import Scores, best_of_each, cosine_to, pieces, row_cosines, top
 from devise.results import Match, TermScore
 from devise.search.candidates import Candidates
-from devise.search.filtered import Among
+from devise.search.filtered import FilteredIds
 from devise.search.scoring import Scoring
-from devise.search.snapshot import Facts
+from devise.search.snapshot import Shared, Snapshot
 from devise.spaces import Space
 from devise.store.filter import Where
 from devise.store.sqlite.codec import Views
@@ -36,20 +36,22 @@ class _Why(NamedTuple):
 class Searcher:
     """Think of it as: sort all photos by cosine to a vector, take the first k.
 
-    In large libraries the graph names the candidates for that, so that not all have to be read.
+    In large libraries an index names the candidates for that, so that not all have to be read.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._known: tuple[int, Facts] = (-1, Facts(store))
+    def __init__(self, store: Store, settings: Settings = Settings(), shared: Shared | None = None) -> None:
+        """shared: what searchers of one library in other threads have in memory."""
+        self._store, self._settings = store, settings
+        self._shared = shared or Shared(settings.index)
+        self._known: tuple[int, Snapshot] = (-1, Snapshot(store, settings, self._shared))
 
     @contextmanager
-    def _snapshot(self) -> Iterator[Facts]:
+    def _snapshot(self) -> Iterator[Snapshot]:
         """A moment of the library that no writer changes under us, and what is known of it."""
         with self._store.transaction(write=False):
-            version, facts = self._known
+            version, _ = self._known
             if (now := self._store.version()) != version:
-                self._known = now, Facts(self._store, facts)
+                self._known = now, Snapshot(self._store, self._settings, self._shared)
             yield self._known[1]
 
     def nearest(
@@ -61,27 +63,27 @@ class Searcher:
         where: which photos are asked.
         """
         check_k(k)
-        with self._snapshot() as facts:
-            _check(vector[None], facts.space(space))
+        with self._snapshot() as snapshot:
+            _check(vector[None], snapshot.space(space))
             wanted = k + (without is not None)
             among = self._among(where)
-            near = Candidates(facts, space, among).near(vector[None], wanted, _least(facts))
-            ids, scores = _best(near, among, lambda found: cosine_to(facts.rows(space, found), vector), wanted)
+            near = Candidates(snapshot, space, among).near(vector[None], wanted, _least(snapshot))
+            ids, scores = _best(near, among, lambda found: cosine_to(snapshot.rows(space, found), vector), wanted)
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
 
     def nearest_to_each(self, vectors: Vector, k: int, *, space: str) -> list[list[Match]]:
         """The same for each of (n, dim) vectors, on all cores: each photo is read once for many of them."""
         check_k(k)
-        with self._snapshot() as facts:
-            _check(vectors, facts.space(space))
-            candidates, found = Candidates(facts, space, None), list[list[Match]]()
+        with self._snapshot() as snapshot:
+            _check(vectors, snapshot.space(space))
+            candidates, found = Candidates(snapshot, space, None), list[list[Match]]()
             for some in pieces(vectors, TOGETHER):
-                near = candidates.of_each(some, k, _least(facts))
+                near = candidates.of_each(some, k, _least(snapshot))
                 if near is None or min(map(len, near)) < k:
-                    best = best_of_each(facts.rows(space, None), some, k)
+                    best = best_of_each(snapshot.rows(space, None), some, k)
                 else:
-                    best = _best_among(facts.rows(space, np.unique(np.concatenate(near))), some, near, k)
+                    best = _best_among(snapshot.rows(space, np.unique(np.concatenate(near))), some, near, k)
                 paths = self._store.paths_of(np.unique(np.concatenate([ids for ids, _ in best])))
                 found += [_sorted(_matches(ids, scores, paths), k) for ids, scores in best]
         return found
@@ -91,12 +93,12 @@ class Searcher:
     ) -> list[Match]:
         """The k photos of the highest cos(w * q, w * x) on features: q a unit vector, w (dim,) the weights of a class.
 
-        As <w * q, w * x> = <w * w * q, x>, the graph of the features gives the candidates for the query w * w * q,
+        As <w * q, w * x> = <w * w * q, x>, the index of the features gives the candidates for the query w * w * q,
         and those are scored exactly.
         """
         check_k(k)
-        with self._snapshot() as facts:
-            dim = facts.space("features").dim
+        with self._snapshot() as snapshot:
+            dim = snapshot.space("features").dim
             if weights.shape != (dim,) or vector.shape != (dim,):
                 raise LibraryError(f"weights of {weights.shape} numbers; the space features takes ({dim},)")
             asked = weights * vector
@@ -104,11 +106,11 @@ class Searcher:
                 raise LibraryError("the photo has nothing of what tells the class apart; ask for another class")
             wanted, direction = k + (without is not None), unit(asked)
             among, inner = self._among(where), unit(weights * asked)
-            candidates = Candidates(facts, "features", among)
-            near = candidates.near(inner[None], wanted, config.MIN_WEIGHTED)
+            candidates = Candidates(snapshot, "features", among)
+            near = candidates.near(inner[None], wanted, self._settings.search.min_candidates_weighted)
 
             def scored(found: Ids | None) -> Iterator[tuple[Ids, Scores]]:
-                for ids, rows in facts.rows("features", found):
+                for ids, rows in snapshot.rows("features", found):
                     if len(ids):
                         yield ids, row_cosines(rows * weights, direction, rows_are_unit=False)
 
@@ -141,18 +143,19 @@ class Searcher:
 
         The score of a term is the mean of its cosines to the whole photo and to the parts of it that fit best, so a
         small thing in a corner counts, and so does the whole; `scoring` makes one score of those of its terms.
-        Where the graph names the candidates (the thousand photos nearest to a term as wholes), a photo of which only
+        Where an index names the candidates (the thousand photos nearest to a term as wholes), a photo of which only
         a part fits can be missed. Where the model knows no probabilities, none is too small.
         """
         check_k(k)
-        with self._snapshot() as facts:
-            space, terms = facts.space("words"), scoring.vectors
+        with self._snapshot() as snapshot:
+            space, terms = snapshot.space("words"), scoring.vectors
             if terms.ndim != 2 or terms.shape[1] != space.dim or not np.isfinite(terms).all():
                 raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {space.dim})")
             among, judged = self._among(where), scoring.feedback.weighted_means()
             weights, rows = np.array([weight for weight, _ in judged]), np.stack([*terms, *(row for _, row in judged)])
             good, bad = scoring.feedback.good_ids, scoring.feedback.bad_ids
-            near = Candidates(facts, "words", among).near(scoring.wanted, k, config.MIN_SHOWING)
+            fewest = self._settings.search.min_candidates_regions
+            near = Candidates(snapshot, "words", among).near(scoring.wanted, k, fewest)
             if near is not None and len(good):  # however far from the query
                 near = np.union1d(near, good if among is None else among.of(good))
 
@@ -179,9 +182,9 @@ class Searcher:
             found |= dict(zip(some.tolist(), whys, strict=True))
         return found
 
-    def _among(self, where: Where | None) -> Among | None:
+    def _among(self, where: Where | None) -> FilteredIds | None:
         """The photos that a search is about; None: all."""
-        return Among(self._store, where) if where else None
+        return FilteredIds(self._store, where) if where else None
 
     def _views(self, near: Ids | None) -> Iterator[Views]:
         return self._store.scan_views() if near is None else self._views_of(near)
@@ -219,9 +222,10 @@ def _sorted(matches: Iterable[Match], k: int) -> list[Match]:
     return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
 
 
-def _least(facts: Facts) -> int:
+def _least(snapshot: Snapshot) -> int:
     """Candidates of a search for whole photos, for projections alone do not tell all of the nearest."""
-    return int(config.MIN_CANDIDATES * config.larger(facts.num_contents))
+    settings = snapshot.settings
+    return int(settings.search.min_candidates * settings.index.growth(snapshot.num_contents))
 
 
 def _check(vectors: Vector, space: Space) -> None:
@@ -246,7 +250,7 @@ def _shown_in(chunks: Iterable[Views], terms: Vector) -> Iterator[tuple[Ids, Sco
             yield ids, np.stack([pooled(row_cosines(whole, term), parts.cosines(term)) for term in terms])
 
 
-def _best(near: Ids | None, among: Among | None, scored: Scored, k: int) -> tuple[Ids, Scores]:
+def _best(near: Ids | None, among: FilteredIds | None, scored: Scored, k: int) -> tuple[Ids, Scores]:
     """The k best of the candidates, or of all photos that are asked where those are too few."""
     best = top(scored(near), k)
     if near is None or len(best[0]) >= k or (among is not None and len(near) == among.count):

@@ -5,35 +5,75 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from devise import config
+from devise.config import IndexConfig, Settings
 from devise.errors import LibraryError
+from devise.index.base import UnusableIndexError
 from devise.index.flat import pieces
 from devise.spaces import ModelInfo, Space
 from devise.store.sqlite.store import CHUNK, Store
-from devise.vectors import Ids, Vector
+from devise.vectors import Hits, Ids, Vector
 
 if TYPE_CHECKING:
-    from devise.search.maintain import Opened
-    from devise.search.space_index import Nearby
-    from devise.search.vector_cache import Held
+    from devise.search.space_index import IndexCache, SpaceIndex
+    from devise.search.vector_cache import Moment, VectorCache
 
 
-class Facts:
-    """Of one snapshot of a library. Cheap to make: each fact is read when it is asked for.
+class Shared:
+    """What searchers of one library have in memory, whichever thread they are in: indices, and vectors of a moment."""
 
-    before: the facts of an earlier snapshot, whose graphs are taken over where they are the same.
+    def __init__(self, settings: IndexConfig) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self._indices: IndexCache | None = None
+        self._vectors: dict[str, tuple[Moment, VectorCache]] = {}
+
+    def index_of(self, store: Store, space: Space) -> SpaceIndex | None:
+        """As IndexCache does."""
+        from devise.search.space_index import IndexCache  # which small libraries need not
+
+        with self._lock:
+            self._indices = self._indices or IndexCache(self._settings)
+        return self._indices.index_of(store, space)
+
+    def has_vectors(self, space: str) -> bool:
+        """Of some moment."""
+        return space in self._vectors
+
+    def vectors_of(self, store: Store, space: Space, count: int, *, read: bool) -> VectorCache | None:
+        """All of the store's snapshot. None where nobody has read them, unless `read`, or where they are damaged."""
+        from devise.search.vector_cache import Moment, VectorCache  # which a program that asks once need not
+
+        moment = Moment.of(store)
+        with self._lock:
+            known, cached = self._vectors.get(space.name, (None, None))
+            if known == moment or not read:
+                return cached if known == moment else None
+            try:
+                cached = VectorCache.of(store, space.name, count, space.dim)
+            except LibraryError:  # damage is told by the searches that come near to it
+                return None
+            self._vectors[space.name] = moment, cached
+            return cached
+
+
+class Snapshot:
+    """One moment of a library. Cheap to make: each fact is read when it is asked for.
+
+    unusable: the spaces whose index turned out to be missing or damaged, so that all photos were looked at.
     """
 
-    def __init__(self, store: Store, before: Facts | None = None) -> None:
-        self._store = store
-        self._opened: Opened | None = before._opened if before else None
-        self._nearby: dict[str, Nearby | None] = {}
-        self._held: dict[str, Held | None] = {}
-        self._asked: Counter[str] = Counter()
+    def __init__(self, store: Store, settings: Settings, shared: Shared) -> None:
+        self.settings = settings
+        self.unusable: set[str] = set()
+        self._store, self._shared = store, shared
+        self._indices: dict[str, SpaceIndex | None] = {}
+        self._vectors: dict[str, VectorCache | None] = {}
+        self._num_reads: Counter[str] = Counter()
 
     @cached_property
     def model(self) -> ModelInfo | None:
@@ -50,43 +90,51 @@ class Facts:
             raise LibraryError(f'the library has no space "{name}"; it has: {", ".join(spaces) or "none"}')
         return spaces[name]
 
-    def nearby(self, space: str) -> Nearby | None:
-        """None: there is no good graph; look at all photos."""
-        if space not in self._nearby:
-            from devise.search.maintain import Opened  # which small libraries need not
+    def near(self, space: str, vectors: Vector, k: int) -> list[Hits] | None:
+        """For each vector (n, dim) up to k contents that may be near; None: there is no good index, look at all."""
+        index = self._index(space)
+        try:
+            return index.search(vectors, k) if index else None
+        except UnusableIndexError:
+            self._indices[space] = None
+            self.unusable.add(space)
+            return None
 
-            self._opened = self._opened or Opened(self._store)
-            self._nearby[space] = self._opened.nearby(self.space(space))
-        return self._nearby[space]
+    def _index(self, space: str) -> SpaceIndex | None:
+        if space not in self._indices:
+            try:
+                self._indices[space] = self._shared.index_of(self._store, self.space(space))
+            except UnusableIndexError:
+                self._indices[space] = None
+                self.unusable.add(space)
+        return self._indices[space]
 
     def rows(self, space: str, ids: Ids | None) -> Iterator[tuple[Ids, Vector]]:
         """The vectors of those ids that are still there, ascending, in chunks; None: of all."""
-        if held := self._all_of(space):
-            ids, rows = held if ids is None else held.vectors(ids)
+        if cached := self._all_of(space):
+            ids, rows = cached if ids is None else cached.vectors(ids)
             yield from zip(pieces(ids, CHUNK), pieces(rows, CHUNK), strict=True)
         elif ids is None:
             yield from self._store.scan(space)
         else:
             yield from (self._store.vectors(space, some) for some in pieces(np.sort(ids), CHUNK))
 
-    def _all_of(self, space: str) -> Held | None:
+    def _all_of(self, space: str) -> VectorCache | None:
         """All vectors in memory, where they are not too many, and from when on that would have saved time.
 
         What a search saves by it takes as long as putting some hundred vectors into memory.
         """
-        if space not in self._held:
-            self._asked[space] += 1
-            if self._asked[space] <= max(config.SCANS, self.num_contents // config.HELD_AFTER):
+        if space not in self._vectors:
+            self._num_reads[space] += 1
+            index, known = self.settings.index, self.space(space)
+            if 4 * known.dim * self.num_contents > index.cache_bytes:
+                self._vectors[space] = None
                 return None
-            self._held[space] = self._hold(self.space(space))
-        return self._held[space]
-
-    def _hold(self, space: Space) -> Held | None:
-        if 4 * space.dim * self.num_contents > config.HELD_BYTES:
-            return None
-        from devise.search.vector_cache import Held  # which a program that asks once need not
-
-        try:
-            return Held.of(self._store, space.name, self.num_contents, space.dim)
-        except LibraryError:  # damage is told by the searches that come near to it
-            return None
+            is_time = self._num_reads[space] > max(index.scans, self.num_contents // index.cache_after)
+            if not is_time and not self._shared.has_vectors(space):
+                return None
+            found = self._shared.vectors_of(self._store, known, self.num_contents, read=is_time)
+            if found is None and not is_time:
+                return None
+            self._vectors[space] = found
+        return self._vectors[space]

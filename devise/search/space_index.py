@@ -1,58 +1,74 @@
-"""What may be near to a vector: the graph tells of most photos, a scan of those that came after it of the rest."""
+"""What may be near to a vector: the index of a space tells of most photos, and scans those that came after it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from pathlib import Path
+from threading import Lock
 
-import numpy as np
-
-from devise import config
-from devise.index.deferred import LazyGraph
-from devise.index.hnsw import GraphError
+from devise.config import IndexConfig
+from devise.index.base import Saved, UnusableIndexError
+from devise.index.deferred import DeferredIndex
 from devise.index.pca import Projection
+from devise.spaces import Space
 from devise.store.records import GraphFile
 from devise.store.sqlite.store import Store
-from devise.vectors import Ids, Vector
+from devise.vectors import Hits, Vector
 
 
-class Nearby(NamedTuple):
+class SpaceIndex:
     """Think of it as all photos of a space, asked for those that are worth an exact look.
 
-    tail, rows: the contents that the graph has not heard of, and their projections (n, d).
-    efforts: of the graph, where a query is near to photos, and where it is far from all, as words are.
+    record: which file it comes from. Raises UnusableIndexError where that cannot be its file.
     """
 
-    graph: LazyGraph
-    projection: Projection
-    tail: Ids
-    rows: Vector
-    efforts: tuple[int, int]
-
-    @classmethod
-    def of(cls, store: Store, record: GraphFile, graph: LazyGraph, projection: Projection) -> Nearby:
-        """graph: as it was saved; what has gone since then is taken out of it here."""
-        graph.remove(store.gone())
-        late = [(ids, projection.of(rows)) for ids, rows in store.scan(record.space, after=record.max_id)]
-        ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in late)])
-        rows = np.concatenate([np.empty((0, graph.dim), np.float32), *(rows for _, rows in late)])
-        little = int(config.GRAPH_EF * config.larger(record.nodes))
-        much = int(config.GRAPH_EF_WORDS * (record.nodes / config.GRAPH_LARGE) ** config.GRAPH_EF_WORDS_GROWTH)
-        return cls(graph, projection, ids, rows, (little, max(little, much)))
-
-    def search(self, vectors: Vector, k: int) -> list[Ids] | None:
-        """For each vector (n, dim) up to k contents of the graph and up to k of the others, in no order.
-
-        None: the graph is missing or damaged; look at all photos.
-        """
-        asked = self.projection.of(vectors)
+    def __init__(self, folder: Path, record: GraphFile, dim: int, settings: IndexConfig) -> None:
         try:
-            found = self.graph.search(asked, k, self.efforts)
-        except GraphError:
+            path = file_of(folder, record)
+            self._projection = Projection.from_bytes(record.basis, dim)
+        except (ValueError, TypeError) as error:
+            raise UnusableIndexError(f"the index of {record.space} is damaged: {error}; run: devise index") from error
+        saved = Saved(record.crc32, record.size)
+        self._index = DeferredIndex(path, self._projection.dim_of(dim), saved, settings, count=record.nodes)
+        self.key = (record.file, record.crc32)
+        self._reaches = record.max_id
+
+    def follow(self, store: Store, space: str) -> None:
+        """Learn of what has come and gone since its file was saved, or since it was asked to before."""
+        self._index.remove(store.gone())
+        for ids, rows in store.scan(space, after=self._reaches):
+            if len(ids):
+                self._index.add(ids, self._projection.project(rows))
+                self._reaches = int(ids[-1])
+
+    def search(self, vectors: Vector, k: int) -> list[Hits]:
+        """For each vector (n, dim) up to k contents by the scores of projections. Raises UnusableIndexError."""
+        return self._index.search(self._projection.project(vectors), k)
+
+
+class IndexCache:
+    """The indices of a library, of each space the last one: what one thread has loaded, all of them ask."""
+
+    def __init__(self, settings: IndexConfig) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self._opened: dict[str, SpaceIndex] = {}
+
+    def index_of(self, store: Store, space: Space) -> SpaceIndex | None:
+        """As it is in the store's snapshot; None: there is none. Raises UnusableIndexError."""
+        record = store.graph(space.name)
+        if record is None:
             return None
-        if not len(self.tail):
-            return found
-        if len(self.tail) <= k:
-            return [np.concatenate([ids, self.tail]) for ids in found]
-        scores = self.rows @ asked.T  # (tail, n)
-        best = np.argpartition(scores, len(self.tail) - k, axis=0)[len(self.tail) - k :]
-        return [np.concatenate([ids, self.tail[best[:, i]]]) for i, ids in enumerate(found)]
+        with self._lock:
+            opened = self._opened.get(space.name)
+            if opened is None or opened.key != (record.file, record.crc32):
+                opened = self._opened[space.name] = SpaceIndex(store.folder, record, space.dim, self._settings)
+            opened.follow(store, space.name)
+            return opened
+
+
+def file_of(folder: Path, record: GraphFile) -> Path:
+    """Raises ValueError for a record that leads outside the library."""
+    path = folder / record.file
+    if path.parent != folder:
+        raise ValueError(f"{record.file} is no file of the library")
+    return path

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from devise import config
+from devise.config import Settings
 from devise.errors import VectorsError, WordError
 from devise.results import Answer, WordMatch
 from devise.vectors import Vector, is_unit, unit
@@ -21,8 +22,8 @@ from devise.words.grammar import Query
 from devise.words.queries import Term
 
 if TYPE_CHECKING:
+    from devise.index.hnsw import HnswIndex
     from devise.photos.inputs import PhotoInput
-    from devise.words.neighbours import WordGraph
 
 SCAN = 128 * BLOCK  # rows scored at a time: 10 MB of float32 stay in the cache of a desktop processor
 KEPT = 1 << 27  # bytes: so much is kept of halves made floats, from the second scan on, for that is most of its time
@@ -43,8 +44,8 @@ class WordVectors:
     words and rows, which models and libraries remember.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, settings: Settings = Settings()) -> None:
+        self.path, self.settings = path, settings
         self._tables = read_vectors(path)
         metadata = self._tables.metadata
         self.name, self.source = path.stem, metadata["source"]
@@ -55,9 +56,9 @@ class WordVectors:
         self._whole: Vector | None = None
 
     @classmethod
-    def open(cls, name: str | Path | None = None) -> WordVectors:
+    def open(cls, name: str | Path | None = None, settings: Settings = Settings()) -> WordVectors:
         """Vectors by name or path; None gives the ones in use. Raises VectorsError: missing or damaged."""
-        return cls(catalog.find(name))
+        return cls(catalog.find(name), settings)
 
     def __len__(self) -> int:
         """How many words there are."""
@@ -150,7 +151,7 @@ class WordVectors:
 
     def _candidates(self, vector: Vector, k: int) -> NDArray[np.int64]:
         """Slots that are likely the nearest: by a scan, or by the graph, for which a program has to ask often."""
-        if self._scans >= config.SCANS:
+        if self._scans >= self.settings.index.scans:
             from devise.words import neighbours
 
             if (slots := neighbours.candidates(self, vector, k)) is not None:
@@ -198,7 +199,7 @@ class WordVectors:
         return spelling.Speller(self._tables.spelling[: int(ends[-1])], ends)
 
     @cached_property
-    def graph(self) -> WordGraph | None:
+    def graph(self) -> HnswIndex | None:
         """The graph beside the file, if it is whole and made for these rows."""
         from devise.words import neighbours
 

@@ -11,19 +11,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from devise import config
+from devise.config import Settings
 from devise.errors import DeviseError, writing
 from devise.files import replacing
-from devise.index.hnsw import Graph, available
+from devise.index.base import Saved
+from devise.index.hnsw import HnswIndex, available
 from devise.vectors import Vector
 
 CHUNK = 4096  # rows added at a time: 5 MB, and a progress line that moves
-WordGraph = Graph
 
 
 class Rows(Protocol):
     """What a graph needs of word vectors."""
 
+    settings: Settings
     path: Path
     dim: int
     fingerprint: str
@@ -34,7 +35,7 @@ class Rows(Protocol):
 
 class Searched(Rows, Protocol):
     @property
-    def graph(self) -> Graph | None: ...
+    def graph(self) -> HnswIndex | None: ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def build(vectors: Rows, progress: Callable[[int, int], None] | None = None) -> 
     """Build and save the graph of a file; False where hnswlib is missing."""
     if not available():
         return False
-    graph = Graph.new(vectors.dim)
+    graph = HnswIndex(vectors.dim, vectors.settings.index)
     for start in range(0, len(vectors), CHUNK):
         slots = np.arange(start, min(start + CHUNK, len(vectors)))
         graph.add(slots, vectors.rows(slots))
@@ -73,13 +74,14 @@ def build(vectors: Rows, progress: Callable[[int, int], None] | None = None) -> 
     return True
 
 
-def load(vectors: Rows) -> Graph | None:
+def load(vectors: Rows) -> HnswIndex | None:
     """The graph, or None when it is missing, damaged or of other rows: then a scan answers."""
     try:
         stamp = Stamp(**json.loads(stamp_path(vectors.path).read_text("utf-8")))
         if stamp.fingerprint != vectors.fingerprint:
             return None
-        graph = Graph.load(graph_path(vectors.path), dim=vectors.dim, crc32=stamp.crc32, size=stamp.size)
+        saved = Saved(stamp.crc32, stamp.size)
+        graph = HnswIndex.load(graph_path(vectors.path), vectors.dim, saved, vectors.settings.index)
     except (OSError, ValueError, TypeError, RecursionError, DeviseError):
         return None
     return graph if len(graph) == len(vectors) else None
@@ -88,12 +90,13 @@ def load(vectors: Rows) -> Graph | None:
 def candidates(vectors: Searched, vector: Vector, k: int) -> NDArray[np.int64] | None:
     """Slots that are likely the nearest, to be scored exactly; None: score all.
 
-    A graph of words leads a query astray that is no word but a mean of some: it is asked once more, with more effort.
+    A graph of words leads a query astray that is no word but a mean of some: it is asked once more, with a higher ef.
     """
-    wanted = max(config.MIN_CANDIDATES, config.CANDIDATES * k)
+    search, index = vectors.settings.search, vectors.settings.index
+    wanted = max(search.min_candidates, search.candidates * k)
     if 2 * wanted >= len(vectors) or vectors.graph is None:
         return None
-    ((found, scores),) = vectors.graph.search_many(vector[None], wanted)
-    if not len(found) or scores[0] < config.WORD_NEAR:
-        found = vectors.graph.search(vector, wanted, config.GRAPH_EF_MEANS)
-    return found if len(found) >= k else None
+    (found,) = vectors.graph.search(vector[None], wanted)
+    if not len(found) or found.scores[0] < index.near_word:
+        (found,) = vectors.graph.search(vector[None], wanted, ef=index.ef_means)
+    return found.ids if len(found) >= k else None

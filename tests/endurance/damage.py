@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from devise import config
 from devise.errors import DeviseError
 from devise.library import Library
 from devise.library.upkeep import portable
@@ -32,7 +31,7 @@ from devise.vectors import unit
 from devise.words import WordVectors
 from devise.words.catalog import in_use, list_vectors
 from tests.endurance.harm import damage
-from tests.endurance.samples import PHOTOS, Encoder, make, photos_of, train_on
+from tests.endurance.samples import PHOTOS, SETTINGS, Encoder, make, photos_of, train_on
 from tests.endurance.watch import Outcome, is_told, report, watched, write
 
 FULL, QUICK = 10_400, 260
@@ -57,7 +56,7 @@ def search_all(folder: Path, base: Path) -> None:
     ]
     told = 0
     for ask in asked:
-        with Library(folder, model=Encoder()) as library:
+        with Library(folder, model=Encoder(), settings=SETTINGS) as library:
             told += _tells(lambda ask=ask, library=library: _is_good(ask(library)))
     if told == len(asked):
         _tells(lambda: check(folder))
@@ -84,12 +83,12 @@ def mend(folder: Path, base: Path) -> str:
     damaged = 0
     try:
         damaged = sum(finding.is_damage for finding in check(folder))
-        check(folder, repair=True)
+        check(folder, repair=True, settings=SETTINGS)
     except DeviseError as error:
         is_told(error)
         damaged = -1
     try:
-        with Library(folder) as library:
+        with Library(folder, settings=SETTINGS) as library:
             library.index([base / "photos-one"], model=Encoder())
             if len(library.paths()) < PHOTOS:
                 raise ValueError(f"{len(library.paths())} photos are left of {PHOTOS} after a repair")
@@ -116,10 +115,11 @@ def wal(place: Path, base: Path) -> str:
     return mend(place / "wal", base)
 
 
-def graph(place: Path, base: Path) -> str:
-    """Whatever a graph's file holds, answers stay what they were."""
+def index(place: Path, base: Path) -> str:
+    """Whatever the file of an index holds, answers stay what they were."""
     query = unit([1.0, 0.2, 0.1, 0.1])
-    with Library(base / "one" / "library") as whole, Library(place / "library") as damaged:
+    opened = partial(Library, settings=SETTINGS)
+    with opened(base / "one" / "library") as whole, opened(place / "library") as damaged:
         for space, vector in (("words", query), ("features", unit(np.arange(48.0) + 1))):
             wanted, found = (each.nearest(vector, 5, space=space) for each in (whole, damaged))
             if [match.path for match in wanted] != [match.path for match in found]:
@@ -155,14 +155,14 @@ def settings(place: Path, base: Path) -> str:
 
 def exported(place: Path, base: Path) -> str:
     """Imported as a new library, and merged into another."""
-    told = _tells(lambda: portable.import_(place / "exported.db", place / "new"))
+    told = _tells(lambda: portable.import_(place / "exported.db", place / "new", settings=SETTINGS))
     if not told:
         search_all(place / "new", base)
         if any(finding.is_damage for finding in check(place / "new")):
             raise ValueError("a damaged library was imported")
     elif (place / "new" / "library.db").exists():
         raise ValueError("an import that failed left a library")
-    told += _tells(lambda: portable.merge(place / "library", place / "exported.db"))
+    told += _tells(lambda: portable.merge(place / "library", place / "exported.db", settings=SETTINGS))
     if damaged := [finding.text for finding in check(place / "library") if finding.is_damage]:
         raise ValueError(f"a merge damaged the library: {damaged[0]}")
     return "told" if told else "good"
@@ -221,7 +221,7 @@ TARGETS = {
     "library.db": Target("library/library.db", library, 0.27),
     "library.db, cells": Target("library/library.db", library, 0.1),
     "library.db with -wal": Target("wal/library.db*", wal, 0.1, ("wal",)),
-    "graphs": Target("library/*.graph", graph, 0.12),
+    "indices": Target("library/*-*", index, 0.12),
     "library.json": Target("library/library.json", library, 0.01),
     "lock and holder": Target("library/[hl]o*", library, 0.01),
     "word vectors": Target("embeddings/tiny.safetensors", words, 0.15, ("embeddings",)),
@@ -253,7 +253,6 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="end after so many, however few were done")
     parser.add_argument("--one", type=int, help="the number of one mutation, to see its traceback")
     chosen = parser.parse_args()
-    config.EXACT_BELOW = 10
     fast = "/dev/shm" if os.path.isdir("/dev/shm") else None  # thousands of small writes
     with tempfile.TemporaryDirectory(prefix="devise-damage-", dir=fast) as name:
         base = Path(name)

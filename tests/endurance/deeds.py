@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from devise import config
+from devise.config import IndexConfig, SearchConfig, Settings
 from devise.library import Library
 from devise.library.upkeep import portable
 from devise.library.upkeep.check import check
@@ -33,6 +34,8 @@ from tests.fakes import FakeEncoder, brute_force
 
 WORDS = ("red", "green", "blue", "sofa", "cat", "dog", "tree", "sea")
 BATCH = 4  # photos a transaction: many of them, and each small
+# Libraries of a few dozen photos do all that large ones do
+SMALL = Settings(index=IndexConfig(exact_below=20, min_behind=20), search=SearchConfig(min_candidates=8, candidates=2))
 FIRST = 40  # photos of the first run
 Problems = list[str]
 
@@ -63,7 +66,7 @@ class Heard(Progress):
 
 def small() -> None:
     """Let libraries of a few dozen photos do all that large ones do."""
-    config.BATCH, config.EXACT_BELOW, config.MIN_CANDIDATES, config.CANDIDATES = BATCH, 20, 8, 2
+    config.BATCH = BATCH
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 
@@ -116,7 +119,7 @@ STAMP = 8  # in what `state` tells of a photo: of the files beside it
 
 
 def state(folder: Path) -> dict[str, Any]:
-    """All that a library knows, by path; ids and graphs, which may differ, are left out."""
+    """All that a library knows, by path; ids and indices, which may differ, are left out."""
     if not Store.exists(folder):
         return {}
     with closing(sqlite3.connect(f"file:{folder / 'library.db'}?mode=ro", uri=True)) as db:
@@ -154,7 +157,7 @@ def wrong_answers(folder: Path) -> Problems:
     if not photos:
         return []
     found: Problems = []
-    with Library(folder) as library:
+    with Library(folder, settings=SMALL) as library:
         for space, dim, at in (("words", 4, 1), ("features", 48, 2)):
             paths = list(photos)
             rows = np.stack([np.frombuffer(photos[path][at], "<f2").astype(np.float64) for path in paths])
@@ -176,7 +179,9 @@ def litter(folder: Path, allowed: Callable[[str], bool]) -> Problems:
 def _of_library(name: str) -> bool:
     folder, _, file = name.rpartition("/")
     if folder in ("library", "other"):
-        return file.startswith(("library.db", "library.json", "lock")) or (file.endswith(".graph") and file[0] != ".")
+        return file.startswith(("library.db", "library.json", "lock")) or (
+            file.endswith((".graph", ".flat")) and file[0] != "."
+        )
     return folder != "" or name == "out.devise"
 
 
@@ -305,7 +310,7 @@ def state_of_file(file: Path) -> dict[str, Any]:
 def _index(folder: Path, say: Say) -> None:
     small()
     at_home(folder)
-    with Library(folder / "library") as library:
+    with Library(folder / "library", settings=SMALL) as library:
         library.index([folder / "photos"], model=Quartered(), progress=Heard(say))
 
 
@@ -323,7 +328,7 @@ def _first(folder: Path) -> None:
     at_home(place)
     draw(place / "photos")
     write_vectors(place / "embeddings" / "tiny.safetensors", WORDS, np.eye(8, 4) + 0.1, source="drawn")
-    with Library(place / "library") as library:
+    with Library(place / "library", settings=SMALL) as library:
         library.index([place / "photos"], model=Quartered())
         library.marks.add("red", [place / "photos" / "town" / "015.png"], is_good=True)
     shutil.rmtree(folder)
@@ -338,13 +343,13 @@ def _changed(folder: Path) -> None:
 def _mark(folder: Path, say: Say) -> None:
     small()
     at_home(folder)
-    with Library(folder / "library") as library:
+    with Library(folder / "library", settings=SMALL) as library:
         library.marks.add("green", [folder / "photos" / "sea" / f"{seed:03}.png" for seed in (1, 4, 5)], is_good=False)
 
 
 def _undo(folder: Path, say: Say) -> None:
     at_home(folder)
-    with Library(folder / "library") as library:
+    with Library(folder / "library", settings=SMALL) as library:
         library.marks.undo()
 
 
@@ -362,7 +367,7 @@ def _exported(folder: Path) -> None:
 
 def _import(folder: Path, say: Say) -> None:
     small()
-    portable.import_(folder / "out.devise", folder / "library")
+    portable.import_(folder / "out.devise", folder / "library", settings=SMALL)
 
 
 def _two(folder: Path) -> None:
@@ -370,18 +375,18 @@ def _two(folder: Path) -> None:
     small()
     for seed in range(300, 330):
         noise(folder / "others" / f"{seed}.png", seed)
-    with Library(folder / "other") as library:
+    with Library(folder / "other", settings=SMALL) as library:
         library.index([folder / "others"], model=Quartered())
 
 
 def _merge(folder: Path, say: Say) -> None:
     small()
-    portable.merge(folder / "library", folder / "other")
+    portable.merge(folder / "library", folder / "other", settings=SMALL)
 
 
 def _compact(folder: Path, say: Say) -> None:
     small()
-    compact(folder / "library")
+    compact(folder / "library", settings=SMALL)
 
 
 def _elsewhere(folder: Path) -> None:
@@ -395,13 +400,13 @@ def _move(folder: Path, say: Say) -> None:
 
 
 def _damaged(folder: Path) -> None:
-    """A vector that is none, no graph, and a page of the file overwritten."""
+    """A vector that is none, no index, and a page of the file overwritten."""
     _first(folder)
     file = folder / "library" / "library.db"
     with closing(Store(file.parent, write=True)) as store:
         store.db.execute("PRAGMA foreign_keys = OFF")
         page = store.db.value("SELECT rootpage FROM sqlite_master WHERE name = 'photos_content'")
-    next(file.parent.glob("words-*.graph")).unlink()
+    next(file.parent.glob("words-*.flat")).unlink()
     data = bytearray(file.read_bytes())
     data[16_384 * (page - 1) : 16_384 * (page - 1) + 600] = b"\xff" * 600
     file.write_bytes(data)
@@ -423,7 +428,7 @@ class Repair(Deed):
 def _repair(folder: Path, say: Say) -> None:
     small()
     at_home(folder)
-    check(folder / "library", repair=True)
+    check(folder / "library", repair=True, settings=SMALL)
 
 
 def of_libraries() -> list[Deed]:

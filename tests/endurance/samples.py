@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from devise import config
+from devise.config import IndexConfig, Settings
 from devise.library import Library
 from devise.library.upkeep import portable
 from devise.spaces import Calibration, Space
@@ -24,6 +25,7 @@ from devise.words.format import write_vectors
 from tests.fakes import FakeEncoder
 
 PHOTOS = 24
+SETTINGS = Settings(index=IndexConfig(exact_below=10, min_behind=10))
 WORDS = ("red", "green", "blue", "yellow", "black", "white", "sofa", "cat", "dog", "bird", "sky", "sea")
 PARTS = 9
 
@@ -62,7 +64,7 @@ def make(base: Path) -> None:
             (photos / f"{i:02}.txt").write_text(f"sunday in paris {i}")
         made = base / name
         made.mkdir()
-        with Library(made / "library") as library:
+        with Library(made / "library", settings=SETTINGS) as library:
             library.index([photos], model=Encoder())
             library.marks.add("red", [photos / "00.bmp", photos / "01.bmp"], is_good=True)
         portable.export(made / "library", made / "exported.db")

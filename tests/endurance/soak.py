@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from devise import Library, config
+from devise import Library
+from devise.config import IndexConfig, Settings
 from devise.library.upkeep import portable
 from devise.library.upkeep.check import check
 from devise.library.upkeep.compact import compact
@@ -32,7 +33,7 @@ from tests.fakes import FakeEncoder
 K = 10
 QUERIES = 5  # a round and space
 MOST = 3_000  # pictures at a time
-GRAPHS_FROM = 200  # photos: most rounds have graphs
+SETTINGS = Settings(index=IndexConfig(exact_below=200, min_behind=200))  # most rounds have indices
 EVERY = 25  # rounds between two checks
 LEAST_RECALL = 0.99
 SLACK = 2e-3  # of a score: vectors are stored as halves
@@ -47,8 +48,8 @@ class Soak:
         self.counts: Counter[str] = Counter()
         self.found = self.right = 0
         self.photos.mkdir()
-        self.writer = Library(place / "library", model=self.encoder)
-        self.reader = Library(place / "library", model=self.encoder)
+        self.writer = Library(place / "library", model=self.encoder, settings=SETTINGS)
+        self.reader = Library(place / "library", model=self.encoder, settings=SETTINGS)
 
     def draw(self, path: Path) -> None:
         size = int(self.numbers.integers(8, 20))
@@ -103,11 +104,11 @@ class Soak:
     def look_after(self) -> None:
         damage = [finding.text for finding in check(self.place / "library") if finding.is_damage]
         assert not damage, damage
-        compact(self.place / "library")
+        compact(self.place / "library", settings=SETTINGS)
         file = self.place / "backup.devise"
         portable.export(self.place / "library", file)
         with tempfile.TemporaryDirectory(dir=self.place) as other:
-            assert portable.import_(file, Path(other) / "library") == len(self.paths)
+            assert portable.import_(file, Path(other) / "library", settings=SETTINGS) == len(self.paths)
         self.counts["checks, exports, compactions"] += 1
 
     def round(self, number: int) -> None:
@@ -127,7 +128,6 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="an hour")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    config.EXACT_BELOW = GRAPHS_FROM
     end, number = time.monotonic() + (3_600 if options.full else options.seconds), 0
     with tempfile.TemporaryDirectory() as place:
         soak = Soak(Path(place), options.seed)

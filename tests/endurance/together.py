@@ -26,7 +26,18 @@ from devise.store.records import path_of
 from devise.store.sqlite.store import Store
 from devise.vectors import unit
 from devise.words.format import write_vectors
-from tests.endurance.deeds import WORDS, Problems, Quartered, at_home, damage, imported, noise, small, wrong_answers
+from tests.endurance.deeds import (
+    SMALL,
+    WORDS,
+    Problems,
+    Quartered,
+    at_home,
+    damage,
+    imported,
+    noise,
+    small,
+    wrong_answers,
+)
 from tests.endurance.deeds import state as known_of
 from tests.endurance.rounds import Tally, asked
 from tests.endurance.writes import Ended, Say, ended, forked
@@ -100,7 +111,7 @@ def _swap(folder: Path, seeds: range) -> None:
 
 
 def _index(folder: Path) -> None:
-    with Library(folder / "library") as library:
+    with Library(folder / "library", settings=SMALL) as library:
         library.index([folder / "photos"], model=Slow())
 
 
@@ -129,7 +140,7 @@ def _told_who(folder: Path, say: Say) -> None:
     """Another run: it is told who has the library, or has it for itself."""
     for _ in range(20):
         try:
-            with Library(folder / "library") as library:
+            with Library(folder / "library", settings=SMALL) as library:
                 library.index([folder / "photos"], model=Quartered(), allow_empty=True)
         except LibraryError as error:
             if "another devise" not in str(error) or "wait until it has finished" not in str(error):
@@ -139,7 +150,7 @@ def _told_who(folder: Path, say: Say) -> None:
 
 def _searching(folder: Path, say: Say) -> None:
     """Each answer is of one moment of the library."""
-    library = Library(folder / "library")
+    library = Library(folder / "library", settings=SMALL)
     for number in range(SEARCHES // READERS + 1):
         vector = unit(np.random.default_rng(number).random(4))
         found = library.nearest(vector, 5)
@@ -166,18 +177,16 @@ def _snapshot(library: Library) -> None:
     vector = unit(np.ones(4))
     with searcher._snapshot():
         held = {path_of(path) for (path,) in store.db.rows("SELECT path FROM photos")}
-        facts = searcher._known[1]
-        near = facts.nearby("words")
-        found = near.search(vector[None], 8) if near else None  # also where a run has just replaced its file
-        ids = found[0] if found else store.ids()
+        found = searcher._known[1].near("words", vector[None], 8)  # also where a run has just replaced its file
+        ids = found[0].ids if found else store.ids()
         stored = set(store.ids().tolist())
-        assert set(ids.tolist()) <= stored, "the graph names contents that the snapshot has not"
+        assert set(ids.tolist()) <= stored, "the index names contents that the snapshot has not"
         matches = searcher._matches(ids, np.zeros(len(ids)), len(ids), None)
         assert {match.path for match in matches} <= held, "matches of another moment"
 
 
 def _marking(folder: Path, say: Say) -> None:
-    with Library(folder / "library") as library:
+    with Library(folder / "library", settings=SMALL) as library:
         for number in range(50):
             path = library.paths()[number % 20]
             before = _count(library.path)
@@ -211,7 +220,7 @@ def _checking(folder: Path, say: Say) -> None:
     for _ in range(15):
         found = [finding.text for finding in check(folder / "library") if finding.is_damage]
         assert not found, found
-        with Library(folder / "library") as library:
+        with Library(folder / "library", settings=SMALL) as library:
             info = library.info()
             assert info.num_contents <= info.num_photos or info.num_photos == 0
         time.sleep(0.02)

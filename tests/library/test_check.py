@@ -13,24 +13,24 @@ import pytest
 from fakes import FakeEncoder
 from PIL import Image
 
-from devise import config
+from devise.config import IndexConfig, Settings
 from devise.errors import LibraryError
 from devise.library import Library
-from devise.library.upkeep.check import _graphs, check
+from devise.library.upkeep.check import _indices, check
 from devise.store.sqlite import salvage
 from devise.store.sqlite.store import Store
 
 PHOTOS = 60
+SETTINGS = Settings(index=IndexConfig(exact_below=20, min_behind=20))
 
 
 @pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
-    monkeypatch.setattr(config, "EXACT_BELOW", 20)
+def library(tmp_path: Path) -> Library:
     (tmp_path / "photos").mkdir()
     for seed in range(PHOTOS):
         noise = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), np.uint8)
         Image.fromarray(noise).save(tmp_path / "photos" / f"{seed:03}.png")
-    library = Library(tmp_path / "library")
+    library = Library(tmp_path / "library", settings=SETTINGS)
     with library:
         library.index([tmp_path / "photos"], model=FakeEncoder())
     return library
@@ -47,15 +47,15 @@ def sql(*statements: str) -> Callable[[Path], None]:
     return damage
 
 
-def flipped_graph(folder: Path) -> None:
-    path = next(folder.glob("words-*.graph"))
+def flipped_index(folder: Path) -> None:
+    path = next(folder.glob("words-*.flat"))
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
 
 
-def swapped_graph(folder: Path) -> None:
-    words, features = (next(folder.glob(f"{space}-*.graph")) for space in ("words", "features"))
+def swapped_index(folder: Path) -> None:
+    words, features = next(folder.glob("words-*.flat")), next(folder.glob("features-*.graph"))
     words.write_bytes(features.read_bytes())
 
 
@@ -83,9 +83,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str, int]] = {
                                 "WHERE key = 'model'"), "says of its model", 0),
     "another label": (sql("UPDATE meta SET value = '[\"x\"]' WHERE key = 'labels'"), "says of its model", 0),
     "another checksum of the model": (sql("UPDATE meta SET value = '7' WHERE key = 'model_crc'"), "of its model", 0),
-    "a flipped graph": (flipped_graph, "graph of words", 0),
-    "a foreign graph": (swapped_graph, "graph of words", 0),
-    "a graph of others": (sql("DROP TRIGGER content_deleted", "DELETE FROM photos WHERE content_id = 5",
+    "a flipped index": (flipped_index, "index of words", 0),
+    "a foreign index": (swapped_index, "index of words", 0),
+    "an index of others": (sql("DROP TRIGGER content_deleted", "DELETE FROM photos WHERE content_id = 5",
                               "DELETE FROM contents WHERE id = 5", "DELETE FROM words WHERE content_id = 5",
                               "DELETE FROM features WHERE content_id = 5"), "holds other photos", 1),
 }  # fmt: skip
@@ -98,7 +98,7 @@ def test_damage_is_found_and_mended(library: Library, name: str) -> None:
     damage(library.path)
     found = [finding for finding in check(library.path) if finding.is_damage]
     assert any(said in finding.text for finding in found), found
-    check(library.path, repair=True)
+    check(library.path, repair=True, settings=SETTINGS)
     assert [finding for finding in check(library.path) if finding.is_damage] == []
     encoder = FakeEncoder()
     with library:
@@ -125,7 +125,7 @@ def test_what_can_be_read_of_a_damaged_file_is_kept(library: Library, seed: int)
         at = chance.randrange(16_384, len(data) - 600)
         data[at : at + 600] = chance.randbytes(600)
     file.write_bytes(data)
-    check(library.path, repair=True)
+    check(library.path, repair=True, settings=SETTINGS)
     assert [finding for finding in check(library.path) if finding.is_damage] == []
     with library:
         library.index([library.path.parent / "photos"], model=FakeEncoder())
@@ -163,7 +163,7 @@ def test_what_a_library_is_is_known_twice(library: Library, harm: Callable[[byte
     harm(data)
     file.write_bytes(data)
     assert [finding for finding in check(library.path) if finding.is_damage]
-    check(library.path, repair=True)
+    check(library.path, repair=True, settings=SETTINGS)
     encoder = FakeEncoder()
     with library:
         library.index(model=encoder)
@@ -186,7 +186,7 @@ def test_which_model_is_not_guessed(library: Library) -> None:
     (library.path / "library.json").write_text((library.path / "library.json").read_text().replace("words", "wards"))
     sql("UPDATE meta SET value = '7' WHERE key = 'model_crc'")(library.path)
     with pytest.raises(LibraryError, match="beyond repair"):
-        check(library.path, repair=True)
+        check(library.path, repair=True, settings=SETTINGS)
 
 
 def test_nothing_is_made_up_where_both_are_lost(library: Library) -> None:
@@ -196,7 +196,7 @@ def test_nothing_is_made_up_where_both_are_lost(library: Library) -> None:
     without_facts(data)
     file.write_bytes(data)
     with pytest.raises(LibraryError, match="beyond repair"):
-        check(library.path, repair=True)
+        check(library.path, repair=True, settings=SETTINGS)
     assert file.read_bytes() == data
 
 
@@ -214,7 +214,7 @@ def test_a_repair_that_was_cut_off_is_finished(library: Library) -> None:
     folder, aside = library.path, library.path / salvage.DONE
     aside.mkdir()
     (folder / "library.db").rename(aside / "library.db")  # the damaged one is gone, the new one not in its place
-    assert check(folder, repair=True) == []
+    assert check(folder, repair=True, settings=SETTINGS) == []
     with library:
         assert len(library) == PHOTOS
     assert not aside.exists()
@@ -227,7 +227,7 @@ def test_a_graph_that_a_run_has_just_replaced_is_no_damage(library: Library) -> 
             path.unlink()
         with library:
             library.index()
-        assert not [finding.text for finding in _graphs(store)]
+        assert not [finding.text for finding in _indices(store)]
 
 
 def test_a_library_of_a_newer_devise_is_no_damage(library: Library) -> None:
@@ -247,9 +247,11 @@ def test_a_library_of_an_older_devise_is_brought_up_by_a_repair(tmp_path: Path) 
         kept.extractall(tmp_path / "old")
     with pytest.raises(LibraryError, match="older devise; run: devise index"):
         check(tmp_path / "old")
-    assert [finding.text for finding in check(tmp_path / "old", repair=True) if finding.is_damage] == []
+    assert [
+        finding.text for finding in check(tmp_path / "old", repair=True, settings=SETTINGS) if finding.is_damage
+    ] == []
     with Library(tmp_path / "old") as library:
         assert len(library) == 6
     sql("UPDATE meta SET value = '0' WHERE key = 'format'")(tmp_path / "old")
     with pytest.raises(LibraryError, match="beyond repair"):
-        check(tmp_path / "old", repair=True)
+        check(tmp_path / "old", repair=True, settings=SETTINGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from fakes import FakeEncoder, brute_force
 from PIL import Image
 
 from devise import config
+from devise.config import IndexConfig, Settings
+from devise.index.hnsw import available
 from devise.index.pca import Projection
 from devise.library import Library
 from devise.progress import Progress
@@ -104,6 +107,43 @@ def test_a_whole_search_imports_what_it_needs_and_no_more(tmp_path: Path) -> Non
     assert (len(found), idle) == (3, "\n"), done.stderr
 
 
+@pytest.mark.skipif(not available(), reason="hnswlib is not installed, so there are no graphs")
+@pytest.mark.parametrize(
+    ("ask", "read", "is_graph_asked"),
+    [
+        ("library.nearest(unit(np.ones(4)), 5)", {"words"}, False),
+        ("library._search().showing(Scoring.of([Term('', unit(np.ones(4)))]), 5)", {"words"}, False),
+        ("library.nearest(unit(np.ones(48)), 5, space='features')", {"features"}, True),
+        ("library.nearest(unit(np.ones(48)), 500, space='features')", {"features"}, False),
+    ],
+)
+def test_a_search_reads_and_loads_the_index_that_it_asks_and_no_other(
+    tmp_path: Path, ask: str, read: set[str], is_graph_asked: bool
+) -> None:
+    """Each search of ten, from the first one, which reads the file, to those that have it in memory."""
+    with filled(tmp_path / "library", 6_000) as library:
+        graphs_of(library)
+    code = f"""
+        import sys, numpy as np
+        opened = []
+        sys.addaudithook(lambda event, given: event == "open" and opened.append(str(given[0])))
+        from devise.library import Library
+        from devise.search.scoring import Scoring
+        from devise.vectors import unit
+        from devise.words.queries import Term
+        with Library({str(tmp_path / "library")!r}) as library:
+            for number in range(10):
+                assert len({ask}) > 0
+                names = {{path.split("/")[-1].split("-")[0] for path in opened if path.endswith((".flat", ".graph"))}}
+                print(number, *sorted(names), "hnswlib" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    told = [line.split() for line in done.stdout.splitlines()]
+    assert len(told) == 10, done.stderr
+    assert all({*names} == read for _, *names, _ in told)
+    assert [loaded for *_, loaded in told] == [str(is_graph_asked and i >= IndexConfig.scans) for i in range(10)]
+
+
 def test_statements_and_steps_of_a_run_do_not_grow_with_the_library(tmp_path: Path, spent: Spent) -> None:
     folder, counts = paint(tmp_path / "photos", 40, 3), []
     for size in (1_200, 12_000):
@@ -181,9 +221,9 @@ def test_a_warm_search_asks_little_of_sqlite(tmp_path: Path, spent: Spent, size:
     assert len(many.statements) == len(one.statements)
 
 
-def test_a_projected_graph_finds_what_all_numbers_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_projected_graph_finds_what_all_numbers_find(tmp_path: Path) -> None:
     """Vectors that are mostly in few directions, as photos are; queries that are not, as words are."""
-    monkeypatch.setattr(config, "GRAPH_DIM", 16)
+    settings = Settings(index=IndexConfig(dim=16))
     random = np.random.default_rng(5)
     rows = unit(random.normal(size=(3_000, 48)) * np.geomspace(1, 1e-3, 48))
     store, paths = Store(tmp_path, write=True), [f"/{i:04}.jpg" for i in range(3_000)]
@@ -192,11 +232,11 @@ def test_a_projected_graph_finds_what_all_numbers_find(tmp_path: Path, monkeypat
         for path, row in zip(paths, rows, strict=True):
             content = store.add_content(path.encode(), {"features": row, "words": unit(row[:4])})
             store.put_photo(Photo(path, content, 1, 1))
-    maintain.update(store, Progress())
+    maintain.update(store, Progress(), settings.index)
     assert store.graph("features").basis is not None
     assert Projection.from_bytes(store.graph("features").basis, 48).dim_of(48) == 16
     kept = store.vectors("features", range(1, 3_001))[1]
-    queries, searcher = unit(np.vstack([rows[:50] + 0.05, random.normal(size=(50, 48))])), Searcher(store)
+    queries, searcher = unit(np.vstack([rows[:50] + 0.05, random.normal(size=(50, 48))])), Searcher(store, settings)
     found = [[match.path for match in searcher.nearest(query, 10, space="features")] for query in queries]
     exact = [brute_force(kept, paths, query, 10) for query in queries]
     assert np.mean([len({*a} & {*b}) / 10 for a, b in zip(found, exact, strict=True)]) >= 0.99

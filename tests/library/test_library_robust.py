@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from fakes import FakeEncoder
 
+from devise.config import IndexConfig, Settings
 from devise.errors import FolderError, LibraryError, WriteError
 from devise.library import Library, Where
 from devise.library.upkeep import portable
@@ -133,20 +134,21 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path, photos):
     library.close()
 
 
-def test_a_full_disk_while_the_graph_is_saved(tmp_path, photos, monkeypatch):
-    monkeypatch.setattr("devise.config.EXACT_BELOW", 10)
+def test_a_full_disk_while_an_index_is_saved(tmp_path, photos, monkeypatch):
+
+    small = Settings(index=IndexConfig(exact_below=10, min_behind=10))
 
     def save(*_):
-        raise WriteError("cannot write words-3.graph: no space left on device; free space or choose another place")
+        raise WriteError("cannot write words-3.flat: no space left on device; free space or choose another place")
 
     with monkeypatch.context() as full:
-        full.setattr("devise.index.hnsw.Graph.save", save)
-        with Library(tmp_path / "library") as library, pytest.raises(WriteError, match="free space"):
+        full.setattr("devise.index.quantized.QuantizedIndex.save", save)
+        with Library(tmp_path / "library", settings=small) as library, pytest.raises(WriteError, match="free space"):
             library.index([photos], model=FakeEncoder())
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", settings=small) as library:
         assert len(library.nearest(QUERY, 3)) == 3
         assert library.index().unchanged == 40
-        assert len(list(library.path.glob("*.graph"))) == 2
+        assert [len(list(library.path.glob(kind))) for kind in ("words-*.flat", "features-*.graph")] == [1, 1]
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from fakes import FakeEncoder, of_format_3
 from PIL import Image
 from typer.testing import CliRunner
 
-from devise import config
 from devise.cli.main import app
+from devise.config import IndexConfig, Settings
 from devise.errors import CheckpointError, FolderError, LibraryError, WriteError
 from devise.library import Library, Where
 from devise.library.upkeep import portable
@@ -30,6 +30,8 @@ from devise.search.interpret import Options, Request
 from devise.store.sqlite import salvage
 from devise.store.sqlite.store import Store
 from devise.words.queries import Term
+
+SMALL = Settings(index=IndexConfig(exact_below=5, min_behind=5))
 
 
 def noise(path: Path, seed: int) -> None:
@@ -43,8 +45,8 @@ def album(folder: Path, seeds: range) -> Path:
     return folder
 
 
-def indexed(path: Path, folder: Path, encoder: FakeEncoder | None = None) -> Library:
-    library = Library(path)
+def indexed(path: Path, folder: Path, encoder: FakeEncoder | None = None, settings: Settings = Settings()) -> Library:
+    library = Library(path, settings=settings)
     library.index([folder], model=encoder or FakeEncoder())
     return library
 
@@ -56,18 +58,16 @@ def answers(library: Library, space: str = "words") -> list[tuple[str, float]]:
     return [(match.path, round(match.score, 4)) for match in found]
 
 
-@pytest.fixture(params=["without a graph", "with graphs"])
-def _graphs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "with graphs":
-        monkeypatch.setattr(config, "EXACT_BELOW", 5)
+@pytest.fixture(params=[Settings(), SMALL], ids=["without an index", "with indices"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    return request.param
 
 
-@pytest.mark.usefixtures("_graphs")
-def test_an_exported_library_is_the_same_elsewhere(tmp_path: Path) -> None:
-    with indexed(tmp_path / "library", album(tmp_path / "photos", range(12))) as library:
+def test_an_exported_library_is_the_same_elsewhere(tmp_path: Path, settings: Settings) -> None:
+    with indexed(tmp_path / "library", album(tmp_path / "photos", range(12)), settings=settings) as library:
         assert portable.export(library.path, tmp_path / "out.devise") == 12
-        assert portable.import_(tmp_path / "out.devise", tmp_path / "other" / "library") == 12
-        with Library(tmp_path / "other" / "library") as other:
+        assert portable.import_(tmp_path / "out.devise", tmp_path / "other" / "library", settings=settings) == 12
+        with Library(tmp_path / "other" / "library", settings=settings) as other:
             for space in ("words", "features"):
                 assert answers(other, space) == answers(library, space)
             assert [m.path for m in other.search(where=Where(text="photo003"))] == [
@@ -93,13 +93,12 @@ def test_a_backup_while_photos_are_indexed_is_a_snapshot(tmp_path: Path) -> None
     assert [finding for finding in check(tmp_path / "again") if finding.is_damage] == []
 
 
-@pytest.mark.usefixtures("_graphs")
-def test_two_libraries_become_one(tmp_path: Path) -> None:
-    one = indexed(tmp_path / "one", album(tmp_path / "a", range(10)))
-    two = indexed(tmp_path / "two", album(tmp_path / "b", range(5, 20)))  # five photos are in both
+def test_two_libraries_become_one(tmp_path: Path, settings: Settings) -> None:
+    one = indexed(tmp_path / "one", album(tmp_path / "a", range(10)), settings=settings)
+    two = indexed(tmp_path / "two", album(tmp_path / "b", range(5, 20)), settings=settings)  # five photos are in both
     with two:
         two.index([tmp_path / "a"])  # a path that both know
-    assert portable.merge(one.path, two.path) == 15
+    assert portable.merge(one.path, two.path, settings=settings) == 15
     with one:
         assert (len(one), one.info().num_contents) == (25, 20)
         assert set(one.info().roots) == {str(tmp_path / "a"), str(tmp_path / "b")}
@@ -107,7 +106,7 @@ def test_two_libraries_become_one(tmp_path: Path) -> None:
         assert len(one.search(where=Where(text="photo007"))) == 2
         assert check(one.path) == []
         assert one.index(model=FakeEncoder()).unchanged == 25
-    assert portable.merge(one.path, two.path) == 0
+    assert portable.merge(one.path, two.path, settings=settings) == 0
 
 
 def test_judgements_are_merged_once(tmp_path: Path) -> None:
@@ -255,16 +254,15 @@ def test_an_export_of_an_older_devise_is_imported(tmp_path: Path) -> None:
         assert answers(new) == before
 
 
-@pytest.mark.usefixtures("_graphs")
-def test_photos_that_lie_elsewhere_now(tmp_path: Path) -> None:
+def test_photos_that_lie_elsewhere_now(tmp_path: Path, settings: Settings) -> None:
     encoder = FakeEncoder()
-    with indexed(tmp_path / "library", album(tmp_path / "old", range(8)), encoder) as library:
+    with indexed(tmp_path / "library", album(tmp_path / "old", range(8)), encoder, settings) as library:
         (tmp_path / "old" / "bad.jpg").write_bytes(b"no photo")
         library.index(model=encoder)
         before = [score for _, score in answers(library)]
         shutil.move(tmp_path / "old", tmp_path / "new")
         assert portable.move(library.path, str(tmp_path / "old"), str(tmp_path / "new")) == 8
-    with Library(library.path) as moved:
+    with Library(library.path, settings=settings) as moved:
         assert [score for _, score in answers(moved)] == before
         assert moved.info().roots == (str(tmp_path / "new"),)
         report = moved.index(model=encoder)
@@ -277,9 +275,8 @@ def test_photos_that_lie_elsewhere_now(tmp_path: Path) -> None:
         portable.move(library.path, str(tmp_path / "new"), str(tmp_path / "nowhere"))
 
 
-def test_only_the_user_may_read_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "EXACT_BELOW", 5)
-    with indexed(tmp_path / "library", album(tmp_path / "photos", range(9))) as library:
+def test_only_the_user_may_read_a_library(tmp_path: Path) -> None:
+    with indexed(tmp_path / "library", album(tmp_path / "photos", range(9)), settings=SMALL) as library:
         library.nearest(np.ones(4, np.float32) / 2, 1)
         portable.export(library.path, tmp_path / "out.devise")
         files = [tmp_path / "out.devise", library.path, *library.path.iterdir()]
@@ -295,14 +292,13 @@ def test_an_export_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
         portable.export(library.path, tmp_path / "file" / "out.devise")
 
 
-@pytest.mark.usefixtures("_graphs")
-def test_compacting_gives_room_back_and_changes_no_answer(tmp_path: Path) -> None:
-    with indexed(tmp_path / "library", album(tmp_path / "photos", range(200))) as library:
+def test_compacting_gives_room_back_and_changes_no_answer(tmp_path: Path, settings: Settings) -> None:
+    with indexed(tmp_path / "library", album(tmp_path / "photos", range(200)), settings=settings) as library:
         for seed in range(60):
             (tmp_path / "photos" / "summer" / f"photo{seed:03}.png").unlink()
         library.index()
         before = answers(library)
-        large, small = compact(library.path)
+        large, small = compact(library.path, settings=settings)
         assert small < large
         assert answers(library) == before
         assert len(library.search(where=Where(text="photo150"))) == 1

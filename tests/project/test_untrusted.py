@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 from test_model import tiny
 
 from devise import config
+from devise.config import IndexConfig, Settings
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.descriptors.network.compiled import Compiled
 from devise.descriptors.network.encoder import Encoder
@@ -41,6 +42,7 @@ RUNS = re.compile(
     r"\bpickle\b|torch\.load|np\.load|allow_pickle|marshal|shelve|\beval\(|\bexec\(|KeyedVectors\.load\(|yaml"
 )
 HARMLESS = ("weights_only=True", "allow_pickle=False", "module.eval()", "encoder.eval()", ".eval()")
+SMALL = Settings(index=IndexConfig(exact_below=2, min_behind=2))
 
 
 def test_nothing_that_is_loaded_can_run_code() -> None:
@@ -92,19 +94,18 @@ def test_a_pickle_in_place_of_any_file_is_refused_and_not_run(tmp_path: Path) ->
     assert not marker.exists()
 
 
-def test_a_pickle_in_place_of_any_file_of_a_library_is_not_run(tmp_path: Path, album: Path, monkeypatch) -> None:
-    monkeypatch.setattr(config, "EXACT_BELOW", 2)
+def test_a_pickle_in_place_of_any_file_of_a_library_is_not_run(tmp_path: Path, album: Path) -> None:
     write_vectors(config.own_folder("embeddings") / "tiny.safetensors", ["red", "blue"], np.eye(4)[:2], source="x")
     neighbours.build(WordVectors.open("tiny"))
     whole, marker = tmp_path / "whole", tmp_path / "marker"
-    with Library(whole) as library:
+    with Library(whole, settings=SMALL) as library:
         library.index([album], model=FakeEncoder())
     for file in [*whole.iterdir(), *config.own_folder("embeddings").glob("*.graph*")]:
         shutil.copytree(whole, tmp_path / "copy")
         place = tmp_path / "copy" / file.name if file.parent == whole else file
         place.write_bytes(pickle.dumps(Evil(marker)))
         for ask in (lambda library: library.search("red"), lambda library: library.index(model=FakeEncoder())):
-            with Library(tmp_path / "copy") as library, suppress(DeviseError):
+            with Library(tmp_path / "copy", settings=SMALL) as library, suppress(DeviseError):
                 ask(library)
         neighbours.load(WordVectors.open("tiny"))
         shutil.rmtree(tmp_path / "copy")
@@ -229,9 +230,8 @@ def test_features_on_the_disk_that_were_damaged_are_computed_anew(tmp_path: Path
         "UPDATE roots SET path = 3", "INSERT INTO gone VALUES (-5)",
     ],
 )  # fmt: skip
-def test_values_that_devise_never_wrote_are_mended(harm: str, tmp_path: Path, album: Path, monkeypatch) -> None:
-    monkeypatch.setattr(config, "EXACT_BELOW", 2)
-    with Library(tmp_path / "library") as library:
+def test_values_that_devise_never_wrote_are_mended(harm: str, tmp_path: Path, album: Path) -> None:
+    with Library(tmp_path / "library", settings=SMALL) as library:
         library.index([album], model=FakeEncoder())
     with closing(sqlite3.connect(tmp_path / "library" / "library.db")) as connection, connection:
         connection.execute("INSERT INTO marks VALUES (1, 'red', x'00', 'a', 1, '', 1)")
@@ -239,8 +239,8 @@ def test_values_that_devise_never_wrote_are_mended(harm: str, tmp_path: Path, al
         changed = connection.execute(harm).rowcount
     if changed:
         assert any(finding.is_damage for finding in check(tmp_path / "library"))
-    check(tmp_path / "library", repair=True)
-    with Library(tmp_path / "library") as library:
+    check(tmp_path / "library", repair=True, settings=SMALL)
+    with Library(tmp_path / "library", settings=SMALL) as library:
         library.index([album], model=FakeEncoder())
         assert len(library) == 6
         assert len(library.nearest(np.full(4, 0.5, np.float32), 9)) == 6

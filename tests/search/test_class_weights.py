@@ -11,8 +11,7 @@ from fakes import FakeEncoder
 from PIL import Image
 from safetensors.numpy import save_file
 
-from devise import config
-from devise.config import SearchConfig, Settings
+from devise.config import IndexConfig, SearchConfig, Settings
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.checkpoint import Checkpoint
@@ -49,17 +48,18 @@ def vectors(tmp_path) -> WordVectors:
 
 
 @pytest.fixture(params=[False, True], ids=["scan", "graph"])
-def library(request, tmp_path, monkeypatch):
+def library(request, tmp_path):
     random = np.random.default_rng(3)
     (tmp_path / "photos").mkdir()
     for i in range(NUM):
         picture = Image.fromarray(random.integers(0, 255, (4, 4, 3), dtype=np.uint8))
         picture.save(tmp_path / "photos" / f"{i:03}.png")
+    settings = Settings()
     if request.param:
-        monkeypatch.setattr(config, "EXACT_BELOW", 50)
-        monkeypatch.setattr(config, "MIN_WEIGHTED", 40)
-        monkeypatch.setattr(config, "CANDIDATES", 4)
-    with Library(tmp_path / "library") as opened:
+        settings = Settings(
+            index=IndexConfig(exact_below=50), search=SearchConfig(min_candidates_weighted=40, candidates=4)
+        )
+    with Library(tmp_path / "library", settings=settings) as opened:
         opened.index([tmp_path / "photos"], model=FakeEncoder())
         opened._resources.put("classes", classes())
         yield opened

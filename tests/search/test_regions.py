@@ -10,6 +10,7 @@ from fakes import FakeEncoder, of_format_3
 from PIL import Image
 
 from devise import config
+from devise.config import IndexConfig, SearchConfig, Settings
 from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BACKBONES
 from devise.errors import LibraryError
@@ -58,12 +59,13 @@ def photos(tmp_path):
 
 
 @pytest.fixture(params=[False, True], ids=["scan", "graph"])
-def library(request, photos, tmp_path, monkeypatch):
+def library(request, photos, tmp_path):
+    settings = Settings()
     if request.param:
-        monkeypatch.setattr(config, "EXACT_BELOW", 10)
-        monkeypatch.setattr(config, "MIN_SHOWING", 7)
-        monkeypatch.setattr(config, "CANDIDATES", 1)
-    with Library(tmp_path / "library") as opened:
+        settings = Settings(
+            index=IndexConfig(exact_below=10), search=SearchConfig(min_candidates_regions=7, candidates=1)
+        )
+    with Library(tmp_path / "library", settings=settings) as opened:
         opened.index([photos], model=Quartered())
         yield opened
 

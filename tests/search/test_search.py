@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from fakes import FakeEncoder, brute_force
 from PIL import Image
 
-from devise import config
+from devise.config import IndexConfig, SearchConfig, Settings
 from devise.errors import LibraryError, PhotoError
 from devise.library import Library
 from devise.progress import Progress
@@ -18,6 +19,7 @@ from devise.store.sqlite import codec
 from devise.vectors import unit
 
 NUM = 120
+LARGE = Settings(index=IndexConfig(exact_below=50, min_behind=50), search=SearchConfig(min_candidates=40, candidates=4))
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +36,11 @@ def many(tmp_path_factory):
 
 
 @pytest.fixture(params=[False, True], ids=["scan", "graph"])
-def library(request, many, tmp_path, monkeypatch):
-    """The same library, answered by a scan and by a graph."""
-    if request.param:
-        monkeypatch.setattr(config, "EXACT_BELOW", 50)
-        monkeypatch.setattr(config, "MIN_CANDIDATES", 40)
-        monkeypatch.setattr(config, "CANDIDATES", 4)
-    with Library(tmp_path / "library") as opened:
+def library(request, many, tmp_path):
+    """The same library, answered by a scan and by indices."""
+    with Library(tmp_path / "library", settings=LARGE if request.param else Settings()) as opened:
         opened.index([many], model=FakeEncoder())
-        assert bool(list(opened.path.glob("*.graph"))) == request.param
+        assert bool(index_files(opened)) == request.param
         yield opened
 
 
@@ -98,7 +96,8 @@ def test_many_vectors_at_once_have_the_answers_of_each(library, k):
 
 
 def test_a_program_that_asks_often_reads_vectors_once(library, many, monkeypatch):
-    monkeypatch.setattr(config, "HELD_AFTER", NUM // 5)
+    often = replace(library.settings, index=replace(library.settings.index, cache_after=NUM // 5))
+    library = Library(library.path, settings=often)
     rows, paths = stored(library, "features")
     query = unit(np.ones(48))
     expected = library.nearest(query, 5, space="features")
@@ -112,7 +111,7 @@ def test_a_program_that_asks_often_reads_vectors_once(library, many, monkeypatch
     assert counts[3] > 0
     assert counts[-1] == counts[-5]
     (many / "new.png").write_bytes((many / "000.png").read_bytes() + b"\0")
-    with Library(library.path) as other:
+    with Library(library.path, settings=often) as other:
         assert other.index(model=FakeEncoder()).added == 1
     found = library.nearest(rows[paths.index(str(many / "000.png"))], 9, space="features")
     assert str(many / "new.png") in [match.path for match in found]
@@ -193,20 +192,21 @@ class Notes(Progress):
         self.built.append((space, done, total))
 
 
-def graph_files(library):
-    return sorted(path.name for path in library.path.glob("*.graph"))
+def index_files(library):
+    return sorted(path.name for kind in ("*.graph", "*.flat") for path in library.path.glob(kind))
 
 
 @pytest.fixture
-def graphed(many, tmp_path, monkeypatch):
-    monkeypatch.setattr(config, "EXACT_BELOW", 50)
-    monkeypatch.setattr(config, "MIN_CANDIDATES", 40)
-    monkeypatch.setattr(config, "CANDIDATES", 4)
+def graphed(many, tmp_path):
     folder = tmp_path / "photos"
     shutil.copytree(many, folder)
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", settings=LARGE) as opened:
         opened.index([folder], model=FakeEncoder())
         yield opened, folder
+
+
+def lacking(behind):
+    return replace(LARGE, index=replace(LARGE.index, min_behind=behind))
 
 
 def check_exact(library):
@@ -219,7 +219,7 @@ def check_exact(library):
 @pytest.mark.parametrize("damage", ["missing", "flipped", "short", "foreign"])
 def test_a_damaged_graph_is_scanned_around_and_built_again(graphed, damage):
     library, folder = graphed
-    for name in graph_files(library):
+    for name in index_files(library):
         path = library.path / name
         data = bytearray(path.read_bytes())
         if damage == "missing":
@@ -229,28 +229,29 @@ def test_a_damaged_graph_is_scanned_around_and_built_again(graphed, damage):
             path.write_bytes(data)
         else:
             path.write_bytes(data[: len(data) // 2] if damage == "short" else b"not a graph")
-    with Library(library.path) as reader:
+    with Library(library.path, settings=LARGE) as reader:
         check_exact(reader)
+        assert reader._search()._known[1].unusable == {"words"}, "what was asked"
     notes = Notes()
     library.index([folder], progress=notes)
     assert sorted(note.split()[3] for note in notes.notes) == ["features", "words"]
-    assert len(graph_files(library)) == 2
+    assert len(index_files(library)) == 2
     check_exact(library)
 
 
 def test_an_unchanged_run_leaves_graphs_alone(graphed):
     library, folder = graphed
-    before, notes = graph_files(library), Notes()
+    before, notes = index_files(library), Notes()
     library.index([folder], progress=notes)
-    assert (graph_files(library), notes.built, notes.notes) == (before, [], [])
+    assert (index_files(library), notes.built, notes.notes) == (before, [], [])
 
 
 @pytest.mark.parametrize("behind", [0, 8, 50])
-def test_graphs_follow_added_and_deleted_photos(graphed, monkeypatch, behind):
+def test_indices_follow_added_and_deleted_photos(graphed, behind):
     """A few photos more or less leave them as they are, and are found or not found all the same."""
     library, folder = graphed
-    monkeypatch.setattr("devise.search.maintain.max_behind", lambda count: behind)
-    before = graph_files(library)
+    library = Library(library.path, model=FakeEncoder(), settings=lacking(behind))
+    before = index_files(library)
     check_exact(library)  # with graphs in memory
     for i in range(5):
         (folder / f"{20 + i:03}.png").unlink()
@@ -258,10 +259,10 @@ def test_graphs_follow_added_and_deleted_photos(graphed, monkeypatch, behind):
     notes = Notes()
     library.index([folder], progress=notes)
     assert (("words", 5, 5) in notes.built) == (behind < 10)
-    assert (graph_files(library) == before) == (behind == 50)
-    assert len(graph_files(library)) == 2
+    assert (index_files(library) == before) == (behind == 50)
+    assert len(index_files(library)) == 2
     check_exact(library)
-    with Library(library.path) as another:
+    with Library(library.path, settings=LARGE) as another:
         check_exact(another)
     for i in range(5):
         (folder / f"new{i}.png").unlink()
@@ -271,7 +272,7 @@ def test_graphs_follow_added_and_deleted_photos(graphed, monkeypatch, behind):
 
 def test_a_reader_with_a_graph_in_memory_sees_what_others_write(graphed):
     library, folder = graphed
-    with Library(library.path) as reader:
+    with Library(library.path, settings=LARGE) as reader:
         check_exact(reader)
         for path in sorted(folder.iterdir())[10:30]:
             path.unlink()
@@ -280,19 +281,20 @@ def test_a_reader_with_a_graph_in_memory_sees_what_others_write(graphed):
         check_exact(reader)
 
 
-def test_a_graph_with_many_deleted_is_built_anew(graphed, monkeypatch):
+def test_a_graph_with_many_deleted_is_built_anew(graphed):
     library, folder = graphed
-    monkeypatch.setattr("devise.search.maintain.max_behind", lambda count: 10)
+    library = Library(library.path, model=FakeEncoder(), settings=lacking(10))
     for i in range(30, 70):
         (folder / f"{i:03}.png").unlink()
     notes = Notes()
     library.index([folder], progress=notes)
-    assert ("words", 80, 80) in notes.built
+    assert ("features", 80, 80) in notes.built
+    assert ("words", 0, 0) in notes.built, "what is removed from a flat file is gone"
     check_exact(library)
     for i in range(70, 108):
         (folder / f"{i:03}.png").unlink()
     library.index([folder])
-    assert graph_files(library) == [], "a small library needs no graph"
+    assert index_files(library) == [], "a small library needs no index"
     check_exact(library)
 
 

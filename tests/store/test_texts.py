@@ -19,9 +19,9 @@ from test_cli import devise, encoder, fails, indexed, tiny  # noqa: F401 (fixtur
 from test_cli_queries import names
 from typer.testing import Result
 
-from devise import config
+from devise.config import IndexConfig, SearchConfig, Settings
 from devise.errors import DeviseError
-from devise.index.deferred import LazyGraph
+from devise.index.deferred import DeferredIndex
 from devise.library import Library, Where
 from devise.photos import Found, details, find
 from devise.photos.sidecars import Sidecar
@@ -34,7 +34,7 @@ from devise.store.sqlite.store import Store
 from devise.vectors import unit
 
 Run = Callable[..., Result]
-search = LazyGraph.search
+search = DeferredIndex.search
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:x="u" x:secret="hidden"><dc:subject><rdf:Bag>
 <rdf:li>heron</rdf:li><rdf:li>reeds</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"""
@@ -297,8 +297,10 @@ def test_a_filter_on_many_photos_finds_what_a_full_scan_finds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     """Few are scored one by one, of more whole photos are scanned, of most the graph is asked for more."""
-    for name, value in (("EXACT_BELOW", 50), ("EXACT_AMONG", 10), ("MIN_CANDIDATES", 4), ("CANDIDATES", 1)):
-        monkeypatch.setattr(config, name, value)
+    settings = Settings(
+        index=IndexConfig(exact_below=50),
+        search=SearchConfig(exact_filtered=10, min_candidates=4, candidates=1),
+    )
     random = np.random.default_rng(3)
     store = Store(tmp_path, write=True)
     store.set_model(FakeEncoder().info, ())
@@ -307,14 +309,14 @@ def test_a_filter_on_many_photos_finds_what_a_full_scan_finds(
         for i, row in enumerate(rows):
             content = store.add_content(str(i).encode(), {"words": row})
             store.put_photo(Photo(f"/{i:03}.png", content, 1, 1))
-    maintain.update(store, Progress())
+    maintain.update(store, Progress(), settings.index)
     chosen = np.flatnonzero(random.random(600) < share)
     with store.transaction():
         store.db.execute_many("UPDATE photos SET kind = 'png' WHERE path = ?", [(f"/{i:03}.png",) for i in chosen])
     asked = []
-    monkeypatch.setattr(LazyGraph, "search", lambda self, *args: asked.append(args) or search(self, *args))
+    monkeypatch.setattr(DeferredIndex, "search", lambda self, *args: asked.append(args) or search(self, *args))
     for row in rows[::50]:
-        found = Searcher(store).nearest(row, 5, space="words", where=Where(kind="png"))
+        found = Searcher(store, settings).nearest(row, 5, space="words", where=Where(kind="png"))
         assert [m.path for m in found] == [f"/{i:03}.png" for i in chosen[np.argsort(-rows[chosen] @ row)[:5]]]
     assert bool(asked) == (share == 0.9)
 

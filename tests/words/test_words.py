@@ -12,8 +12,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from devise import config
+from devise.config import IndexConfig, Settings
 from devise.errors import DeviseError, VectorsError, WordError, WriteError
-from devise.index.hnsw import Graph
+from devise.index.hnsw import HnswIndex
 from devise.vectors import Vector, unit
 from devise.words import (
     Tagger,
@@ -186,38 +187,36 @@ def test_k_must_be_positive(vectors: WordVectors, k: int) -> None:
 
 
 @pytest.mark.parametrize("words", [1, 5])
-def test_the_graph_finds_what_a_scan_finds(many: WordVectors, words: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_graph_finds_what_a_scan_finds(many: WordVectors, words: int) -> None:
     rows = many.rows(range(50 * words)).reshape(50, words, -1).mean(1)
     scanned = [many.nearest(row, 10) for row in rows]
     assert neighbours.build(many)
-    fresh = WordVectors.open(many.path)
+    fresh = WordVectors.open(many.path, Settings(index=IndexConfig(scans=0)))
     assert fresh.graph is not None
-    monkeypatch.setattr(config, "SCANS", 0)
     found = [fresh.nearest(row, 10) for row in rows]
     same = sum(len({m.word for m in a} & {m.word for m in b}) for a, b in zip(scanned, found, strict=True))
     assert same / 500 >= 0.995
 
 
-def test_means_of_words_are_looked_for_with_more_effort(many: WordVectors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_means_of_words_are_looked_for_with_a_higher_ef(many: WordVectors, monkeypatch: pytest.MonkeyPatch) -> None:
     neighbours.build(many)
-    efforts, asked = [], Graph.search_many
-    monkeypatch.setattr(config, "SCANS", 0)
-    monkeypatch.setattr(config, "WORD_NEAR", 0.9999)  # eight numbers: some word is near anything
-    monkeypatch.setattr(Graph, "search_many", lambda *given: efforts.append(given[3:]) or asked(*given))
-    fresh = WordVectors.open(many.path)
+    efs, asked = [], HnswIndex.search
+    monkeypatch.setattr(HnswIndex, "search", lambda *given, **how: efs.append(how.get("ef")) or asked(*given, **how))
+    near = IndexConfig(scans=0, near_word=0.9999)  # eight numbers: some word is near anything
+    fresh = WordVectors.open(many.path, Settings(index=near))
     fresh.nearest("word7")
-    assert efforts == [()]
+    assert efs == [None]
     fresh.nearest(many.rows(range(5)).mean(0))
-    assert efforts[1:] == [(), (config.GRAPH_EF_MEANS,)]
+    assert efs[1:] == [None, near.ef_means]
 
 
 def test_a_graph_is_loaded_when_it_is_asked_often(many: WordVectors) -> None:
     expected = many.nearest("word7", 5)
     neighbours.build(many)
     fresh = WordVectors.open(many.path)
-    for number in range(2 * config.SCANS):
+    for number in range(2 * IndexConfig.scans):
         assert fresh.nearest("word7", 5) == expected
-        assert ("graph" in vars(fresh)) == (number >= config.SCANS)
+        assert ("graph" in vars(fresh)) == (number >= IndexConfig.scans)
 
 
 @pytest.mark.parametrize("kept", [embeddings.KEPT, 0])

@@ -1,4 +1,4 @@
-"""Is a library whole? Its file, each stored vector, its texts and graphs, and the photos themselves; and what mends it.
+"""Is a library whole? Its file, each vector, its texts and indices, and the photos themselves; and what mends it.
 
 What is derived is built again. Of what cannot be read the rest is kept: the photos it belonged to are read anew by the
 next `devise index`.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from devise.config import Settings
 from devise.errors import DeviseError, FormatError, LibraryError, counted
 from devise.filestat import changed_ns
 from devise.progress import Progress
@@ -31,7 +32,7 @@ from devise.store.sqlite.store import Store
 
 MAX_PROBLEMS = 20  # of SQLite's own list: one is enough to act on
 CHUNK = 1_000  # vectors looked at together, and one by one where that finds damage
-STAGES = 4  # of a repair: the file, the values in its rows, what those say of each other, and graphs
+STAGES = 4  # of a repair: the file, the values in its rows, what those say of each other, and indices
 TOLERANCE = 4e-3  # of a squared length, as halves are rounded
 
 _PARTLESS = "SELECT id FROM contents WHERE id NOT IN (SELECT content_id FROM parts)"
@@ -50,7 +51,9 @@ class Finding:
         return self.repair is not None
 
 
-def check(folder: Path, *, repair: bool = False, progress: Progress | None = None) -> list[Finding]:
+def check(
+    folder: Path, *, repair: bool = False, progress: Progress | None = None, settings: Settings = Settings()
+) -> list[Finding]:
     """What is wrong with a library, after `repair` what was. Raises LibraryError when there is none to look at."""
     progress = progress or Progress()
     must_exist(folder)
@@ -66,7 +69,7 @@ def check(folder: Path, *, repair: bool = False, progress: Progress | None = Non
             if not damage:
                 return found
             if stage < STAGES:
-                _repaired(folder, damage, progress)
+                _repaired(folder, damage, progress, settings)
     raise _hopeless(folder, damage[0].text)
 
 
@@ -89,14 +92,14 @@ def _hopeless(folder: Path, what: str) -> LibraryError:
     return LibraryError(f"the library {folder} is damaged beyond repair ({what}); index its folders anew")
 
 
-def _repaired(folder: Path, found: list[Finding], progress: Progress) -> None:
+def _repaired(folder: Path, found: list[Finding], progress: Progress, settings: Settings) -> None:
     if any(finding.repair is _salvaged for finding in found):
         salvage.salvage(folder)
     with closing(Store(folder, write=True)) as store:
         for finding in found:
             if finding.repair not in (None, _salvaged):
                 finding.repair(store, progress)
-        maintain.update(store, progress)
+        maintain.update(store, progress, settings.index)
 
 
 def _mended_by(mend: validate.Mend) -> Repair:
@@ -119,7 +122,7 @@ def _found(folder: Path) -> list[Finding]:
                 raise damaged(folder)
             if not backup.is_whole(store):
                 return [Finding("what the library says of its model is damaged", _mended_by(backup.decide))]
-            return [*_lost(store), *_vectors(store), *_texts(store), *_graphs(store), *_photos(store)]
+            return [*_lost(store), *_vectors(store), *_texts(store), *_indices(store), *_photos(store)]
     except FormatError:
         raise
     except LibraryError as error:
@@ -245,26 +248,26 @@ def _told_again(store: Store, progress: Progress) -> None:
         store.db.execute(salvage.TEXTS)
 
 
-def _graphs(store: Store) -> Iterator[Finding]:
+def _indices(store: Store) -> Iterator[Finding]:
     model = store.model()
     ids, gone = store.ids(), store.gone()
     for space in model.spaces if model else ():
         record = store.graph(space.name)
         if record is None:
             continue
-        opened = maintain.load(store, record, space.dim)
-        if opened is None and _is_replaced(store, record):
+        stored = maintain.stored_ids(store, record, space.dim)
+        if stored is None and _is_replaced(store, record):
             continue
-        if opened is None:
-            yield Finding(f"the graph of {space.name} is missing or damaged", _rebuilt(space.name))
+        if stored is None:
+            yield Finding(f"the index of {space.name} is missing or damaged", _rebuilt(space.name))
             continue
-        held = np.setdiff1d(opened[0].ids(), gone)
+        held = np.setdiff1d(stored, gone)
         if not np.array_equal(held, ids[ids <= record.max_id]):
-            yield Finding(f"the graph of {space.name} holds other photos than the library", _rebuilt(space.name))
+            yield Finding(f"the index of {space.name} holds other photos than the library", _rebuilt(space.name))
 
 
 def _is_replaced(store: Store, record: GraphFile) -> bool:
-    """Whether a run has put another graph in its place since we began to look."""
+    """Whether a run has put another file in its place since we began to look."""
     with closing(Store(store.folder)) as now:
         return now.graph(record.space) != record
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from devise.config import Settings
 from devise.library.report import num_bytes
 from devise.progress import Progress
 from devise.search import maintain
 from devise.store.lock import must_exist, writer
 
 
-def compact(folder: Path, progress: Progress | None = None) -> tuple[int, int]:
+def compact(folder: Path, progress: Progress | None = None, settings: Settings = Settings()) -> tuple[int, int]:
     """Bytes before and after. Needs as much room again for a moment. Raises LibraryError, WriteError."""
     must_exist(folder)
     before = num_bytes(folder)
@@ -22,7 +23,7 @@ def compact(folder: Path, progress: Progress | None = None) -> tuple[int, int]:
                 if record and record.nodes != store.num_contents() - store.num_contents(after=record.max_id):
                     store.remove_graph(space.name)  # built anew, without the deleted
             store.db.execute("INSERT INTO texts (texts) VALUES ('optimize')")
-        maintain.update(store, progress or Progress())
+        maintain.update(store, progress or Progress(), settings.index)
         store.db.execute("VACUUM")
         store.db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     return before, num_bytes(folder)

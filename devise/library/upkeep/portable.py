@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from devise.config import Settings
 from devise.errors import FolderError, FormatError, LibraryError, WriteError, counted, listed, writing
 from devise.files import replacing
 from devise.library.upkeep.check import check
@@ -23,9 +24,11 @@ from devise.store.sqlite.database import FILE, copy, damaged, remedy, telling
 from devise.store.sqlite.store import Store
 from devise.store.sqlite.texts import names
 
+DERIVED = "the index of "  # how findings begin of what an import builds anew
+
 
 def export(folder: Path, file: Path) -> int:
-    """All of a library but its graphs, which are built anew from it, in one file: a snapshot, also while one indexes.
+    """All of a library but its indices, which are built anew from it, in one file: a snapshot, also while one indexes.
 
     How many photos it has. Raises LibraryError, WriteError.
     """
@@ -53,7 +56,7 @@ def _exported(store: Store, file: Path) -> int:
             return int(made.execute("SELECT count(*) FROM photos").fetchone()[0])
 
 
-def import_(file: Path, folder: Path, progress: Progress | None = None) -> int:
+def import_(file: Path, folder: Path, progress: Progress | None = None, settings: Settings = Settings()) -> int:
     """Make an exported file the library of a folder that has none. How many photos it has.
 
     Raises LibraryError where the file is none, is damaged or the folder has a library; then nothing is written.
@@ -68,12 +71,12 @@ def import_(file: Path, folder: Path, progress: Progress | None = None) -> int:
         with _apart(file, folder) as whole, writing(folder):
             os.replace(whole / FILE, folder / FILE)
         with closing(Store(folder, write=True)) as store:
-            maintain.update(store, progress or Progress())
+            maintain.update(store, progress or Progress(), settings.index)
             backup.keep(store)
             return store.num_photos()
 
 
-def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
+def merge(folder: Path, other: Path, progress: Progress | None = None, settings: Settings = Settings()) -> int:
     """Add the photos of another library (its folder, or an exported file) that this one lacks. How many those are.
 
     Of a photo that both know this one's row stays, of two judgements the later one counts. Raises LibraryError for
@@ -99,7 +102,7 @@ def merge(folder: Path, other: Path, progress: Progress | None = None) -> int:
             store.remove_orphans()  # of photos that both know and that have changed
             store.next_revision()
         store.db.execute("DETACH other")
-        maintain.update(store, progress or Progress())
+        maintain.update(store, progress or Progress(), settings.index)
         return store.num_photos() - before
 
 
@@ -126,7 +129,7 @@ def _look_through(place: Path, other: Path) -> None:
     """other: what the copy in `place` is one of, which messages name. Raises LibraryError."""
     try:
         Store(place, write=True).close()  # of an older format
-        odd = [finding.text for finding in check(place) if finding.is_damage and "graph" not in finding.text]
+        odd = [finding.text for finding in check(place) if finding.is_damage and not finding.text.startswith(DERIVED)]
     except FormatError as error:
         raise FormatError(other, error.fact) from error
     except LibraryError as error:
