@@ -73,7 +73,7 @@ def read(sidecar: Sidecar) -> list[Statement]:
     name = os.path.basename(sidecar.path)
     with open(sidecar.path, "rb", opener=_open_at_once) as file:
         data = file.read(MAX_BYTES)
-    return [replace(said, file=name) for said in _READERS[os.path.splitext(name)[1].lower()](data)]
+    return [replace(said, file=name) for said in READERS[os.path.splitext(name)[1].lower()](data)]
 
 
 def _of_text(data: bytes) -> Iterator[Statement]:
@@ -88,7 +88,7 @@ def _of_json(data: bytes) -> list[Statement]:
         return []
 
 
-_READERS = {".txt": _of_text, ".json": _of_json, ".xmp": xmp.statements}
+READERS = {".txt": _of_text, ".json": _of_json, ".xmp": xmp.statements}
 
 
 def _key(key: str) -> str:

@@ -39,7 +39,10 @@ def look(data: bytes) -> str:
     from devise.errors import PhotoError
     from devise.photos import details, load
     from devise.photos.open import thumbnail_jpeg
+    from devise.photos.sidecars import READERS
 
+    for reader in READERS.values():  # as if the same bytes stood beside a photo
+        list(reader(data))
     told = 0
     for name in ("photo.jpg", "photo.dng") if data[:2] in (b"II", b"MM") else ("photo.jpg",):
         for work in (
