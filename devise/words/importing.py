@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import gzip
 import io
 import logging
+import lzma
 import os
 import re
 import socket
 import warnings
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,19 +25,19 @@ from numpy.typing import NDArray
 
 from devise.errors import VectorsError, needed
 from devise.filestat import is_special
-from devise.words import catalog, neighbours, pickles
+from devise.words import catalog, containers, neighbours, pickles
 from devise.words.embeddings import WordVectors
 from devise.words.format import CHUNK, SUFFIX, write_vectors
 
 Progress = Callable[[int, int], None]  # words done, words in all
-GZIP, PICKLE = b"\x1f\x8b", b"\x80"
-ENDINGS = re.compile(r"(\.(txt|bin|gz|vec|kv|model|w2v|w2vec|word2vec|wordvectors|safetensors))+$")
+PICKLE = b"\x80"
+LANGUAGE = "/c/en/"  # before each word of ConceptNet Numberbatch
+ENDINGS = re.compile(r"(\.(txt|bin|gz|bz2|xz|zip|vec|kv|model|w2v|w2vec|word2vec|wordvectors|safetensors))+$")
 DOWNLOADABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # gensim's names have neither dots nor slashes
 MAX_DIM = 10_000  # numbers a word: a first line with more is no line of vectors
 MAX_LINE = 1 << 20  # bytes: 10,000 numbers of full length
-DEFLATED = 1_032  # times shorter that gzip makes a file at most (zlib.net/zlib_tech.html)
 TIMEOUT_SECONDS = 20.0  # without an answer: gensim's downloader itself would wait for ever
-TROUBLE = (ValueError, EOFError, OSError, zlib.error, MemoryError)
+TROUBLE = (ValueError, EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Loaded:
     words: list[str]
     rows: NDArray[Any]  # (n, dim)
     num_doubled: int = 0  # words that came again
+    num_latin: int = 0  # words that are no UTF-8 and were taken for Windows-1252
 
 
 def import_vectors(source: str | Path, name: str | None = None, progress: Progress | None = None) -> WordVectors:
@@ -77,7 +79,8 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
     if not loaded.words:
         raise VectorsError(f"{path} holds no word with a usable vector; give another file")
     dropped = f"; left out: {num_bad} without direction, {loaded.num_doubled} repeated"
-    said = Path(given).name + (dropped if num_bad or loaded.num_doubled else "")
+    latin = f"; {loaded.num_latin} words are no UTF-8 and were read as Windows-1252" if loaded.num_latin else ""
+    said = Path(given).name + (dropped if num_bad or loaded.num_doubled else "") + latin
     write_vectors(out, loaded.words, loaded.rows, source=said)
     del loaded  # 480 MB for 400,000 x 300: not needed twice
     vectors = WordVectors(out)
@@ -91,9 +94,12 @@ def _load(path: Path) -> Loaded:
     if is_special(path):  # and can be read only once
         raise VectorsError(f"{path} is no regular file; save the vectors to a file and give that")
     try:
-        with path.open("rb") as file:
-            start = file.read(2)
+        start = containers.start(path)
+    except (zlib.error, EOFError, zipfile.BadZipFile, lzma.LZMAError, ValueError) as error:
+        raise _broken(path, str(error)) from error
     except OSError as error:
+        if error.errno is None:  # of bzip2 and gzip
+            raise _broken(path, str(error)) from error
         raise VectorsError(f"cannot read {path}: {error.strerror or error}; check its permissions") from error
     if not start:
         raise VectorsError(f"{path} is empty; give a file of word vectors")
@@ -102,26 +108,14 @@ def _load(path: Path) -> Loaded:
         return Loaded(own.words(), own.rows(np.arange(len(own))))
     if start[:1] == PICKLE:
         return _load_pickle(path)
-    shape = _shape(path)
+    shape = _shape(path, start)
     return _load_binary(path, shape) if shape.is_binary else _load_text(path, shape)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == GZIP
-        file.seek(0)
-        if is_gzip:
-            with gzip.open(file) as unpacked:
-                yield unpacked  # type: ignore[misc]  # a GzipFile is an IO[bytes] in all but name
-        else:
-            yield file
-
-
-def _shape(path: Path) -> Shape:
+def _shape(path: Path, start: bytes) -> Shape:
     """Header or not, text or binary: decided by the first two lines. Raises VectorsError for anything else."""
     try:
-        with _opened(path) as file:
+        with containers.opened(path) as file:
             lines = (line for line in iter(lambda: file.readline(MAX_LINE), b"") if line.strip())
             first, second = next(lines, b""), next(lines, b"")
     except TROUBLE as error:
@@ -134,6 +128,8 @@ def _shape(path: Path) -> Shape:
         return Shape(True, not _is_row(second, dim), count, dim)
     dim = min(_num_numbers(fields), len(fields) - 1)  # a word may have spaces, or be a number
     if not 1 < dim <= MAX_DIM:
+        if said := containers.described(start):
+            raise VectorsError(f"{path}: {said}")
         raise VectorsError(
             f"{path}, line 1: neither a word and its numbers nor a header; "
             "give GloVe or word2vec vectors, or a KeyedVectors file of gensim"
@@ -160,23 +156,36 @@ def _is_number(field: bytes) -> bool:
 
 
 def _load_text(path: Path, shape: Shape) -> Loaded:
-    words: list[str] = []
+    words: list[bytes] = []
     number = 0
     try:
         rows = np.empty((_count_rows(path, shape), shape.dim), np.float32)
-        with _opened(path) as file, np.errstate(over="ignore"):  # numbers too large are dropped and counted
+        with containers.opened(path) as file, np.errstate(over="ignore"):  # numbers too large are dropped and counted
             for number, line in _rows(file, shape):
                 word, rows[len(words)] = _split(path, number, line, shape.dim)
                 words.append(word)
     except TROUBLE as error:
         raise _broken(path, f"{error} after line {number}") from error
-    return Loaded(words, rows)
+    spelt = [_decoded(word) for word in words]
+    return Loaded(spelt, rows, num_latin=sum(not _is_utf8(word) for word in words))
+
+
+def _is_utf8(word: bytes) -> bool:
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decoded(word: bytes) -> str:
+    return word.decode() if _is_utf8(word) else word.decode("cp1252", "replace")
 
 
 def _count_rows(path: Path, shape: Shape) -> int:
     """Raises VectorsError for a line that is too short: no memory is spent on what a file only promises."""
     count = 0
-    with _opened(path) as file:
+    with containers.opened(path) as file:
         for number, line in _rows(file, shape):
             count += 1
             found = len(line.split()) - (not line[:1].isspace())  # a word of white space alone is left out later
@@ -193,7 +202,7 @@ def _rows(file: IO[bytes], shape: Shape) -> Iterator[tuple[int, bytes]]:
     return islice(lines, int(shape.has_header), None)
 
 
-def _split(path: Path, number: int, line: bytes, dim: int) -> tuple[str, list[float]]:
+def _split(path: Path, number: int, line: bytes, dim: int) -> tuple[bytes, list[float]]:
     """The word, which may have spaces, and its numbers: the last ones of the line. Raises VectorsError."""
     fields = line.split()
     spelt, numbers = fields[:-dim], fields[-dim:]
@@ -201,7 +210,7 @@ def _split(path: Path, number: int, line: bytes, dim: int) -> tuple[str, list[fl
         raise _odd_line(path, number, f"{min(_num_numbers(fields), len(fields) - 1)} numbers, the first row has {dim}")
     if b"_" not in b"".join(numbers):  # which float would take
         with contextlib.suppress(ValueError):
-            return b" ".join(spelt).decode("utf-8", "replace"), list(map(float, numbers))
+            return b" ".join(spelt), list(map(float, numbers))
     bad = next(field for field in numbers if not _is_number(field))
     raise _odd_line(path, number, f'"{bad[:40].decode("utf-8", "replace")}" is no number')
 
@@ -222,7 +231,7 @@ def _load_binary(path: Path, shape: Shape) -> Loaded:
     from gensim.models import KeyedVectors
 
     promised = shape.count or 0
-    most = path.stat().st_size * (DEFLATED if path.name.endswith(".gz") else 1)
+    most = path.stat().st_size * (containers.MAX_RATIO if path.name.endswith(".gz") else 1)
     if 4 * promised * shape.dim > most:
         raise _broken(path, f"its header promises {promised:,} words of {shape.dim} numbers")
     try:
@@ -237,6 +246,9 @@ def _load_binary(path: Path, shape: Shape) -> Loaded:
 def _load_pickle(path: Path) -> Loaded:
     try:
         return Loaded(*pickles.read(path))
+    except FileNotFoundError as error:  # large arrays stand in files of their own
+        missing = Path(error.filename or path).name
+        raise VectorsError(f"{path} keeps its numbers in {missing}, which is not there; put it beside") from error
     except Exception as error:  # a damaged pickle raises whatever it likes
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise VectorsError(f"{path} is no KeyedVectors file that can be read: {reason}; get it again") from error
@@ -255,13 +267,14 @@ def _cleaned(loaded: Loaded) -> tuple[Loaded, int]:
     kept = np.flatnonzero(is_good)
     if len(kept) < len(rows):
         rows = rows[kept]
-    words = [loaded.words[slot].strip().removeprefix("\ufeff") for slot in kept]  # a byte order mark is no letter
+    # A byte order mark is no letter
+    words = [loaded.words[slot].strip().removeprefix("\ufeff").removeprefix(LANGUAGE) for slot in kept]
     first = dict(zip(reversed(words), range(len(words) - 1, -1, -1), strict=True))
     if len(first) < len(words):  # words that differed in white space only
         slots = sorted(first.values())
         words, rows = [words[slot] for slot in slots], rows[slots]
     doubled = loaded.num_doubled + len(kept) - len(words)
-    return Loaded(words, rows, doubled), int((~is_good).sum())
+    return Loaded(words, rows, doubled, loaded.num_latin), int((~is_good).sum())
 
 
 def _download(name: str) -> Path:
