@@ -70,7 +70,7 @@ def main() -> None:
             asked += 1
             ways: dict[str, Callable[[], Heat]] = {
                 "parts": lambda q=question, v=views: by_parts(v, q, space)[0].heat,
-                "occlusion": lambda q=question, p=path: by_occlusion(p, encoder, q, space)[0].heat,
+                "occlusion": lambda q=question, p=path, v=views: by_occlusion(p, v, encoder, q, space)[0].heat,
                 "the middle": lambda: middle,
                 "at random": lambda: random.random((GRID, GRID)).astype(np.float32),
             }
