@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import test_contract as contract
 from fakes import FakeEncoder
 from typer.testing import CliRunner
 
@@ -50,3 +54,23 @@ def test_a_command_is_added(modules, album: Path, tmp_path: Path, monkeypatch: p
     told = CliRunner().invoke(app, ["count", "--library", str(tmp_path / "library"), "--json"])
     assert json.loads(told.stdout) == {"photos": 6}, told.output
     assert "Count the photos" in CliRunner().invoke(app, ["--help"]).stdout
+
+
+PROMISES = [
+    check
+    for name, check in vars(contract).items()
+    if name.startswith("test_") and {*inspect.signature(check).parameters} == {"kind", "ids", "tmp_path"}
+]
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda check: check.__name__)
+def test_an_index_is_added(modules, promise: Callable[..., None], tmp_path: Path) -> None:
+    """It keeps what every index promises."""
+    signs = modules("devise.index.signs", example("How to add an index"))
+
+    def make(place: Path, ids: contract.Ids, rows: contract.Rows):
+        index = signs.SignIndex(contract.DIM)
+        index.add(ids, rows)
+        return index
+
+    promise(contract.Kind("signs", make, "cosine", recall=0.9), np.arange(contract.NUM) * 3 + 5, tmp_path)
