@@ -15,22 +15,41 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 IGNORE_FILE = ".deviseignore"
 
-# Folders of programs and devices that hold copies, thumbnails or deleted photos.
-ALWAYS = (
-    ".*",
-    "@eaDir/",  # Synology: thumbnails
-    "\\#recycle/",  # Synology: deleted files
-    "\\#snapshot/",
-    "@Recycle/",  # QNAP: deleted files
-    "@Recently-Snapshot/",
-    "$RECYCLE.BIN/",  # Windows
-    "System Volume Information/",
-    "lost+found/",
-    "__MACOSX/",  # macOS: resource forks in zip archives
-    "*.lrdata/",  # Lightroom: previews
-    "*.photoslibrary/resources/",  # Apple Photos: previews
-    "*.photoslibrary/database/",
+# Folders of programs and devices that hold copies, thumbnails or deleted photos, in upper and lower case
+_FOLDERS_OF_PROGRAMS = (
+    "@eaDir",  # Synology: thumbnails
+    "#recycle",  # Synology: deleted files
+    "#snapshot",
+    "@Recycle",  # QNAP: deleted files
+    "@Recently-Snapshot",
+    "$RECYCLE.BIN",  # Windows; and as older ones called it
+    "RECYCLER",
+    "RECYCLED",
+    "System Volume Information",
+    "lost+found",
+    "LOST.DIR",  # Android: what a check of the file system found
+    "FOUND.[0-9][0-9][0-9]",  # Windows: the same
+    "__MACOSX",  # macOS: resource forks in zip archives
+    "*.lrdata",  # Lightroom: previews
+    "**/*.photoslibrary/resources",  # Apple Photos: previews
+    "**/*.photoslibrary/database",
+    "**/*.photolibrary/Thumbnails",  # iPhoto and Aperture
+    "**/*.migratedphotolibrary/Thumbnails",
+    "**/*.aplibrary/Thumbnails",
+    "**/iPhoto Library/Thumbnails",
 )
+
+
+def _in_any_case(folder: str) -> str:
+    """As a pattern: letters in brackets, unless they are there already.
+
+    >>> _in_any_case("#ab")
+    '[#][aA][bB]/'
+    """
+    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else "[#]" if c == "#" else c for c in folder.lower()) + "/"
+
+
+ALWAYS = (".*", *map(_in_any_case, _FOLDERS_OF_PROGRAMS))
 
 # What pathspec makes of * and of ** between slashes; [^/] alone is a question mark
 _FOLDERS, _ABOVE = "(?:/.+)?", "^(?:.+/)?"

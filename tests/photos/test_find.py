@@ -205,3 +205,28 @@ def test_pipes_and_folders_named_like_photos(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     make(tmp_path, "folder.jpg/a.jpg")
     assert names(tmp_path) == ["folder.jpg/a.jpg"]
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        *("$RECYCLE.BIN", "$Recycle.Bin", "#recycle", "#Recycle", "@Recycle", "@recycle", "RECYCLER", "Recycled"),
+        *("@Recently-Snapshot", "@recently-snapshot", "#snapshot", "LOST.DIR", "lost.dir", "lost+found", "FOUND.000"),
+        *("System Volume Information", "SYSTEM VOLUME INFORMATION", "@eaDir", "@EADIR", "__MACOSX", ".Trash-1000"),
+        *("Catalog Previews.lrdata", "a/Photos.photoslibrary/resources", "Photos.PhotosLibrary/Database"),
+        *("iPhoto Library/Thumbnails", "a/Old.photolibrary/Thumbnails", "Aperture.aplibrary/thumbnails"),
+    ],
+)
+def test_folders_of_programs_in_any_spelling(tmp_path, folder):
+    for place in (folder, f"deep/{folder}/x"):
+        (tmp_path / place).mkdir(parents=True)
+        make(tmp_path / place, "a.jpg")
+    make(tmp_path, "b.jpg")
+    assert [os.path.relpath(found.path, tmp_path) for found in find([tmp_path])] == ["b.jpg"]
+
+
+@pytest.mark.parametrize("folder", ["recycle", "found.photos", "Thumbnails", "snapshot", "RECYCLER 2", "lost"])
+def test_folders_of_people_stay(tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    make(tmp_path / folder, "a.jpg")
+    assert len(list(find([tmp_path]))) == 1
