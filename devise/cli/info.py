@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from devise.cli.options import Json, LibraryPath
-from devise.cli.output import show
+from devise.cli.output import show, statements
 from devise.cli.output.form import Form
 from devise.errors import DeviseError
 from devise.version import version
@@ -15,11 +17,22 @@ from devise.version import version
 SHORT = 16  # digits of a fingerprint that people compare
 
 
-def info(library: LibraryPath = None, json: Json = False) -> None:
-    """Show what is in use. Model, word vectors and library, with sizes, fingerprints, and what does not fit.
+def info(
+    photo: Annotated[
+        Path | None, typer.Argument(help="Show what was read of this photo, and from which field and file.")
+    ] = None,
+    library: LibraryPath = None,
+    json: Json = False,
+) -> None:
+    """Show what is in use, or what a photo says. Model, word vectors and library, with sizes, and what does not fit.
 
     devise info --json
+
+    devise info tom.jpg
     """
+    if photo is not None:
+        show.output(statements.of_photo(photo), Form.JSON if json else Form.AUTO)
+        return
     document: dict[str, Any] = {
         "version": version(),
         "library": _or_error(lambda: _library(library)),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeEncoder
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from devise.cli import options
@@ -223,6 +224,24 @@ def test_info(devise: Callable[..., Result], encoder: FakeEncoder, album: Path, 
     assert after["problems"] == []
     assert "library num_photos\t6" in devise("info").stdout
     assert "model spaces words dim\t4" in devise("info").stdout
+
+
+def test_info_of_a_photo_says_what_was_read_and_from_where(devise: Callable[..., Result], tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0132] = "2023:01:01 00:00:00"
+    exif.get_ifd(0x8769)[0x9004] = "2009:01:02 03:04:05"
+    Image.new("RGB", (1000, 1000)).save(tmp_path / "tom.jpg", exif=exif)
+    (tmp_path / "tom.json").write_text('{"description": "our cat"}')
+    lines = devise("info", tmp_path / "tom.jpg").stdout.splitlines()
+    assert "taken\t2009-01-02T03:04:05\tEXIF CreateDate" in lines
+    assert "other date\t2023-01-01T00:00:00\tEXIF ModifyDate" in lines
+    assert "text\tour cat\tJSON description in tom.json" in lines
+    document = json.loads(devise("info", tmp_path / "tom.jpg", "--json").stdout)
+    assert document["taken"] == "2009-01-02T03:04:05"
+    assert document["sidecars"] == ["tom.json"]
+    assert {"field": "JSON description", "file": "tom.json", "text": "our cat"} in document["said"]
+    assert devise("info", tmp_path / "none.jpg").exit_code != 0
+    assert devise("info", tmp_path).exit_code != 0
 
 
 def test_info_says_what_does_not_fit(
