@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from devise.store.records import stored_path
 
@@ -15,13 +16,18 @@ def is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
+def lineage(path: str) -> Iterator[str]:
+    """The path itself, then the folders that it stands in, the nearest first."""
+    yield path
+    while (above := os.path.dirname(path)) != path:
+        path = above
+        yield path
+
+
 def outermost(folders: Iterable[str]) -> list[str]:
-    """Those that are not below another one."""
-    found: list[str] = []
-    for folder in sorted(set(folders)):
-        if not any(is_below(folder, other) for other in found):
-            found.append(folder)
-    return found
+    """Those that are not below another one, sorted."""
+    given = set(folders)
+    return sorted(folder for folder in given if not any(above in given for above in islice(lineage(folder), 1, None)))
 
 
 def ranges(folder: str) -> list[Range]:

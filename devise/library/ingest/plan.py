@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devise.errors import FolderError
+from devise.errors import FolderError, listed
 from devise.photos import Found, Trouble, find, has_reader, is_photo, stamp
 from devise.progress import Progress
 from devise.results import Skipped
-from devise.store.paths import is_below
+from devise.store.paths import is_below, lineage
 from devise.store.sqlite.store import Store
 
 WALK_STEP = 100  # photos between two calls of Progress.walked
@@ -20,6 +21,7 @@ _UNMOUNTED = (
     "is its disk mounted? Nothing was removed. Mount it again, or index the other folders by name; "
     "to remove its photos from the library add --allow-empty"
 )
+_ABSENT = "is its disk mounted? Its photos stay in the library; to remove them add --allow-empty"
 
 
 @dataclass
@@ -40,12 +42,15 @@ class Plan:
 
 
 def plan(store: Store, folders: Sequence[str | Path], *, allow_empty: bool, progress: Progress) -> Plan:
-    """Walk `folders` and say what has changed. Raises FolderError before anything is written."""
+    """Walk `folders` and say what has changed. Raises FolderError before anything is written.
+
+    A folder that was indexed before and is absent, as its disk may be, is reported, and the others are read.
+    """
     roots = [os.path.abspath(folder) for folder in folders]
-    present = _check(roots, store, allow_empty)
+    found = _check(roots, store, allow_empty)
     entries: dict[str, Found] = {}
-    troubles: list[Trouble] = []
-    for entry in find(present):
+    troubles: list[Trouble] = list(found.absent)
+    for entry in find(found.present):
         if isinstance(entry, Trouble):
             troubles.append(entry)
             continue
@@ -53,29 +58,51 @@ def plan(store: Store, folders: Sequence[str | Path], *, allow_empty: bool, prog
         if len(entries) % WALK_STEP == 0:
             progress.walked(len(entries))
     progress.walked(len(entries))
-    _refuse_empty(roots, entries, troubles, store, allow_empty)
-    result = _compared(store, entries, roots, [trouble.path for trouble in troubles if trouble.hides])
+    if not allow_empty:
+        troubles += _emptied(found, [*entries, *(trouble.path for trouble in troubles)], store)
+    result = _compared(store, entries, roots, {trouble.path for trouble in troubles if trouble.hides})
     result.skipped += [Skipped(trouble.path, trouble.reason) for trouble in troubles]
-    result.lost_roots = [root for root in roots if root not in present]
+    result.lost_roots = found.lost
     return result
 
 
-def _check(roots: Sequence[str], store: Store, allow_empty: bool) -> list[str]:
-    """The roots that are there. Raises FolderError naming all that cannot be walked."""
-    known, problems, present = set(store.roots()), [], []
+@dataclass(frozen=True)
+class _Roots:
+    """present: can be walked; lost: gone for good; absent: known, and perhaps on a disk that is not there."""
+
+    present: list[str]
+    lost: list[str]
+    absent: list[Trouble]
+    known: frozenset[str]
+
+
+def _check(roots: Sequence[str], store: Store, allow_empty: bool) -> _Roots:
+    """Raises FolderError naming all that cannot be walked, unless some can and the others were walked before."""
+    known, problems = frozenset(store.roots()), []
+    found = _Roots([], [], [], known)
     for root in roots:
         if not os.path.lexists(root):
-            if allow_empty and (root in known or store.has_photos(root)):
-                continue
-            hint = _UNMOUNTED if root in known else "check the spelling, or whether its disk is mounted"
-            problems.append(f"no such folder: {root}; {hint}")
+            is_known = root in known or store.has_photos(root)
+            if is_known and (allow_empty or _is_deleted_photo(root, store)):
+                found.lost.append(root)
+            elif root in known:
+                found.absent.append(Trouble(root, f"there is no such folder; {_ABSENT}", hides=True))
+            else:
+                problems.append(f"no such folder: {root}; check the spelling, or whether its disk is mounted")
         elif problem := _problem(root):
             problems.append(problem)
         else:
-            present.append(root)
-    if problems:
-        raise FolderError("; ".join(problems))
-    return present
+            found.present.append(root)
+    if problems or (found.absent and not found.present):
+        absent = [f"no such folder: {trouble.path}; {_UNMOUNTED}" for trouble in found.absent]
+        raise FolderError("; ".join([*absent, *problems]))
+    return found
+
+
+def _is_deleted_photo(root: str, store: Store) -> bool:
+    """Whether a photo that was indexed by its name is gone from a folder that is there."""
+    is_file = is_photo(root) and all(photo.path == root for photo in store.photos([root]))
+    return is_file and os.path.isdir(os.path.dirname(root))
 
 
 def _problem(root: str) -> str | None:
@@ -88,25 +115,37 @@ def _problem(root: str) -> str | None:
     return None
 
 
-def _refuse_empty(
-    roots: Sequence[str], entries: dict[str, Found], troubles: list[Trouble], store: Store, allow_empty: bool
-) -> None:
-    """An unmounted disk leaves an empty folder behind: never take that for a thousand deleted photos."""
-    paths = [*entries, *(trouble.path for trouble in troubles)]
-    for root in roots:
-        if allow_empty or any(is_below(path, root) for path in paths):
-            continue
-        if store.has_photos(root):
-            raise FolderError(f"{root} has become empty, but the library has photos below it; {_UNMOUNTED}")
-        raise FolderError(f"no photos in {root}; name a folder that holds JPEG, PNG, WebP, TIFF or other pictures")
+def _emptied(found: _Roots, paths: list[str], store: Store) -> list[Trouble]:
+    """The roots without a photo: an unmounted disk leaves an empty folder behind, never a thousand deleted photos.
+
+    Raises FolderError where all that could be read is such a folder, and for one without photos that is new.
+    """
+    paths.sort()
+    empty = [root for root in found.present if not _holds(paths, root)]
+    emptied = [root for root in empty if store.has_photos(root)]
+    if emptied and len(empty) == len(found.present):
+        raise FolderError(f"{listed(emptied)} has become empty, but the library has photos below it; {_UNMOUNTED}")
+    for root in empty:
+        if root not in emptied and (root not in found.known or len(empty) == len(found.present)):
+            raise FolderError(f"no photos in {root}; name a folder that holds JPEG, PNG, WebP, TIFF or other pictures")
+    return [Trouble(root, f"the folder has become empty; {_ABSENT}", hides=True) for root in emptied]
 
 
-def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hidden: Sequence[str]) -> Plan:
+def _holds(paths: Sequence[str], root: str) -> bool:
+    """Whether one of the sorted paths is the root or stands below it."""
+    for start in (root, root.rstrip(os.sep) + os.sep):
+        place = bisect_left(paths, start)
+        if place < len(paths) and is_below(paths[place], root):
+            return True
+    return False
+
+
+def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hidden: Container[str]) -> Plan:
     """`entries` without what is unchanged is the work; known paths that were not found have vanished."""
     result = Plan(work=[])
 
     def has_vanished(path: str) -> bool:
-        return not any(is_below(path, where) for where in hidden)
+        return not any(folder in hidden for folder in lineage(path))
 
     for photo in store.photos(roots):
         found = entries.get(photo.path)

@@ -65,7 +65,7 @@ class _Run:
     progress: Progress
     counts: dict[str, int] = field(init=False)
     done: int = 0
-    roots: list[str] = field(default_factory=list)
+    roots: frozenset[str] = frozenset()
     gone: list[str] = field(default_factory=list)
 
     @property
@@ -79,7 +79,7 @@ class _Run:
         """Before the work, so that an interrupted first run can be taken up by `devise index` alone."""
         known, lost = set(self.store.roots()), set(self.plan.lost_roots)
         roots = {os.path.abspath(folder) for folder in folders} - known - lost
-        self.roots = sorted((known | roots) - lost)
+        self.roots = frozenset((known | roots) - lost)
         model = info_of(encoder) if encoder else None
         if not roots and not lost and (model is None or model == self.store.model()):
             return
@@ -152,8 +152,9 @@ class _Run:
 
     def look_back(self, folders: Sequence[str | Path]) -> None:
         """Raises FolderError for folders that were taken away with photos in them that were to be read."""
+        gone = [os.path.dirname(path) for path in self.gone]  # a photo that was given by its name is no disk
         taken = [root for root in map(os.path.abspath, folders)
-                 if any(is_below(path, root) for path in self.gone) and not _holds_anything(root)]  # fmt: skip
+                 if any(is_below(folder, root) for folder in gone) and not _holds_anything(root)]  # fmt: skip
         if taken:
             raise FolderError(
                 f"{listed(taken)} vanished during the run; nothing was removed from the library. "

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from devise.store.filter import Where, match
+from devise.store.paths import lineage
 from devise.store.sqlite.database import Database
 
 _MONTHS = (
@@ -36,7 +37,8 @@ def names(path: str, roots: Iterable[str]) -> str:
     >>> names("/home/me/photos/SummerTrip2019/tom.jpg", ["/home/me/photos"])
     'photos SummerTrip2019 tom Summer Trip 2019'
     """
-    root = max((r for r in roots if path == r or path.startswith(r.rstrip(os.sep) + os.sep)), key=len, default="")
+    known = roots if isinstance(roots, frozenset) else frozenset(roots)
+    root = next((above for above in lineage(path) if above in known), "")
     below = os.path.splitext(path[len(os.path.dirname(root.rstrip(os.sep))) :])[0]
     text = " ".join(below.encode("utf-8", "replace").decode().replace(os.sep, " ").split())
     parts = [apart for word in re.split(r"[\W_]+", text) if (apart := _HUMPS.sub(" ", word)) != word]
