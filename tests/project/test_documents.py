@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import re
 from collections import Counter
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,20 @@ PROGRAMS = [
 ]
 
 
+def exists(dotted: str) -> bool:
+    """Whether it is a module of ours, or something in one."""
+    for split in range(dotted.count(".") + 1, 0, -1):
+        parts = dotted.split(".")
+        try:
+            found = importlib.import_module(".".join(parts[:split]))
+        except ModuleNotFoundError as error:
+            if error.name in OPTIONAL:
+                return True
+            continue
+        return reduce(lambda inner, name: getattr(inner, name, None), parts[split:], found) is not None
+    return False
+
+
 def anchors(document: Path) -> set[str]:
     """What a link may name in it, as GitHub makes it of headings."""
     headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
@@ -51,6 +66,16 @@ def test_links_lead_somewhere(document: Path) -> None:
         target = document.parent / name if name else document
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_is_named_exists(document: Path) -> None:
+    """Modules and what is in them, by their dotted names, and files of tests."""
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    names = re.findall(r"`(?:python -m )?((?:devise|benchmarks|recipes)(?:\.\w+)+)(?:`|\()", text)
+    assert [name for name in names if not exists(name)] == []
+    for path in re.findall(r"`((?:tests|devise|docs|benchmarks|recipes)/[\w/.-]+)`", text):
+        assert (ROOT / path).exists(), path
 
 
 def test_the_api_page_is_up_to_date() -> None:
