@@ -32,6 +32,11 @@ PROGRAMS = [
 ]
 
 
+def prose(document: Path) -> str:
+    """Without blocks of code."""
+    return re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
 def exists(dotted: str) -> bool:
     """Whether it is a module of ours, or something in one."""
     for split in range(dotted.count(".") + 1, 0, -1):
@@ -61,7 +66,7 @@ def test_lines_are_narrow_enough_to_read(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
-    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", document.read_text(encoding="utf-8")):
+    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", prose(document)):
         name, _, anchor = link.partition("#")
         target = document.parent / name if name else document
         assert target.exists(), link
@@ -71,7 +76,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_is_named_exists(document: Path) -> None:
     """Modules and what is in them, by their dotted names, and files of tests."""
-    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = prose(document)
     names = re.findall(r"`(?:python -m )?((?:devise|benchmarks|recipes)(?:\.\w+)+)(?:`|\()", text)
     assert [name for name in names if not exists(name)] == []
     for path in re.findall(r"`((?:tests|devise|docs|benchmarks|recipes)/[\w/.-]+)`", text):
