@@ -29,6 +29,7 @@ import torch
 from benchmarks import data, report
 from benchmarks.report import Figure
 from devise import config
+from devise.config import IngestConfig
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.descriptors.network.config import HeadConfig
 from devise.descriptors.network.encoder import Encoder
@@ -92,7 +93,7 @@ def passes(paths: Sequence[str], sample: int) -> list[Figure]:
         sys.exit("the features of the cache are not those that were computed, or no sooner there")
     encoder = Encoder(checkpoint)
     pixels = np.stack(list(decoded(paths[:sample], encoder.size, encoder.resize)))
-    bare_seconds(encoder, pixels[: config.BATCH])  # warms up
+    bare_seconds(encoder, pixels[: IngestConfig.batch])  # warms up
     bare = len(pixels) / statistics.median(bare_seconds(encoder, pixels) for _ in range(ROUNDS))
     return [
         Figure("features, first pass", len(paths) / cold, "photos/s", len(paths) / cold / bare),
@@ -105,8 +106,8 @@ def passes(paths: Sequence[str], sample: int) -> list[Figure]:
 def bare_seconds(encoder: Encoder, pixels: np.ndarray) -> float:
     begun = time.perf_counter()
     with torch.inference_mode():
-        for start in range(0, len(pixels), config.BATCH):
-            encoder.checkpoint.backbone.views(encoder.normalized(pixels[start : start + config.BATCH]))
+        for start in range(0, len(pixels), IngestConfig.batch):
+            encoder.checkpoint.backbone.views(encoder.normalized(pixels[start : start + IngestConfig.batch]))
     return time.perf_counter() - begun
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks import pictures, report
 from benchmarks.report import Figure
 from devise import config
+from devise.config import IngestConfig
 from devise.descriptors.network.compiled import Compiled
 from devise.descriptors.network.encoder import Encoder
 from devise.descriptors.network.format import RANGES, find, read, widened
@@ -48,7 +49,7 @@ def main() -> None:
     }  # fmt: skip
     files = pictures.photos(options.data, pictures.ORDINARY, count)
     pixels = np.stack([load(str(file), size=model.size, resize=model.resize) for file in files])
-    batches = [pixels[at : at + config.BATCH] for at in range(0, count, config.BATCH)]
+    batches = [pixels[at : at + IngestConfig.batch] for at in range(0, count, IngestConfig.batch)]
     vectors = {name: np.concatenate([encode(batch)["words"] for batch in batches]) for name, encode in encodes.items()}
     taken: dict[str, list[float]] = {name: [] for name in encodes}
     for _ in range(rounds):
@@ -69,7 +70,9 @@ def main() -> None:
             Figure(f"{name}, least cosine to torch's", cosine, ""),
         ]  # fmt: skip
     report.show(
-        f"the network alone, {count} photos in batches of {config.BATCH}, {os.cpu_count()} cores", figures, "torch"
+        f"the network alone, {count} photos in batches of {IngestConfig.batch}, {os.cpu_count()} cores",
+        figures,
+        "torch",
     )
     report.save(figures, options.json)
 

@@ -162,10 +162,7 @@ class Settings:
 
 
 # The same defaults as constants, for code that is not told its settings yet. Each goes when its last user is told
-MAX_MEGAPIXELS = PhotoConfig.max_megapixels
-MAX_FILE_MEGABYTES = PhotoConfig.max_file_megabytes
 BATCH = IngestConfig.batch
-LOOK_AHEAD = IngestConfig.prefetch
 TOP = SearchConfig.top
 MIN_TERM = SearchConfig.min_term
 MIN_TAG_LABELS = TagConfig.min_labels

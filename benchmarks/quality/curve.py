@@ -18,6 +18,7 @@ from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import EPOCHS, FOLDS, Asked, in_folds, pair_precisions, precisions
 from devise import config
+from devise.config import IngestConfig
 from devise.descriptors.network.compiled import Compiled
 from devise.descriptors.network.format import find, read, widened
 from devise.training import LOSS_NAMES
@@ -37,7 +38,7 @@ def photos_a_second(model: str | None, size: int | None, paths: list[str]) -> fl
     begun, waiting = time.perf_counter(), []
     for pixels in decoded(paths, encoder.size, encoder.resize):
         waiting.append(pixels)
-        if len(waiting) == config.BATCH:
+        if len(waiting) == IngestConfig.batch:
             encoder.encode(np.stack(waiting))
             waiting = []
     if waiting:

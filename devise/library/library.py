@@ -60,7 +60,8 @@ class Library:
         self.path = Path(os.path.abspath(path if path is not None else default_library()))
         self.settings = settings or Settings()
         self._resources = Resources(self.path, model, self.settings)
-        self._photos = QueryPhotos(self.path, self._resources.readers.store_or_none, self._encoder)
+        reader = self._resources.readers.store_or_none
+        self._photos = QueryPhotos(self.path, reader, self._encoder, self.settings.photos)
 
     def __enter__(self) -> Library:
         return self

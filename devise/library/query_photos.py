@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from devise.config import PhotoConfig
 from devise.errors import LibraryError, PhotoError, listed
 from devise.filestat import changed_ns
 from devise.library import models
@@ -27,12 +28,13 @@ class QueryPhotos:
     """Photos in the library or anywhere else: paths, bytes of files, pictures of Pillow, arrays (height, width, 3).
 
     reader: the library's rows, None while there is no library. encoder: the model to encode with, opened when it is
-    needed; it is given the rows it has to fit to.
+    needed; it is given the rows it has to fit to. limits: which photos are read at all.
     """
 
     path: Path
     reader: Callable[[], Store | None]
     encoder: Callable[[Store | None], Descriptor]
+    limits: PhotoConfig
 
     def vector(self, photo: PhotoInput, space: str) -> tuple[int | None, Vector]:
         """A photo's content, if it is in the library, and its vector."""
@@ -88,7 +90,7 @@ class QueryPhotos:
         """What `devise.photos` opens."""
         from devise.photos.inputs import file_bytes
 
-        return os.fspath(photo) if isinstance(photo, str | os.PathLike) else file_bytes(photo)
+        return os.fspath(photo) if isinstance(photo, str | os.PathLike) else file_bytes(photo, self.limits)
 
     def checked_encoder(self, space: str = "words") -> Descriptor:
         """The encoder that made the library's vectors of a space, where there are any. Raises LibraryError."""
@@ -108,7 +110,7 @@ class QueryPhotos:
                 return content_id, b""
         from devise.photos.inputs import file_bytes  # imports Pillow, which a search never needs
 
-        data = file_bytes(photo)
+        data = file_bytes(photo, self.limits)
         return store.content_of_hash(digest_of(data)) if store else None, data
 
     def _encoded(self, data: bytes, photo: PhotoInput, space: str) -> dict[str, Vector]:
@@ -117,7 +119,8 @@ class QueryPhotos:
         encoder, path = self.checked_encoder(space), None
         if isinstance(photo, str | os.PathLike):
             path = os.path.abspath(photo)
-        return encoder.encode(load(data, size=encoder.size, resize=encoder.resize, path=path)[None])
+        pixels = load(data, size=encoder.size, resize=encoder.resize, path=path, limits=self.limits)
+        return encoder.encode(pixels[None])
 
 
 def name_of(photo: PhotoInput) -> str:

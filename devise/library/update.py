@@ -32,7 +32,9 @@ def update(
             raise LibraryError(f"the library {path} has no folders yet; run: devise index FOLDER")
         if model is not None:
             check_model(store, info_of(resources.encoder(store)))
-        report = index(store, folders, lambda: resources.encoder(store), allow_empty=allow_empty, progress=progress)
-        maintain.update(store, progress, resources.settings.index)
+        settings = resources.settings
+        report = index(store, folders, lambda: resources.encoder(store), allow_empty=allow_empty, progress=progress,
+                       settings=settings)  # fmt: skip
+        maintain.update(store, progress, settings.index)
     resources.forget_taggers()
     return report

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from devise.config import PhotoConfig
 from devise.errors import PhotoError
 from devise.photos.colour import to_rgb
 from devise.photos.open import read
@@ -17,13 +18,14 @@ from devise.photos.open import read
 PhotoInput: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 
 
-def file_bytes(photo: PhotoInput) -> bytes:
+def file_bytes(photo: PhotoInput, limits: PhotoConfig = PhotoConfig()) -> bytes:
     """The bytes of a file that shows it, upright and whole: what is no file yet becomes one without any loss.
 
-    photo: an array is (height, width, 3), uint8, RGB. Raises PhotoError for what is none of these.
+    photo: an array is (height, width, 3), uint8, RGB. limits: how large a file may be.
+    Raises PhotoError for what is none of these.
     """
     if isinstance(photo, str | os.PathLike):
-        return read(os.fspath(photo))
+        return read(os.fspath(photo), limits)
     if isinstance(photo, bytes):
         return photo
     if isinstance(photo, Image.Image):

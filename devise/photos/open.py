@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from devise import config
+from devise.config import PhotoConfig
 from devise.errors import PhotoError, lacks_memory
 from devise.photos import mend, tiff
 from devise.photos.colour import to_rgb, to_srgb
@@ -43,16 +43,18 @@ _UPRIGHT = {
 _large = threading.Lock()
 
 
-def read(path: str | Path) -> bytes:
-    """The whole file. Raises PhotoError; its cause is a FileNotFoundError when there is no such file."""
+def read(path: str | Path, limits: PhotoConfig = PhotoConfig()) -> bytes:
+    """The whole file. limits: how large it may be.
+
+    Raises PhotoError; its cause is a FileNotFoundError when there is no such file.
+    """
     try:
         with open(path, "rb", opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise PhotoError(path, "it is no file; give a photo")
             megabytes = status.st_size / 1e6
-            if megabytes > config.MAX_FILE_MEGABYTES:
-                limit = config.MAX_FILE_MEGABYTES
+            if megabytes > (limit := limits.max_file_megabytes):
                 raise PhotoError(path, f"it has {megabytes:.0f} MB, the limit is {limit} MB; make a smaller copy")
             return file.read()
     except FileNotFoundError as error:
@@ -70,7 +72,7 @@ def load(
     size: int,
     resize: str,
     path: str | None = None,
-    max_megapixels: float = config.MAX_MEGAPIXELS,
+    limits: PhotoConfig = PhotoConfig(),
 ) -> NDArray[np.uint8]:
     """One photo as the pixels a model looks at: (size, size, 3), upright, RGB.
 
@@ -79,12 +81,13 @@ def load(
 
     source: a path, or the bytes of a file (`path` then names it in errors). resize: "squash" takes the whole photo
     and ignores its aspect ratio; "crop" scales the short side to size * 256 / 224 and takes the centre.
+    limits: which photos are read at all.
     The first frame of an animation is taken, transparent pixels become white. Raises PhotoError.
     """
     if resize not in ("squash", "crop"):
         raise ValueError(f'resize must be "squash" or "crop", not {resize!r}')
-    data, path = _bytes_of(source, path)
-    with _opened(data, path, round(SHARP * size), max_megapixels) as (image, orientation):
+    data, path = _bytes_of(source, path, limits)
+    with _opened(data, path, round(SHARP * size), limits) as (image, orientation):
         return np.array(_turned(to_srgb(_resized(image, size, resize)), orientation), dtype=np.uint8)
 
 
@@ -98,10 +101,12 @@ def _resized(image: Image.Image, size: int, resize: str) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
 
 
-def picture(source: str | Path | bytes, size: int, *, path: str | None = None) -> Image.Image:
+def picture(
+    source: str | Path | bytes, size: int, *, path: str | None = None, limits: PhotoConfig = PhotoConfig()
+) -> Image.Image:
     """The whole photo as an upright RGB picture whose longer side is at most `size` pixels. Raises PhotoError."""
-    data, path = _bytes_of(source, path)
-    with _opened(data, path, size, config.MAX_MEGAPIXELS) as (image, orientation):
+    data, path = _bytes_of(source, path, limits)
+    with _opened(data, path, size, limits) as (image, orientation):
         image.thumbnail((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
         return _turned(to_srgb(image), orientation)
 
@@ -121,14 +126,14 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a named pipe would wait for ever
 
 
-def _bytes_of(source: str | Path | bytes, path: str | None) -> tuple[bytes, str]:
+def _bytes_of(source: str | Path | bytes, path: str | None, limits: PhotoConfig) -> tuple[bytes, str]:
     if isinstance(source, bytes):
         return source, path or "the picture"
-    return read(source), path or str(source)
+    return read(source, limits), path or str(source)
 
 
 @contextmanager
-def _opened(data: bytes, path: str, at_least: int, max_megapixels: float) -> Iterator[tuple[Image.Image, int]]:
+def _opened(data: bytes, path: str, at_least: int, limits: PhotoConfig) -> Iterator[tuple[Image.Image, int]]:
     """An image that `to_srgb` takes, and its EXIF orientation.
 
     Whatever is raised inside is about this photo, so it is a PhotoError.
@@ -137,14 +142,14 @@ def _opened(data: bytes, path: str, at_least: int, max_megapixels: float) -> Ite
         raise PhotoError(path, "the file is empty; copy it again from its source")
     try:
         image = _unpacked(data, path)
-        _check_size(image, path, max_megapixels)
+        _check_size(image, path, limits.max_megapixels)
         with _large if image.width * image.height > LARGE_PIXELS else nullcontext():
             image = _loaded(image, data, path, at_least)
             yield to_rgb(image), _orientation(image)
     except PhotoError:
         raise
     except Exception as error:  # Pillow's readers raise all kinds on damaged files: TypeError, struct.error, ...
-        raise PhotoError(path, _reason(error, data)) from error
+        raise PhotoError(path, _reason(error, data, limits)) from error
 
 
 def _unpacked(data: bytes, path: str) -> ImageFile.ImageFile:
@@ -195,11 +200,11 @@ def _check_size(image: ImageFile.ImageFile, path: str, max_megapixels: float) ->
         )
 
 
-def _reason(error: Exception, data: bytes) -> str:
+def _reason(error: Exception, data: bytes, limits: PhotoConfig) -> str:
     if isinstance(error, UnidentifiedImageError):
         return unknown(data)
     if isinstance(error, Image.DecompressionBombError):
-        return f"it claims more than {config.MAX_MEGAPIXELS:.0f} megapixels; make a smaller copy"
+        return f"it claims more than {limits.max_megapixels:.0f} megapixels; make a smaller copy"
     if lacks_memory(error):
         return "it needs more memory than there is; make a smaller copy"
     if kind := tiff.described(data, tiff.KNOWN_COMPRESSIONS):

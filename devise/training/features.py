@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from devise import config
+from devise.config import IngestConfig
 from devise.descriptors.network.checkpoint import Checkpoint, backbone_fingerprint
 from devise.descriptors.network.encoder import Encoder
 from devise.errors import PhotoError
@@ -70,8 +71,8 @@ def decoded(paths: Sequence[str], size: int, resize: str, threads: int = 0) -> I
             return error
 
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        for start in range(0, len(paths), config.LOOK_AHEAD):  # bounded, so memory is too
-            yield from pool.map(one, paths[start : start + config.LOOK_AHEAD])
+        for start in range(0, len(paths), IngestConfig.prefetch):  # bounded, so memory is too
+            yield from pool.map(one, paths[start : start + IngestConfig.prefetch])
 
 
 def _chunks(paths: Sequence[str]) -> Iterator[list[int]]:
@@ -87,8 +88,8 @@ def _computed(paths: Sequence[str], encoder: Encoder) -> tuple[NDArray[np.float1
     features = np.full((len(paths), 1 + made_by.parts**2, made_by.num_features), np.nan, np.float16)
     pictures = list(decoded(paths, encoder.size, encoder.resize))
     good = [i for i, picture in enumerate(pictures) if not isinstance(picture, PhotoError)]
-    for start in range(0, len(good), config.BATCH):
-        batch = good[start : start + config.BATCH]
+    for start in range(0, len(good), IngestConfig.batch):
+        batch = good[start : start + IngestConfig.batch]
         pixels = np.stack([pictures[i] for i in batch])  # type: ignore[misc]
         with torch.inference_mode():
             rows = encoder.checkpoint.backbone.views(encoder.normalized(pixels))

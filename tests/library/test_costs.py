@@ -17,7 +17,7 @@ from fakes import FakeEncoder, brute_force
 from PIL import Image
 
 from devise import config
-from devise.config import IndexConfig, Settings
+from devise.config import IndexConfig, IngestConfig, Settings
 from devise.index.hnsw import available
 from devise.index.pca import Projection
 from devise.library import Library
@@ -32,6 +32,7 @@ from devise.vectors import unit
 from devise.words import import_vectors
 
 IDLE = {"torch", "torchvision", "gensim", "scipy", "PIL", "matplotlib", "openvino", "pydantic", "filelock", "rich"}
+BATCH = IngestConfig.batch
 EVERY = 100  # steps of SQLite's machine between two looks
 
 
@@ -177,7 +178,7 @@ def test_each_photo_is_read_and_decoded_once_and_copies_never(tmp_path: Path, mo
     from devise.library.ingest import prefetch
 
     read_, load = prefetch.read, prefetch.load
-    monkeypatch.setattr(prefetch, "read", lambda path: read.append(path) or read_(path))
+    monkeypatch.setattr(prefetch, "read", lambda path, limits: read.append(path) or read_(path, limits))
     monkeypatch.setattr(prefetch, "load", lambda data, **how: decoded.append(how["path"]) or load(data, **how))
     passes = []
     encoder = FakeEncoder()
@@ -186,7 +187,7 @@ def test_each_photo_is_read_and_decoded_once_and_copies_never(tmp_path: Path, mo
     with Library(tmp_path / "library") as library:
         library.index([folder], model=encoder)
         assert (len(read), len(decoded), len({*decoded})) == (70, 70, 70)
-        assert len(passes) == math.ceil(70 / config.BATCH)
+        assert len(passes) == math.ceil(70 / BATCH)
         (tmp_path / "copies").mkdir()
         for path in folder.iterdir():
             (tmp_path / "copies" / path.name).write_bytes(path.read_bytes())
@@ -196,13 +197,13 @@ def test_each_photo_is_read_and_decoded_once_and_copies_never(tmp_path: Path, mo
 
 def test_copies_in_the_next_batch_are_not_encoded_again(tmp_path: Path) -> None:
     """They come while the batch before them is being stored."""
-    folder, encoder = paint(tmp_path / "photos", config.BATCH, 9), FakeEncoder()
+    folder, encoder = paint(tmp_path / "photos", BATCH, 9), FakeEncoder()
     for path in list(folder.iterdir()):
         (folder / f"z-{path.name}").write_bytes(path.read_bytes())
     with Library(tmp_path / "library") as library:
-        assert library.index([folder], model=encoder).added == 2 * config.BATCH
-        assert encoder.num_encoded == config.BATCH
-        assert library.info().num_photos == 2 * config.BATCH
+        assert library.index([folder], model=encoder).added == 2 * BATCH
+        assert encoder.num_encoded == BATCH
+        assert library.info().num_photos == 2 * BATCH
 
 
 @pytest.mark.parametrize("size", [1_500, 6_000])

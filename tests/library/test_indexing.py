@@ -12,7 +12,7 @@ import pytest
 from fakes import FakeEncoder
 from PIL import Image
 
-from devise import config
+from devise.config import IngestConfig, Settings
 from devise.errors import FolderError, LibraryError, PhotoError
 from devise.library import Library
 from devise.library.upkeep.check import check
@@ -31,6 +31,10 @@ def counts(report):
         for name in ("added", "updated", "unchanged", "moved", "removed")
         if getattr(report, name)
     } | ({"skipped": len(report.skipped)} if report.skipped else {})
+
+
+def in_batches(size):
+    return Settings(ingest=IngestConfig(batch=size))
 
 
 def run(library, *folders, encoder=None, **options):
@@ -115,11 +119,10 @@ def test_a_bad_photo_is_reported_each_time_but_read_once(library, album, encoder
 
 
 def test_large_files_are_read_one_at_a_time(library, album, encoder, monkeypatch):
-    monkeypatch.setattr("devise.library.ingest.prefetch.LARGE_BYTES", 0)
     monkeypatch.setattr("devise.library.ingest.prefetch.os.cpu_count", lambda: 8)
     at_once, most = [], []
 
-    def read(path):
+    def read(path, limits):
         at_once.append(path)
         time.sleep(0.02)
         most.append(len(at_once))
@@ -127,7 +130,8 @@ def test_large_files_are_read_one_at_a_time(library, album, encoder, monkeypatch
         return Path(path).read_bytes()
 
     monkeypatch.setattr("devise.library.ingest.prefetch.read", read)
-    assert run(library, album, encoder=encoder) == {"added": 6}
+    one_by_one = Library(library.path, settings=Settings(ingest=IngestConfig(large_bytes=0)))
+    assert run(one_by_one, album, encoder=encoder) == {"added": 6}
     assert most == [1] * 6
 
 
@@ -181,7 +185,7 @@ def test_a_photo_that_cannot_be_reached_keeps_what_is_known(library, album, enco
     run(library, album, encoder=encoder)
     os.utime(album / "red.png", ns=(5, 5))
 
-    def read(path):
+    def read(path, limits):
         raise PhotoError(path, "it cannot be read: input/output error; check its disk")
 
     monkeypatch.setattr("devise.library.ingest.prefetch.read", read)
@@ -286,7 +290,7 @@ def test_no_folders_yet(library):
         library.index()
 
 
-def test_progress_counts_real_work(library, album, encoder, draw, monkeypatch):
+def test_progress_counts_real_work(library, album, encoder, draw):
     class Seen(Progress):
         def __init__(self):
             self.walks, self.works = [], []
@@ -297,8 +301,8 @@ def test_progress_counts_real_work(library, album, encoder, draw, monkeypatch):
         def worked(self, done, total):
             self.works.append((done, total))
 
-    monkeypatch.setattr(config, "BATCH", 4)
     seen = Seen()
+    library = Library(library.path, settings=in_batches(4))
     library.index([album], model=encoder, progress=seen)
     assert seen.walks[-1] == 6
     assert seen.works == [(0, 6), (4, 6), (6, 6)]
@@ -320,10 +324,9 @@ def test_a_photo_without_a_direction_does_not_stop_its_batch(library, album, enc
     assert [os.path.basename(skipped.path) for skipped in report.skipped] == ["black.png"]
 
 
-def test_interrupted_runs_go_on(library, draw, monkeypatch):
+def test_interrupted_runs_go_on(library, draw):
     for i in range(30):
         folder = draw(f"many/{i:02}.png", (i * 8, 10, 10)).parent
-    monkeypatch.setattr(config, "BATCH", 8)
 
     class Interrupted(FakeEncoder):
         def encode(self, pixels):
@@ -332,7 +335,7 @@ def test_interrupted_runs_go_on(library, draw, monkeypatch):
             return super().encode(pixels)
 
     with pytest.raises(KeyboardInterrupt):
-        library.index([folder], model=Interrupted())
+        Library(library.path, settings=in_batches(8)).index([folder], model=Interrupted())
     assert len(library) == 16
     going_on = FakeEncoder()
     with Library(library.path, model=going_on) as again:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from fakes import FakeEncoder
 
-from devise.config import IndexConfig, Settings
+from devise.config import IndexConfig, IngestConfig, Settings
 from devise.errors import FolderError, LibraryError, WriteError
 from devise.library import Library, Where
 from devise.library.upkeep import portable
@@ -30,14 +30,13 @@ QUERY = unit(np.ones(4))
 SLOW = """
 import sys, time
 from fakes import FakeEncoder
-from devise import config
+from devise.config import IngestConfig, Settings
 from devise.library import Library
-config.BATCH = 4
 class Slow(FakeEncoder):
     def encode(self, pixels):
         time.sleep(0.15)
         return super().encode(pixels)
-Library(sys.argv[1]).index([sys.argv[2]], model=Slow())
+Library(sys.argv[1], settings=Settings(ingest=IngestConfig(batch=4))).index([sys.argv[2]], model=Slow())
 """
 
 
@@ -106,17 +105,16 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path, photos):
     code = """
     import resource, sys
     from fakes import FakeEncoder
-    from devise import config
+    from devise.config import IngestConfig, Settings
     from devise.errors import WriteError
     from devise.library import Library
     import numpy as np
-    config.BATCH = 4
     class Wide(FakeEncoder):
         def encode(self, pixels):
             return {space: np.repeat(rows, 500, 1) / 500**0.5 for space, rows in super().encode(pixels).items()}
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
     try:
-        Library(sys.argv[1]).index([sys.argv[2]], model=Wide())
+        Library(sys.argv[1], settings=Settings(ingest=IngestConfig(batch=4))).index([sys.argv[2]], model=Wide())
     except WriteError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
@@ -217,14 +215,14 @@ def test_damaged_and_foreign_libraries(tmp_path, photos):
 
 
 def test_memory_of_the_look_ahead_is_bounded(tmp_path, photos, monkeypatch):
-    from devise import config
     from devise.library.ingest.prefetch import read_ahead
     from devise.photos import find
 
     opened = []
-    monkeypatch.setattr(config, "LOOK_AHEAD", 5)
     monkeypatch.setattr("devise.library.ingest.prefetch.load", lambda *_, path, **__: opened.append(path))
-    outcomes = read_ahead(list(find([photos])), {}, size=8, resize="squash")
+    outcomes = read_ahead(
+        list(find([photos])), {}, size=8, resize="squash", settings=Settings(ingest=IngestConfig(prefetch=5))
+    )
     next(outcomes)
     time.sleep(0.2)
     assert len(opened) <= 6
@@ -257,17 +255,15 @@ def test_a_writer_leaves_the_locks_of_a_reader_alone(tmp_path, photos):
         assert len(library) == 40
 
 
-def test_a_folder_that_is_taken_away_during_a_run_is_told_and_costs_nothing(tmp_path, photos, monkeypatch):
-    monkeypatch.setattr("devise.config.BATCH", 4)
-    monkeypatch.setattr("devise.config.LOOK_AHEAD", 4)
-
+def test_a_folder_that_is_taken_away_during_a_run_is_told_and_costs_nothing(tmp_path, photos):
     class Pulled(FakeEncoder):
         def encode(self, pixels):
             if photos.exists():
                 photos.rename(tmp_path / "away")
             return super().encode(pixels)
 
-    library = Library(tmp_path / "library")
+    settings = Settings(ingest=IngestConfig(batch=4, prefetch=4))
+    library = Library(tmp_path / "library", settings=settings)
     with library, pytest.raises(FolderError, match=r"vanished during the run.*mounted"):
         library.index([photos], model=Pulled())
     (tmp_path / "away").rename(photos)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from devise.config import PhotoConfig
 from devise.errors import PhotoError
 from devise.photos import colour, load, picture, read, thumbnail_jpeg
 
@@ -240,7 +241,7 @@ def test_a_bomb_is_refused_by_its_header():
     bomb = bomb[:29] + _crc(bomb[12:29]) + bomb[33:]
     assert "400 megapixels" in reason(bomb) or "150 megapixels" in reason(bomb)
     with pytest.raises(PhotoError, match="limit is 1"):
-        load(encoded(Image.new("L", (2000, 1000))), size=32, resize="squash", max_megapixels=1)
+        load(encoded(Image.new("L", (2000, 1000))), size=32, resize="squash", limits=PhotoConfig(max_megapixels=1))
 
 
 def _crc(chunk):
@@ -285,12 +286,11 @@ def test_files_that_cannot_be_read(tmp_path):
         read(pipe)
 
 
-def test_a_file_beyond_the_limit_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("devise.config.MAX_FILE_MEGABYTES", 0.001)
+def test_a_file_beyond_the_limit_is_not_read(tmp_path):
     path = tmp_path / "large.jpg"
     path.write_bytes(b"x" * 5000)
     with pytest.raises(PhotoError, match="make a smaller copy"):
-        read(path)
+        read(path, PhotoConfig(max_file_megabytes=0.001))
 
 
 def test_thumbnail_is_a_small_upright_jpeg_without_metadata(tmp_path):

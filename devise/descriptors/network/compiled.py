@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devise import config
+from devise.config import IngestConfig
 from devise.descriptors.network.base import Array, Network, Outputs
 from devise.descriptors.network.config import BackboneConfig, HeadConfig, Layer, model_info, trunk
 from devise.descriptors.network.format import AGAIN, RANGES, Arrays, find, first_line, read, widened
@@ -94,7 +94,7 @@ class Compiled(Network):
 def _compiled(model: Any) -> Any:
     """Photos side by side take a tenth less time than all cores on one, which wait for each other at every layer."""
     cores = os.cpu_count() or 1
-    streams = min(cores, config.BATCH // TOGETHER)
+    streams = min(cores, IngestConfig.batch // TOGETHER)
     # f32: some processors would else compute in half precision, and give other vectors than others
     settings = {"NUM_STREAMS": f"{streams}", "INFERENCE_NUM_THREADS": f"{cores}", "INFERENCE_PRECISION_HINT": "f32"}
     return openvino.AsyncInferQueue(openvino.Core().compile_model(model, "CPU", settings), streams)

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from devise import config
+from devise.config import PhotoConfig, Settings
 from devise.errors import PhotoError, lacks_memory
 from devise.photos import Details, Found, details, load, read
 from devise.store.sqlite.store import digest_of
 
-MAX_THREADS = 8  # more only wait for the disk and for Python's lock
-LARGE_BYTES = 50_000_000  # larger files are read and decoded one at a time: all threads with one each had 4 GB
 Pixels = NDArray[np.uint8]
 _large = threading.Lock()
 
@@ -54,15 +52,19 @@ Outcome = Opened | Failed | Gone
 
 
 def read_ahead(
-    work: Sequence[Found], known: Container[bytes], *, size: int, resize: str
+    work: Sequence[Found], known: Container[bytes], *, size: int, resize: str, settings: Settings
 ) -> Generator[Outcome, None, None]:
-    """The outcome for each photo, in order. At most LOOK_AHEAD wait; closing the generator stops the threads."""
-    pool = ThreadPoolExecutor(min(MAX_THREADS, (os.cpu_count() or 1) + 1), thread_name_prefix="devise-read")
+    """The outcome for each photo, in order. settings: how many wait, which are read at all.
+
+    Closing the generator stops the threads.
+    """
+    ingest = settings.ingest
+    pool = ThreadPoolExecutor(min(ingest.max_threads, (os.cpu_count() or 1) + 1), thread_name_prefix="devise-read")
     waiting: deque[Future[Outcome]] = deque()
     try:
         for found in work:
-            waiting.append(pool.submit(_in_turn, found, known, size, resize))
-            if len(waiting) >= config.LOOK_AHEAD:
+            waiting.append(pool.submit(_in_turn, found, known, size, resize, settings))
+            if len(waiting) >= ingest.prefetch:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -70,14 +72,14 @@ def read_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _in_turn(found: Found, known: Container[bytes], size: int, resize: str) -> Outcome:
-    with _large if found.size > LARGE_BYTES else nullcontext():
-        return _outcome(found, known, size, resize)
+def _in_turn(found: Found, known: Container[bytes], size: int, resize: str, settings: Settings) -> Outcome:
+    with _large if found.size > settings.ingest.large_bytes else nullcontext():
+        return _outcome(found, known, size, resize, settings.photos)
 
 
-def _outcome(found: Found, known: Container[bytes], size: int, resize: str) -> Outcome:
+def _outcome(found: Found, known: Container[bytes], size: int, resize: str, limits: PhotoConfig) -> Outcome:
     try:
-        data = read(found.path)
+        data = read(found.path, limits)
     except PhotoError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return Gone(found)
@@ -87,6 +89,6 @@ def _outcome(found: Found, known: Container[bytes], size: int, resize: str) -> O
     if digest in known:
         return Opened(found, digest, None, about)
     try:
-        return Opened(found, digest, load(data, size=size, resize=resize, path=found.path), about)
+        return Opened(found, digest, load(data, size=size, resize=resize, path=found.path, limits=limits), about)
     except PhotoError as error:
         return Failed(found, error.reason, lasting=not lacks_memory(error))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devise import config
+from devise.config import Settings
 from devise.descriptors.base import Descriptor
 from devise.errors import FolderError, PhotoError, listed
 from devise.library.ingest.hashes import Known
@@ -29,21 +29,22 @@ from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 
 Encoded = dict[bytes, dict[str, Vector]]  # hash -> space -> vector
-MAX_WAITING = 16 * config.BATCH  # photos without new pixels (renamed, touched, bad) that share a transaction
+MAX_WAITING = 16  # batches of photos without new pixels (renamed, touched, bad) that share a transaction
 
 
-def index(
+def index(  # noqa: PLR0913
     store: Store,
     folders: Sequence[str | Path],
     open_encoder: Callable[[], Descriptor],
     *,
     allow_empty: bool,
     progress: Progress,
+    settings: Settings,
 ) -> IndexReport:
     """Make the library agree with `folders`. Whatever stops it, what is stored stays good and the next run goes on."""
     started = time.monotonic()
     planned = plan(store, folders, allow_empty=allow_empty, progress=progress)
-    run = _Run(store, planned, progress)
+    run = _Run(store, planned, progress, settings)
     if planned.work:
         encoder = open_encoder()
         check_model(store, info_of(encoder))
@@ -63,6 +64,7 @@ class _Run:
     store: Store
     plan: Plan
     progress: Progress
+    settings: Settings
     counts: dict[str, int] = field(init=False)
     done: int = 0
     roots: frozenset[str] = frozenset()
@@ -93,10 +95,10 @@ class _Run:
     def work(self, encoder: Descriptor) -> None:
         self.progress.worked(0, self.total)
         known = Known(self.store.folder)
-        outcomes = read_ahead(self.plan.work, known, size=encoder.size, resize=encoder.resize)
+        outcomes = read_ahead(self.plan.work, known, size=encoder.size, resize=encoder.resize, settings=self.settings)
         before: tuple[list[Outcome], Future[Encoded]] | None = None
         with closing(known), closing(outcomes), ThreadPoolExecutor(1, thread_name_prefix="devise-encode") as encoding:
-            for batch in _batches(outcomes):
+            for batch in _batches(outcomes, self.settings.ingest.batch):
                 stored = self.store.hash_to_id(outcome.digest for outcome in batch if isinstance(outcome, Opened))
                 on_the_way = {outcome.digest for outcome in before[0] if isinstance(outcome, Opened)} if before else ()
                 vectors = encoding.submit(_encoded, encoder, batch, {*stored, *on_the_way})
@@ -137,8 +139,9 @@ class _Run:
 
     def listen(self) -> None:
         """Read the texts of photos that have not changed themselves."""
-        for start in range(0, len(self.plan.told), MAX_WAITING):
-            some = self.plan.told[start : start + MAX_WAITING]
+        at_once = MAX_WAITING * self.settings.ingest.batch
+        for start in range(0, len(self.plan.told), at_once):
+            some = self.plan.told[start : start + at_once]
             read = {}
             for found in some:
                 with suppress(PhotoError):  # looked at again in the next run
@@ -203,14 +206,14 @@ def _holds_anything(folder: str) -> bool:
         return False
 
 
-def _batches(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+def _batches(outcomes: Iterable[Outcome], size: int) -> Iterator[list[Outcome]]:
     """A pass of the network each, or many photos that need none."""
     waiting: list[Outcome] = []
     num_pixels = 0
     for outcome in outcomes:
         waiting.append(outcome)
         num_pixels += isinstance(outcome, Opened) and outcome.pixels is not None
-        if num_pixels == config.BATCH or len(waiting) == MAX_WAITING:
+        if num_pixels == size or len(waiting) == MAX_WAITING * size:
             yield waiting
             waiting, num_pixels = [], 0
     if waiting:
