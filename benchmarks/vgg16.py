@@ -58,9 +58,9 @@ def _save(path: Path) -> None:
 
 def _calibrate(path: Path, photos: Sequence[Path]) -> None:
     from devise.descriptors.network.format import RANGES, read
-    from devise.training.quantize import let_be_in_bytes
+    from devise.training.quantize import quantize
 
-    let_be_in_bytes(path, [str(photo) for photo in photos])
+    quantize(path, [str(photo) for photo in photos])
     ranges = [rows for name, rows in read(path)[1].items() if name.startswith(RANGES)]
     if not ranges or not all(np.any(rows) for rows in ranges):
         sys.exit("in bytes, this vgg16 gives other vectors than in floats: there is nothing to measure")

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from devise.training.report import EpochReport
+
 
 class Progress:
-    """Override what you want to show; every method does nothing. Called from the thread that called `index`."""
+    """Override what you want to show; every method does nothing. Called from the thread that called for the work.
+
+    `Library.index` tells walked, worked and building; `train` features, photos and epoch; `import_vectors` building.
+
+    >>> class Dots(Progress):
+    ...     def worked(self, done, total):
+    ...         print(".", end="")
+    >>> report = library.index(["photos"], progress=Dots())
+    """
 
     def walked(self, photos: int) -> None:
         """So many photos have been found in the folders so far."""
@@ -13,7 +26,16 @@ class Progress:
         """`done` of the `total` photos that are new or changed are stored (or skipped). First call: done = 0."""
 
     def building(self, space: str, done: int, total: int) -> None:
-        """`done` of `total` vectors are in the graph of a space."""
+        """`done` of `total` vectors are in the graph of a space; "words" is also that of imported word vectors."""
+
+    def features(self, done: int, total: int) -> None:
+        """`done` of `total` photos to learn from have their features."""
+
+    def photos(self, done: int, total: int) -> None:
+        """`done` of `total` photos were trained on, counted over all epochs."""
+
+    def epoch(self, report: EpochReport) -> None:
+        """An epoch has ended and its state is on the disk."""
 
     def note(self, text: str) -> None:
         """One line worth showing: a graph that was damaged and is built again."""

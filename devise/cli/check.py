@@ -25,12 +25,12 @@ def check(
 
     devise check --repair
     """
-    from devise.cli.output.progress import IndexProgress, stages
+    from devise.cli.output.progress import BarProgress, stages
     from devise.library.upkeep.check import check
 
     with stages() as shown:
         folder = Path(os.path.abspath(library or config.default_library()))  # noqa: PTH100 (links stay as they are)
-        found = check(folder, repair=repair, progress=IndexProgress(shown))
+        found = check(folder, repair=repair, progress=BarProgress(shown))
     damaged = [finding for finding in found if finding.is_damage]
     if json:
         document = [

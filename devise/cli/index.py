@@ -43,11 +43,11 @@ def index(
 
     devise index ~/Pictures
     """
-    from devise.cli.output.progress import IndexProgress, stages
+    from devise.cli.output.progress import BarProgress, stages
     from devise.library import Library
 
     with Library(library) as opened, stages() as shown:
-        progress = None if quiet else IndexProgress(shown)
+        progress = None if quiet else BarProgress(shown)
         report = opened.index(folders or (), model=model, allow_empty=allow_empty, progress=progress)
     report = replace(report, skipped=tuple(replace(s, path=show.path(s.path, relative)) for s in report.skipped))
     if json:

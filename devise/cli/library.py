@@ -42,11 +42,11 @@ def import_(file: File, library: LibraryPath = None) -> None:
 
     devise library import photos.devise --library ~/elsewhere
     """
-    from devise.cli.output.progress import IndexProgress, stages
+    from devise.cli.output.progress import BarProgress, stages
     from devise.library.upkeep import portable
 
     with stages() as shown:
-        count = portable.import_(file, _folder(library), IndexProgress(shown))
+        count = portable.import_(file, _folder(library), BarProgress(shown))
     show.note(f"{counted(count, 'photo')} in {_folder(library)}")
 
 
@@ -62,11 +62,11 @@ def merge(
 
     devise library merge ~/laptop/library
     """
-    from devise.cli.output.progress import IndexProgress, stages
+    from devise.cli.output.progress import BarProgress, stages
     from devise.library.upkeep import portable
 
     with stages() as shown:
-        count = portable.merge(_folder(library), other, IndexProgress(shown))
+        count = portable.merge(_folder(library), other, BarProgress(shown))
     show.note(f"{counted(count, 'photo')} added")
 
 
@@ -92,9 +92,9 @@ def compact(library: LibraryPath = None) -> None:
 
     devise library compact
     """
-    from devise.cli.output.progress import IndexProgress, stages
+    from devise.cli.output.progress import BarProgress, stages
     from devise.library.upkeep.compact import compact
 
     with stages() as shown:
-        before, after = compact(_folder(library), IndexProgress(shown))
+        before, after = compact(_folder(library), BarProgress(shown))
     show.note(f"{before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now")

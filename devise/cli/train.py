@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,10 +12,7 @@ from devise.cli.options import LibraryPath
 from devise.cli.output import show
 from devise.errors import MAX_LISTED, needed
 from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, TrainOptions
-from devise.training.report import EpochReport, TrainProgress, TrainReport
-
-if TYPE_CHECKING:
-    from devise.cli.output.progress import Stages
+from devise.training.report import TrainReport
 
 
 def train(
@@ -59,7 +56,7 @@ def train(
     devise train birds/ --out birds --epochs 20
     """
     needed("training", "torch", "torchvision")
-    from devise.cli.output.progress import stages
+    from devise.cli.output.progress import BarProgress, stages
     from devise.training import train as run
 
     options = TrainOptions(
@@ -80,41 +77,19 @@ def train(
         force=force,
     )
     with stages() as shown:
-        report = run(options, _Shown(shown))
+        report = run(options, BarProgress(shown))
     _tell(report, out)
 
 
-class _Shown(TrainProgress):
-    """What a training run reports, as stages and one line an epoch."""
-
-    def __init__(self, stages: Stages) -> None:
-        self._stages = stages
-
-    def features(self, done: int, total: int) -> None:
-        self._stages.move("looking at photos", "photos", done, total)
-
-    def photos(self, done: int, total: int) -> None:
-        self._stages.move("training", "photos", done, total)
-
-    def epoch(self, report: EpochReport) -> None:
-        best = "  best so far" if report.is_best else ""
-        self._stages.note(f"epoch {report.epoch:3d}  loss {report.loss:.4f}{_hits(report)}{best}")
-
-    def note(self, text: str) -> None:
-        self._stages.note(text)
-
-
-def _hits(report: EpochReport) -> str:
-    return "".join(f"  hit@{k} {share:.1%}" for k, share in report.hits.items())
-
-
 def _tell(report: TrainReport, out: str) -> None:
+    from devise.cli.output.progress import figures
+
     for error in report.skipped[:MAX_LISTED]:
         show.note(f"skipped {error}")
     if len(report.skipped) > MAX_LISTED:
         show.note(f"skipped {len(report.skipped) - MAX_LISTED} more")
     show.note(
         f"{len(report.labels)} labels learnt from {report.num_training:,} photos in {report.seconds:.0f} s; "
-        f"epoch {report.best.epoch} was best{_hits(report.best)}"
+        f"epoch {report.best.epoch} was best{figures(report.best)}"
     )
     show.note(f"wrote {display.name(str(report.path))}; use it with: devise index FOLDER --model {out}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from devise.progress import Progress as TrainProgress  # the name that programs know
 from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, TrainOptions
-from devise.training.report import EpochReport, TrainProgress, TrainReport
+from devise.training.report import EpochReport, TrainReport
 
 if TYPE_CHECKING:
     from devise.training.loop import train

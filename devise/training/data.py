@@ -1,11 +1,9 @@
-"""Labelled photos, from class folders or a CSV, and which of them are trained on, which only checked."""
+"""Labelled photos, from class folders or a CSV, and what they say of each label."""
 
 from __future__ import annotations
 
 import csv
 import os
-import random
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,35 +155,3 @@ def truth(examples: Sequence[Example], labels: Sequence[str]) -> tuple[Tensor, T
     for row, example in enumerate(examples):
         known[row, [column[label] for label in example.wrong if label in column]] = 1
     return true, known
-
-
-def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """Training and validation examples: `share` of each label's photos, at least one, drawn with `seed`.
-
-    Parts that a CSV gives are kept. Raises TrainingError when a label has one photo only.
-    """
-    if any(example.part for example in examples):
-        return [e for e in examples if e.part != "validation"], [e for e in examples if e.part == "validation"]
-    if share == 0:
-        return list(examples), []
-    counts = Counter(label for example in examples for label in example.labels or (NOTHING,))
-    single = sorted(label for label, count in counts.items() if count < 2 and label != NOTHING)
-    if single:
-        raise TrainingError(
-            f"labels with one photo: {listed(single)}; at least 2 are needed, one to train on and one to check "
-            "(add photos, or train without checking: --val 0)"
-        )
-    wanted = {label: max(1, round(count * share)) for label, count in counts.items()}
-    validation: set[int] = set()
-    left, taken = Counter(counts), Counter[str]()
-    for i in random.Random(seed).sample(range(len(examples)), len(examples)):
-        labels = examples[i].labels or (NOTHING,)
-        # a label's last photo is never taken from training
-        if any(taken[label] < wanted[label] for label in labels) and all(left[label] > 1 for label in labels):
-            validation.add(i)
-            taken.update(labels)
-            left.subtract(labels)
-    return (
-        [e for i, e in enumerate(examples) if i not in validation],
-        [examples[i] for i in sorted(validation)],
-    )

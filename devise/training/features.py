@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from devise import config
-from devise.config import IngestConfig
+from devise.config import IngestConfig, PhotoConfig
 from devise.descriptors.network.checkpoint import Checkpoint, backbone_fingerprint
 from devise.descriptors.network.encoder import Encoder
 from devise.errors import PhotoError
@@ -36,10 +36,12 @@ def features_of(
     *,
     progress: Callable[[int], None] = lambda n: None,
     cache: Path | None = None,
+    limits: PhotoConfig = PhotoConfig(),
 ) -> tuple[NDArray[np.float16], NDArray[np.bool_], Skipped]:
     """Features of photos in the order of `paths`: (n, views, num_features) float16, the good rows, what was skipped.
 
-    Unchanged photos (path, size, time) with the same backbone come from the cache. Raises WriteError.
+    Unchanged photos (path, size, time) with the same backbone come from the cache. limits: which are read at all.
+    Raises WriteError.
     """
     folder = (cache or config.user_cache() / "features") / backbone_fingerprint(checkpoint)[:16]
     encoder = Encoder(checkpoint)
@@ -51,7 +53,7 @@ def features_of(
         file = folder / f"{_key(part)}.features"
         found = _cached(file, (len(part), *features.shape[1:]))
         if found is None:
-            found, troubles = _computed(part, encoder)
+            found, troubles = _computed(part, encoder, limits)
             skipped += troubles
             if not troubles:  # trouble may pass; look again next time
                 with replacing(file) as temporary, temporary.open("wb") as opened:
@@ -61,12 +63,14 @@ def features_of(
     return features, np.isfinite(features[:, 0, 0]), skipped
 
 
-def decoded(paths: Sequence[str], size: int, resize: str, threads: int = 0) -> Iterator[NDArray[np.uint8] | PhotoError]:
+def decoded(
+    paths: Sequence[str], size: int, resize: str, threads: int = 0, limits: PhotoConfig = PhotoConfig()
+) -> Iterator[NDArray[np.uint8] | PhotoError]:
     """Pixels (size, size, 3) or the trouble with each photo, in order, decoded by `threads` threads."""
 
     def one(path: str) -> NDArray[np.uint8] | PhotoError:
         try:
-            return load(path, size=size, resize=resize)
+            return load(path, size=size, resize=resize, limits=limits)
         except PhotoError as error:
             return error
 
@@ -83,10 +87,10 @@ def _chunks(paths: Sequence[str]) -> Iterator[list[int]]:
         yield from (of_folder[start : start + CHUNK] for start in range(0, len(of_folder), CHUNK))
 
 
-def _computed(paths: Sequence[str], encoder: Encoder) -> tuple[NDArray[np.float16], Skipped]:
+def _computed(paths: Sequence[str], encoder: Encoder, limits: PhotoConfig) -> tuple[NDArray[np.float16], Skipped]:
     made_by = encoder.checkpoint.backbone.config
     features = np.full((len(paths), 1 + made_by.parts**2, made_by.num_features), np.nan, np.float16)
-    pictures = list(decoded(paths, encoder.size, encoder.resize))
+    pictures = list(decoded(paths, encoder.size, encoder.resize, limits=limits))
     good = [i for i, picture in enumerate(pictures) if not isinstance(picture, PhotoError)]
     for start in range(0, len(good), IngestConfig.batch):
         batch = good[start : start + IngestConfig.batch]

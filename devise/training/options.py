@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from devise.config import PhotoConfig
 from devise.errors import TrainingError
 
 BACKBONE_NAMES = ("slim", "vgg16", "vgg16_bn", "vgg11_bn")
@@ -20,6 +21,7 @@ class TrainOptions:
     vectors: name of the word vectors that are the targets (None: those in use).
     feedback: a library whose judged photos are learnt as well.
     unfreeze: last blocks of the backbone that are trained as well; 0 trains heads on cached features.
+    objectives: names of devise.training.objectives.table.
     """
 
     data: Path
@@ -39,6 +41,8 @@ class TrainOptions:
     resume: bool = False
     force: bool = False  # overwrite an existing checkpoint
     threads: int = 0  # decoding threads; 0: one per core
+    objectives: tuple[str, ...] = ("words", "classes")  # learnt together; the first decides which epoch is best
+    photos: PhotoConfig = PhotoConfig()  # which photos are read at all
 
     def check(self) -> None:
         """Raises TrainingError for a number that makes no sense."""
@@ -55,6 +59,7 @@ class TrainOptions:
                 f"validation must be a share from 0 to below 1, not {self.validation}",
             ),
             (self.unfreeze < 0, f"unfreeze must be 0 or more blocks, not {self.unfreeze}"),
+            (not self.objectives, "there must be an objective"),
         ]
         for is_wrong, text in wrong:
             if is_wrong:

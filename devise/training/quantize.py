@@ -7,16 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
+from devise.config import PhotoConfig
 from devise.descriptors.network.calibrate import PHOTOS, calibrate
 from devise.descriptors.network.checkpoint import load
 from devise.errors import PhotoError
 from devise.training.features import decoded
 
 
-def let_be_in_bytes(path: Path, photos: Sequence[str]) -> None:
-    """Calibrate a checkpoint on some of the photos that it was trained on. Raises CheckpointError, WriteError."""
+def quantize(path: Path, photos: Sequence[str], limits: PhotoConfig = PhotoConfig()) -> None:
+    """Calibrate a checkpoint on some of the photos that it was trained on, whose paths are `photos`.
+
+    limits: which photos are read at all. Raises CheckpointError, WriteError.
+    """
     about = load(path).backbone.config.preprocessing
     some = photos[:: max(1, len(photos) // PHOTOS)][:PHOTOS]
-    pixels = [found for found in decoded(some, about.size, about.resize) if not isinstance(found, PhotoError)]
+    found = list(decoded(some, about.size, about.resize, limits=limits))
+    pixels = [picture for picture in found if not isinstance(picture, PhotoError)]
     if pixels:
         calibrate(path, np.stack(pixels))

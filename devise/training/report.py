@@ -1,4 +1,4 @@
-"""What a training run tells while it runs and when it ends."""
+"""What a training run tells when an epoch has ended, and when all have."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from devise.errors import PhotoError
 
 @dataclass(frozen=True, kw_only=True)
 class EpochReport:
-    """hits: share of validation photos with a right label among the first k, {1: 0.7, 5: 0.9}; empty without any."""
+    """figures: of the validation photos, higher is better and the first decides; empty where there are none.
+
+    Of words they are {"hit@1": 0.7, "hit@5": 0.9, "hit@10": 0.9}.
+    """
 
     epoch: int  # from 1
-    loss: float  # mean over training photos
-    hits: dict[int, float]
+    loss: float  # of the first objective, the mean over training photos
+    figures: dict[str, float]
     is_best: bool
+
+    @property
+    def hits(self) -> dict[int, float]:
+        """Share of validation photos with a right label among the first k, {1: 0.7, 5: 0.9}; empty without any."""
+        return {int(name.removeprefix("hit@")): x for name, x in self.figures.items() if name.startswith("hit@")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,19 +37,3 @@ class TrainReport:
     labels: tuple[str, ...]
     skipped: tuple[PhotoError, ...]
     seconds: float
-
-
-class TrainProgress:
-    """Told how a run goes on; this one keeps quiet. A command line shows bars instead."""
-
-    def features(self, done: int, total: int) -> None:
-        """Photos whose features are there."""
-
-    def photos(self, done: int, total: int) -> None:
-        """Photos trained on, over all epochs."""
-
-    def epoch(self, report: EpochReport) -> None:
-        """An epoch has ended and its state is on the disk."""
-
-    def note(self, text: str) -> None:
-        """One line that a person should read."""

@@ -15,6 +15,7 @@ from devise.descriptors.network.checkpoint import Checkpoint
 from devise.descriptors.network.encoder import Encoder
 from devise.errors import PhotoError, TrainingError
 from devise.training.features import decoded
+from devise.training.options import TrainOptions
 
 PARTS_A_STEP = 8  # of 64
 
@@ -51,13 +52,13 @@ class Cached:
 class Photos:
     """Photos decoded anew each epoch, mirrored at random, through a backbone whose last blocks learn."""
 
-    def __init__(self, paths: Sequence[str], checkpoint: Checkpoint, unfreeze: int, threads: int = 0) -> None:
-        self.paths, self.threads = paths, threads
+    def __init__(self, paths: Sequence[str], checkpoint: Checkpoint, options: TrainOptions) -> None:
+        self.paths, self.threads, self.limits = paths, options.threads, options.photos
         self.skipped: dict[str, PhotoError] = {}
         self.backbone = checkpoint.backbone
         self.encoder = Encoder(checkpoint)
         self.device = next(self.backbone.parameters()).device
-        self.learning = last_blocks(self.backbone, unfreeze)
+        self.learning = last_blocks(self.backbone, options.unfreeze)
         for parameter in self.backbone.parameters():
             parameter.requires_grad_(False)
         for parameter in self.parameters():
@@ -88,7 +89,8 @@ class Photos:
                 pixels, kept = [], []
 
     def _pictures(self, rows: Sequence[int]) -> Iterator[np.ndarray | PhotoError]:
-        return decoded([self.paths[row] for row in rows], self.encoder.size, self.encoder.resize, self.threads)
+        paths, encoder = [self.paths[row] for row in rows], self.encoder
+        return decoded(paths, encoder.size, encoder.resize, self.threads, self.limits)
 
 
 def some_parts(views: Tensor) -> Tensor:

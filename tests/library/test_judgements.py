@@ -21,8 +21,9 @@ from devise.library import Library
 from devise.search.scoring import Feedback, Scoring
 from devise.spaces import Space
 from devise.training import TrainOptions, train
-from devise.training.data import NOTHING, Example, read, split, truth
+from devise.training.data import NOTHING, Example, read, truth
 from devise.training.feedback import judged
+from devise.training.splits import split
 from devise.vectors import unit
 from devise.words import WordVectors
 from devise.words.queries import Term

@@ -17,10 +17,11 @@ from devise.analysis.metrics import average_precision, hits
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.errors import CheckpointError, FolderError, TrainingError
 from devise.training import TrainOptions, TrainProgress, train
-from devise.training.data import Example, as_label, check_labels, read, split
+from devise.training.data import Example, as_label, check_labels, read
 from devise.training.features import _checked, features_of
-from devise.training.loop import _drawn
 from devise.training.report import EpochReport
+from devise.training.samplers import drawn
+from devise.training.splits import split
 from devise.words import WordVectors
 from devise.words.format import write_vectors
 
@@ -224,9 +225,9 @@ def test_csv_files_that_cannot_be_trained_with(options: TrainOptions, classes: P
 def test_weights_say_how_often_a_photo_is_looked_at() -> None:
     rows, torch_rows = np.arange(10), torch.arange(10)
     torch.manual_seed(0)
-    assert sorted(_drawn(torch_rows, torch.ones(10)).tolist()) == rows.tolist()
+    assert sorted(drawn(torch_rows, torch.ones(10)).tolist()) == rows.tolist()
     weights = torch.tensor([9.0] + [1.0] * 9)
-    counts = np.bincount(torch.cat([_drawn(torch_rows, weights) for _ in range(400)]).numpy(), minlength=10)
+    counts = np.bincount(torch.cat([drawn(torch_rows, weights) for _ in range(400)]).numpy(), minlength=10)
     assert counts.sum() == 4000
     assert counts[0] / counts[1:].mean() == pytest.approx(9, rel=0.15)
 

@@ -13,15 +13,17 @@ from devise.cli.output import show
 from devise.progress import Progress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
+    from rich.progress import Progress as RichBars
     from rich.progress import Task, TaskID
+
+    from devise.training.report import EpochReport
 
 
 @dataclass
 class Stages:
     """A bar for the stage that runs; each replaces the one before it. Without bars only notes are shown."""
 
-    bars: Bars | None = None
+    bars: RichBars | None = None
     tasks: dict[str, TaskID] = field(default_factory=dict)
 
     def move(self, stage: str, unit: str, done: int, total: int | None) -> None:
@@ -43,10 +45,11 @@ class Stages:
 
 
 @dataclass
-class IndexProgress(Progress):
-    """What `Library.index` reports, as stages."""
+class BarProgress(Progress):
+    """What is reported, as stages. unit: of what is in a graph."""
 
     stages: Stages
+    unit: str = "vectors"
 
     def walked(self, photos: int) -> None:
         self.stages.move("looking for photos", "photos", photos, None)
@@ -55,10 +58,26 @@ class IndexProgress(Progress):
         self.stages.move("indexing", "photos", done, total)
 
     def building(self, space: str, done: int, total: int) -> None:
-        self.stages.move(f"graph of {space}", "vectors", done, total)
+        self.stages.move(f"graph of {space}", self.unit, done, total)
+
+    def features(self, done: int, total: int) -> None:
+        self.stages.move("looking at photos", "photos", done, total)
+
+    def photos(self, done: int, total: int) -> None:
+        self.stages.move("training", "photos", done, total)
+
+    def epoch(self, report: EpochReport) -> None:
+        best = "  best so far" if report.is_best else ""
+        self.note(f"epoch {report.epoch:3d}  loss {report.loss:.4f}{figures(report)}{best}")
 
     def note(self, text: str) -> None:
         self.stages.note(text)
+
+
+def figures(report: EpochReport) -> str:
+    """What an epoch gives on the validation photos, each figure after two spaces."""
+    found = {name: f"{x:.1%}" if name.startswith("hit@") else f"{x:.4f}" for name, x in report.figures.items()}
+    return "".join(f"  {name} {shown}" for name, shown in found.items())
 
 
 @contextmanager
@@ -73,7 +92,7 @@ def stages() -> Iterator[Stages]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+    from rich.progress import Progress as RichBars
     from rich.text import Text
 
     class Speed(ProgressColumn):
@@ -88,5 +107,5 @@ def stages() -> Iterator[Stages]:
         Speed(),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+    with RichBars(*columns, console=Console(stderr=True), transient=True) as bars:
         yield Stages(bars)

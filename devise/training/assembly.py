@@ -1,0 +1,160 @@
+"""From options to all that stays the same during a run: photos, labels, objectives, a checkpoint with new heads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from devise import config
+from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.format import SUFFIX
+from devise.descriptors.network.weights import load_backbone
+from devise.errors import TrainingError
+from devise.progress import Progress
+from devise.training import data
+from devise.training.data import Example
+from devise.training.features import features_of
+from devise.training.feedback import judged
+from devise.training.objectives.base import Lessons, Objective
+from devise.training.objectives.table import OBJECTIVES
+from devise.training.options import TrainOptions
+from devise.training.sources import Cached, Photos, Source
+from devise.training.splits import split
+from devise.training.state import Learner, key_of
+from devise.words import WordVectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    """All that stays the same. A row is the number of a photo in `source` and in what the objectives know.
+
+    path: where the checkpoint goes; key: what must be the same for a run to go on; paths: of the photos, by row.
+    training, validation: rows of the photos to learn from and to be judged by.
+    """
+
+    options: TrainOptions
+    path: Path
+    key: str
+    paths: list[str]
+    labels: tuple[str, ...]
+    checkpoint: Checkpoint
+    objectives: list[Objective]
+    source: Source
+    training: Tensor
+    validation: Tensor
+
+
+def assemble(options: TrainOptions, progress: Progress) -> Assembly:
+    """Raises TrainingError, FolderError, VectorsError, CheckpointError, WriteError."""
+    path = checkpoint_path(options.out)
+    if path.exists() and not options.force and not options.resume:
+        raise TrainingError(f"{path} exists; choose another --out, go on with --resume, or replace it with --force")
+    vectors = WordVectors.open(options.vectors)
+    examples = data.read(options.data)
+    feedback = judged(options.feedback, vectors) if options.feedback else []
+    labels = data.check_labels([*examples, *feedback], vectors)
+    training, validation = split(examples, options.validation, options.seed)
+    training += feedback
+    if len(training) < 2:
+        raise TrainingError(f"{len(training)} photos to train on; at least 2 are needed")
+    ordered = [*training, *validation]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    objectives = _objectives(options, _lessons(ordered, labels, vectors, device))
+    checkpoint = _new_checkpoint(options, path.stem, objectives, device)
+    source, good = _source(options, checkpoint, ordered, progress)
+    rows, checked = _rows(good, len(training), source)
+    return Assembly(options=options, path=path, key=key_of(options, [*examples, *feedback], vectors.fingerprint),
+                    paths=[example.path for example in ordered], labels=labels, checkpoint=checkpoint,
+                    objectives=objectives, source=source, training=rows, validation=checked)  # fmt: skip
+
+
+def checkpoint_path(out: str) -> Path:
+    """A bare name goes to the user's checkpoints; anything with a folder is taken as it is."""
+    path = Path(out)
+    if path.name in ("", ".", "..") or out.endswith(os.sep):
+        raise TrainingError(f"--out {out!r} is a folder, not a name; give one such as checkpoints/pets")
+    folder = path.parent if len(path.parts) > 1 else config.own_folder("checkpoints")
+    file = folder / (path.name if path.suffix == SUFFIX else path.name + SUFFIX)
+    if os.path.isdir(file):
+        raise TrainingError(f"{file} is a folder; choose another --out")
+    return file
+
+
+def learner_of(assembly: Assembly) -> Learner:
+    """Heads that have learnt nothing yet, and an optimizer for them and for the blocks that learn too."""
+    options, source = assembly.options, assembly.source
+    modules = {name: module for objective in assembly.objectives for name, module in objective.modules.items()}
+    fresh = [p for module in [*assembly.checkpoint.heads.values(), *modules.values()] for p in module.parameters()]
+    groups: list[dict[str, Any]] = [{"params": fresh, "lr": options.learning_rate}]
+    if source.parameters():  # what is already good needs smaller steps
+        groups.append({"params": source.parameters(), "lr": options.learning_rate / 10})
+    return Learner(assembly.checkpoint, modules, torch.optim.AdamW(groups, weight_decay=options.weight_decay))
+
+
+def _lessons(
+    examples: Sequence[Example], labels: tuple[str, ...], vectors: WordVectors, device: torch.device
+) -> Lessons:
+    truth, known = data.truth(examples, labels)
+    targets = torch.from_numpy(np.stack([vectors.vector(label) for label in labels])).to(device)
+    weights = torch.tensor([example.weight for example in examples])
+    return Lessons([example.path for example in examples], labels, truth, known, weights,
+                   targets, vectors.name, vectors.fingerprint)  # fmt: skip
+
+
+def _objectives(options: TrainOptions, lessons: Lessons) -> list[Objective]:
+    if unknown := [name for name in options.objectives if name not in OBJECTIVES]:
+        raise TrainingError(f"no objective {', '.join(unknown)}; choose from {', '.join(OBJECTIVES)}")
+    return [OBJECTIVES[name](lessons, options) for name in options.objectives]
+
+
+def _new_checkpoint(
+    options: TrainOptions, name: str, objectives: Sequence[Objective], device: torch.device
+) -> Checkpoint:
+    torch.manual_seed(options.seed)
+    checkpoint = Checkpoint(name=name, backbone=load_backbone(options.backbone, options.weights))
+    for objective in objectives:
+        for key, head in objective.heads(checkpoint.backbone.config.num_features).items():
+            checkpoint.add_head(head, key)
+    for module in checkpoint.modules().values():
+        module.to(device)
+    return checkpoint
+
+
+def _source(
+    options: TrainOptions, checkpoint: Checkpoint, examples: Sequence[Example], progress: Progress
+) -> tuple[Source, np.ndarray]:
+    """Where features come from, and which photos are known to be readable."""
+    paths = [example.path for example in examples]
+    if options.unfreeze:
+        return Photos(paths, checkpoint, options), np.ones(len(paths), bool)
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        progress.features(done, len(paths))
+
+    features, good, skipped = features_of(paths, checkpoint, progress=advance, limits=options.photos)
+    for trouble in skipped:
+        progress.note(f"skipping {trouble}")
+    device = next(checkpoint.backbone.parameters()).device
+    return Cached(torch.from_numpy(features), device, {trouble.path: trouble for trouble in skipped}), good
+
+
+def _rows(good: np.ndarray, num_training: int, source: Source) -> tuple[Tensor, Tensor]:
+    """Of the readable photos, to train on and to validate on. Raises TrainingError."""
+    is_training = np.arange(len(good)) < num_training
+    rows = torch.from_numpy(np.flatnonzero(good & is_training))
+    mixed = np.random.default_rng(0).permutation(np.flatnonzero(good & ~is_training))  # the first few are of all labels
+    if len(rows) < 2:
+        raise TrainingError(
+            f"{len(rows)} readable photos to train on; first trouble: {next(iter(source.skipped.values()), 'none')}"
+        )
+    return rows, torch.from_numpy(mixed)

@@ -1,0 +1,15 @@
+"""The objectives by the names that `TrainOptions.objectives` gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from devise.training.objectives.base import Lessons, Objective
+from devise.training.objectives.classes import Classes
+from devise.training.objectives.words import Words
+from devise.training.options import TrainOptions
+
+OBJECTIVES: dict[str, Callable[[Lessons, TrainOptions], Objective]] = {
+    "words": Words,
+    "classes": Classes,
+}
