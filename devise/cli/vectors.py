@@ -35,15 +35,11 @@ def import_(
 
     devise vectors import glove.6B.300d.txt --name glove
     """
-    from devise.cli.output.progress import stages
+    from devise.cli.output.progress import BarProgress, stages
     from devise.words import import_vectors
 
     with stages() as shown:
-
-        def progress(done: int, total: int) -> None:
-            shown.move("graph of words", "words", done, total)
-
-        imported = import_vectors(source, name, progress)
+        imported = import_vectors(source, name, BarProgress(shown, unit="words"))
     show.note(f"imported {len(imported):,} words of {imported.dim} numbers as {imported.name}")
     show.note(f"use them with: devise vectors use {imported.name}")
 

@@ -13,7 +13,7 @@ import socket
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 
 from devise.errors import VectorsError, needed
 from devise.filestat import is_special
+from devise.progress import Progress
 from devise.words import catalog, containers, neighbours, pickles
 from devise.words.embeddings import WordVectors
 from devise.words.format import CHUNK, SUFFIX, write_vectors
 
-Progress = Callable[[int, int], None]  # words done, words in all
 PICKLE = b"\x80"
 LANGUAGE = "/c/en/"  # before each word of ConceptNet Numberbatch
 ENDINGS = re.compile(r"(\.(txt|bin|gz|bz2|xz|zip|vec|kv|model|w2v|w2vec|word2vec|wordvectors|safetensors))+$")
@@ -66,7 +66,7 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
     GloVe and word2vec as text (with and without header, also .gz), word2vec binary, gensim's KeyedVectors and models.
     Rows are stored as float32 of length 1; zero and NaN rows and words that come twice are dropped and counted in
     `source`. A KeyedVectors file is a pickle: its words and rows are read, nothing in it is run (devise.words.pickles).
-    Raises VectorsError, WriteError.
+    progress: told how far the graph of the words is. Raises VectorsError, WriteError.
     """
     needed("importing word vectors", "gensim")
     path = Path(source)
@@ -84,7 +84,8 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
     write_vectors(out, loaded.words, loaded.rows, source=said)
     del loaded  # 480 MB for 400,000 x 300: not needed twice
     vectors = WordVectors(out)
-    neighbours.build(vectors, progress)
+    progress = progress or Progress()
+    neighbours.build(vectors, lambda done, total: progress.building("words", done, total))
     return vectors
 
 

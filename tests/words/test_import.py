@@ -12,6 +12,7 @@ import pytest
 
 from devise import config
 from devise.errors import VectorsError
+from devise.progress import Progress
 from devise.vectors import Vector, unit
 from devise.words import WordVectors, import_vectors
 
@@ -189,5 +190,11 @@ def test_no_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 def test_an_import_moves_a_progress_line(tmp_path: Path, rows: Vector) -> None:
     (tmp_path / "a.txt").write_bytes(text(rows))
     seen: list[tuple[int, int]] = []
-    import_vectors(tmp_path / "a.txt", None, lambda done, total: seen.append((done, total)))
+
+    class Seen(Progress):
+        def building(self, space: str, done: int, total: int) -> None:
+            assert space == "words"
+            seen.append((done, total))
+
+    import_vectors(tmp_path / "a.txt", None, Seen())
     assert seen[-1] == (len(WORDS), len(WORDS))
