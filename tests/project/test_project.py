@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "library": {*STORE, "index", "words", "descriptors", "descriptors.network", "search", "library.ingest"},
     "library.ingest": {*STORE, "descriptors", "library"},
     "library.upkeep": {*STORE, "search", "library"},
-    "training.objectives": {*DATA, "words", "analysis"},
+    "training.objectives": {*DATA, "analysis", "descriptors.network", "training"},
 }
 MAY_IMPORT["training"] = {*MAY_IMPORT} - {"library.ingest", "library.upkeep"}
 MAY_IMPORT["web"] = {"display", "errors", "files", "photos", "results"}
