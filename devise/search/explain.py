@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from devise import config
+from devise.config import IngestConfig
 from devise.descriptors.base import Descriptor
 from devise.results import TermHeat
 from devise.search.scoring import Scoring
@@ -45,7 +45,7 @@ def by_occlusion(
 
     near: list[Vector] = []
     covers = covered(photo, GRID, COVERED, size=encoder.size, resize=encoder.resize)  # the photo, then each cover
-    while batch := list(islice(covers, config.BATCH)):
+    while batch := list(islice(covers, IngestConfig.batch)):
         near.append(encoder.encode(np.stack(batch))["words"] @ scoring.vectors.T)
     scores = np.concatenate(near)  # (1 + cells, terms)
     falls = np.maximum(scores[:1] - scores[1:], 0).T  # (terms, cells)

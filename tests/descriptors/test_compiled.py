@@ -12,7 +12,6 @@ import pytest
 import torch
 from test_model import tiny
 
-from devise.descriptors.network import calibrate as calibrating
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.calibrate import calibrate
@@ -103,11 +102,10 @@ def test_in_bytes_the_vectors_stay_nearly_the_same(tmp_path: Path) -> None:
     assert after.fingerprint != before.fingerprint  # other vectors, another model
 
 
-def test_a_model_that_bytes_would_change_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_bytes_would_change_stays_as_it_is(tmp_path: Path) -> None:
     path = made(SLIM, tmp_path / "own.safetensors")
     data = path.read_bytes()
-    monkeypatch.setattr(calibrating, "AGREEING", 1.1)
-    calibrate(path, pixels(8))
+    calibrate(path, pixels(8), agreeing=1.1)
     assert path.read_bytes() == data
 
 

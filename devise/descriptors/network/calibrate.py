@@ -24,11 +24,11 @@ BATCH = 8
 SAMPLE = 1_000_000  # numbers of a layer that are sorted: a hundred lie outside, and VGG's layers have 25 times as many
 
 
-def calibrate(path: Path, pixels: NDArray[np.uint8]) -> float:
+def calibrate(path: Path, pixels: NDArray[np.uint8], agreeing: float = AGREEING) -> float:
     """Let a checkpoint be computed in bytes, if that hardly changes its vectors: the least mean cosine of a space.
 
     pixels: (n, size, size, 3), photos such as the model will see. The file is rewritten if the vectors of these photos,
-    in bytes, have a mean cosine of AGREEING or more with those in floats, in each space. Raises CheckpointError,
+    in bytes, have a mean cosine of `agreeing` or more with those in floats, in each space. Raises CheckpointError,
     WriteError.
     """
     about, stored = read(path)
@@ -39,7 +39,7 @@ def calibrate(path: Path, pixels: NDArray[np.uint8]) -> float:
     for name in [name for name, head in heads.items() if head.kind == "words"] or ["words"]:
         plain, rounded = (_encoded(Compiled(path, about, arrays | more, name), pixels) for more in ({}, found))
         agreement = min(agreement, *(float((plain[space] * rounded[space]).sum(-1).mean()) for space in plain))
-    if agreement >= AGREEING:
+    if agreement >= agreeing:
         checkpoint = checkpoints.load(path)
         checkpoint.ranges = {name: torch.from_numpy(rows) for name, rows in found.items()}
         checkpoints.save(checkpoint, path, in_bytes=any(array.dtype == np.int8 for array in stored.values()))
