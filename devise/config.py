@@ -162,18 +162,11 @@ class Settings:
 
 
 # The same defaults as constants, for code that is not told its settings yet. Each goes when its last user is told
-BATCH = IngestConfig.batch
 TOP = SearchConfig.top
-MIN_TERM = SearchConfig.min_term
-MIN_TAG_LABELS = TagConfig.min_labels
 SURE = TagConfig.sure
-TAGS = TagConfig.k
 FEEDBACK = SearchConfig.feedback
-NEAR_QUERY = SearchConfig.near_query
-LIKE_FROM = SearchConfig.like_from
 
 # Regions of a photo
-PARTS_RANK = 8  # vectors that its regions are mixtures of: 2,945 bytes; with 4, pairs of words lose a point
 BEST_PARTS = 1 / 16  # share of the regions whose mean is the score of a region: 4 of 64
 
 # Words

@@ -8,8 +8,6 @@ held-out quarter; --seeds of it, and the mean. Packed parts are those of devise.
 
 from __future__ import annotations
 
-from unittest.mock import patch
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,7 +16,6 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import EPOCHS, Answers, Asked, pair_precisions
-from devise import config
 from devise.analysis.metrics import average_precision, probability
 from devise.descriptors.network.heads import WordsHead
 from devise.store.regions import pack, unpack
@@ -39,8 +36,7 @@ def embedded(head: WordsHead, views: torch.Tensor) -> Vector:
 
 def packed(rows: Vector, rank: int) -> tuple[Vector, int]:
     """The same rows after packing their parts, and the bytes that a photo's take."""
-    with patch.object(config, "PARTS_RANK", rank):
-        blobs = [pack(photo[1:]) for photo in rows]
+    blobs = [pack(photo[1:], rank) for photo in rows]
     return np.concatenate([rows[:, :1], unpack(blobs, rows.shape[2]).vectors()], 1), len(blobs[0])
 
 

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from devise import config
-from devise.config import IndexConfig, SearchConfig, Settings
+from devise.config import IndexConfig, IngestConfig, SearchConfig, Settings
 from devise.library import Library
 from devise.library.upkeep import portable
 from devise.library.upkeep.check import check
@@ -35,7 +34,11 @@ from tests.fakes import FakeEncoder, brute_force
 WORDS = ("red", "green", "blue", "sofa", "cat", "dog", "tree", "sea")
 BATCH = 4  # photos a transaction: many of them, and each small
 # Libraries of a few dozen photos do all that large ones do
-SMALL = Settings(index=IndexConfig(exact_below=20, min_behind=20), search=SearchConfig(min_candidates=8, candidates=2))
+SMALL = Settings(
+    ingest=IngestConfig(batch=BATCH),
+    index=IndexConfig(exact_below=20, min_behind=20),
+    search=SearchConfig(min_candidates=8, candidates=2),
+)
 FIRST = 40  # photos of the first run
 Problems = list[str]
 
@@ -65,8 +68,7 @@ class Heard(Progress):
 
 
 def small() -> None:
-    """Let libraries of a few dozen photos do all that large ones do."""
-    config.BATCH = BATCH
+    """One thread for products of small matrices: many programs run at once."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 

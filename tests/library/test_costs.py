@@ -16,7 +16,6 @@ import pytest
 from fakes import FakeEncoder, brute_force
 from PIL import Image
 
-from devise import config
 from devise.config import IndexConfig, IngestConfig, Settings
 from devise.index.hnsw import available
 from devise.index.pca import Projection

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from fakes import FakeEncoder, of_format_3
 from PIL import Image
 
-from devise import config
 from devise.config import IndexConfig, SearchConfig, Settings
 from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BACKBONES
@@ -18,7 +17,7 @@ from devise.library import Library
 from devise.search.scoring import Scoring
 from devise.spaces import ModelInfo, Space
 from devise.store.filter import Where
-from devise.store.regions import pack, unpack
+from devise.store.regions import RANK, pack, unpack
 from devise.store.sqlite.store import Store
 from devise.training.objectives.losses import cosines
 from devise.vectors import pooled, unit
@@ -154,7 +153,7 @@ def test_of_many_parts_what_most_of_them_show_is_kept():
     things = unit(random.normal(size=(6, 300)))
     rows = unit(random.dirichlet([0.2] * 6, size=64) @ things + 0.01 * random.normal(size=(64, 300)))
     blob = pack(rows)
-    assert len(blob) == 1 + config.PARTS_RANK * (300 + 64 + 4)
+    assert len(blob) == 1 + RANK * (300 + 64 + 4)
     found = unpack([blob], 300)
     for thing in things:
         np.testing.assert_allclose(found.cosines(thing)[0], rows @ thing, atol=0.06)
