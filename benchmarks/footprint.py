@@ -27,9 +27,7 @@ SMALL = 5_000  # photos of the library that memory is compared with: the rest is
 RCLIP = 4_185  # bytes of rclip 3.3's database a photo
 FOLDERS = {"ordinary JPEGs (500 pixels)": (pictures.ORDINARY, 200), "12-megapixel JPEGs": (pictures.PHONE, 40)}
 TABLES = {
-    "whole-photo words vectors": ("words",),
-    "features": ("features",),
-    "packed parts": ("parts",),
+    "vectors": ("vectors",),
     "names, captions (FTS5)": ("texts",),
     "paths and facts": ("photos",),
     "hashes": ("contents",),

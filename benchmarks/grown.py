@@ -24,11 +24,12 @@ from benchmarks.synthetic import HELD_OUT, SEED, Base, Growth, Ints, Rows, spect
 from devise import config
 from devise.progress import Progress
 from devise.search import maintain
-from devise.store.sqlite.schema import SPACES
+from devise.store.base import together
 from devise.store.sqlite.store import Store, digest_of
 
 CHUNK = 10_000  # rows made and written at once: 51 MB of features
 ROOT = "/home/me/photos"
+PARTS_NUMBER = 3  # of the space of regions
 BYTES = {"words": 1_500, "features": 3_400, "parts": 3_300}  # a photo on the disk, with graphs and all else
 
 
@@ -47,15 +48,16 @@ def read_base(folder: Path | None, *, full: bool = False) -> Base:
 def base_of(folder: Path) -> Base:
     store = Store(folder)
     try:
-        with store.transaction(write=False):
+        with store.snapshot():
             model = store.model()
             if model is None:
                 sys.exit(f"the library {folder} is empty; delete it and run again")
             ids = store.ids()
             sql = "SELECT content_id, size, mtime_ns, taken, pixels, kind, stamp FROM photos GROUP BY content_id"
             said = {content_id: tuple(rest) for content_id, *rest in store.db.rows(sql)}
-            packed = dict(store.db.rows("SELECT content_id, packed FROM parts"))
-            rows = {space.name: np.concatenate([rows for _, rows in store.scan(space.name)]) for space in model.spaces}
+            sql = "SELECT key & 0xffffffffff, data FROM spaces JOIN vectors ON key >> 40 = number WHERE name = 'parts'"
+            packed = dict(store.db.rows(sql))
+            rows = {space.name: together(store.vectors.rows(space))[1] for space in model.spaces}
             have = np.array([content_id in said for content_id in ids.tolist()])
             rows = {space: vectors[have] for space, vectors in rows.items()}
             live = ids[have].tolist()
@@ -139,13 +141,14 @@ def _put(store: Store, first: int, a: Ints, rows: Rows, base: Base, kept: list[s
     ids = range(first, first + len(a))
     paths = [f"{ROOT}/{i // 1000:04}/IMG_{i:07}.jpg" for i in ids]
     store.db.execute_many("INSERT INTO contents (id, hash) VALUES (?, ?)", ((i, digest_of(b"%d" % i)) for i in ids))
-    for space in set(kept) & set(rows):
-        stored = rows[space].astype(SPACES[space])
-        values = ((i, row.tobytes()) for i, row in zip(ids, stored, strict=True))
-        store.db.execute_many(f"INSERT INTO {space} (content_id, vector) VALUES (?, ?)", values)
+    for space in base.model.spaces:
+        if space.name in kept:
+            store.vectors.put(space, np.array(ids), rows[space.name])
     if "parts" in kept:
-        packed = ((i, base.parts[j]) for i, j in zip(ids, a.tolist(), strict=True) if base.parts[j])
-        store.db.execute_many("INSERT INTO parts (content_id, packed) VALUES (?, ?)", packed)
+        store.set_space_numbers({"parts": PARTS_NUMBER})
+        pairs = zip(ids, a.tolist(), strict=True)
+        packed = ((PARTS_NUMBER << 40 | i, base.parts[j]) for i, j in pairs if base.parts[j])
+        store.db.execute_many("INSERT INTO vectors VALUES (?, ?)", packed)
     said = ((path, i, *base.said[j], i) for i, j, path in zip(ids, a.tolist(), paths, strict=True))
     columns = "path, content_id, size, mtime_ns, taken, pixels, kind, stamp, text_id"
     store.db.execute_many(f"INSERT INTO photos ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", said)

@@ -36,7 +36,6 @@ from rich.table import Table
 
 from benchmarks import pictures, rclip, report, vgg16
 from devise import config
-from devise.store.sqlite.schema import SPACES
 from devise.vectors import Vector, unit
 
 DEVISE = str(Path(sys.executable).with_name("devise"))
@@ -143,13 +142,13 @@ def plain_loop(files: list[Path]) -> Callable[[], Took]:
 def contents(library: Path, num_photos: int) -> Contents:
     """What a library holds. Exits when that is not one finite vector of each space for each photo."""
     with closing(sqlite3.connect(library / "library.db")) as database:
-        features = database.execute("SELECT hash, vector FROM contents JOIN features ON content_id = id").fetchall()
-        words = database.execute("SELECT vector FROM words").fetchall()
+        sql = "SELECT hash, data FROM spaces JOIN contents JOIN vectors ON key = number << 40 | id WHERE name = ?"
+        features, words = (database.execute(sql, (space,)).fetchall() for space in ("features", "words"))
         ((held,),) = database.execute("SELECT count(*) FROM photos")
     if {held, len(features), len(words)} != {num_photos}:
         sys.exit(f"{num_photos} photos, and {library} holds {held}, with {len(features)} and {len(words)} vectors")
-    _check_finite(np.frombuffer(row, SPACES["words"]) for (row,) in words)
-    found = {digest: np.frombuffer(row, SPACES["features"]).astype(np.float32) for digest, row in features}
+    _check_finite(np.frombuffer(row, "<f2") for _, row in words)
+    found = {digest: np.frombuffer(row, "<f2").astype(np.float32) for digest, row in features}
     _check_finite(found.values())
     return {digest: unit(row) for digest, row in found.items()}
 

@@ -33,6 +33,7 @@ from devise.config import IndexConfig
 from devise.index.pca import SAMPLE, Projection
 from devise.index.quantized import QuantizedIndex
 from devise.results import Match
+from devise.store.base import together
 from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 
@@ -82,7 +83,7 @@ def asked_with(opened: Library, rows: Vector, data: Path | None, *, full: bool) 
 def all_rows(folder: Path) -> Vector:
     """(photos, 300): content i in row i - 1."""
     with closing(Store(folder)) as store:
-        return np.concatenate([rows for _, rows in store.scan("words")])
+        return together(store.vectors.rows(store.space("words")))[1]
 
 
 def places(matches: list[Match]) -> Ids:
@@ -135,14 +136,14 @@ def runs(opened: Library, rows: Vector, asked: list[Asked], peers: list[str]) ->
 def own_build_seconds(folder: Path) -> float:
     """The index of words as devise.search.maintain makes it, from the store on."""
     begun = time.perf_counter()
-    with closing(Store(folder)) as store, store.transaction(write=False):
+    with closing(Store(folder)) as store, store.snapshot():
         model = store.model()
         (dim,) = (space.dim for space in model.spaces if space.name == "words") if model else (0,)
         ids = store.ids()
-        sample = store.vectors("words", ids[:: -(-len(ids) // SAMPLE)])[1]
+        sample = together(store.vectors.rows(store.space("words"), ids[:: -(-len(ids) // SAMPLE)]))[1]
         projection = Projection.fit(sample, IndexConfig.dim)
         index = QuantizedIndex(projection.dim_of(dim))
-        for ids, rows in store.scan("words"):
+        for ids, rows in store.vectors.rows(store.space("words")):
             index.add(ids, projection.project(rows))
     return time.perf_counter() - begun
 

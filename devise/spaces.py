@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from typing import Any, Final, Literal, get_args
+from zlib import crc32
 
 Metric = Literal["cosine", "inner", "l1", "hamming"]  # a higher score is nearer, whatever the metric
 Dtype = Literal["float16", "float32", "bits", "sparse", "regions"]
@@ -55,6 +57,16 @@ class Space:
     vectors_fingerprint: str | None = None
     num_regions: int = 0
     calibration: Calibration = Calibration()
+
+    @property
+    def width(self) -> int:
+        """Numbers of a row in memory; eight bits are a byte."""
+        return -(-self.dim // 8) if self.dtype == "bits" else self.dim
+
+    @property
+    def row_type(self) -> str:
+        """Numpy's name for the numbers of a row in memory."""
+        return "uint8" if self.dtype == "bits" else "float32"
 
     def regions(self) -> Space:
         """The space of the regions of its photos."""
@@ -135,16 +147,21 @@ class ModelInfo:
         return not ours.isdisjoint({checkpoint, *(speaking(checkpoint, head) for head in heads)})
 
     def to_json(self) -> dict[str, Any]:
+        """Each space with the fingerprint of what makes its rows."""
+        theirs = self.fingerprints()
         return {
             "name": self.name,
             "fingerprint": self.fingerprint,
-            "spaces": [space.to_json() for space in self.spaces],
+            "spaces": [{**space.to_json(), "descriptor": theirs[space.name]} for space in self.spaces],
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelInfo:
         """Raises KeyError, TypeError or ValueError for what is none."""
-        made = cls(**{**data, "spaces": tuple(map(Space.from_json, data["spaces"]))})
+        spaces = (Space.from_json(space) for space in data["spaces"])
+        ours = data["fingerprint"]
+        named = (replace(space, fingerprint=None) if space.fingerprint == ours else space for space in spaces)
+        made = cls(**{**data, "spaces": tuple(named)})
         if not isinstance(made.name, str) or not isinstance(made.fingerprint, str):
             raise TypeError(f"a model {made.name}")
         return made
@@ -157,3 +174,8 @@ def _is_finite(number: object) -> bool:
 def speaking(checkpoint: str, head: str) -> str:
     """The fingerprint of a checkpoint when another words head than its first is in use."""
     return sha256(f"{checkpoint} {head}".encode()).hexdigest()
+
+
+def model_crc(model: object, labels: Sequence[str]) -> str:
+    """Tells a model and its labels from damaged ones. model: as JSON, which newer versions say more in."""
+    return str(crc32(json.dumps([model, list(labels)]).encode()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from devise.spaces import ModelInfo, Space
+from devise.store.base import together
 from devise.vectors import unit
 
 
@@ -46,8 +47,40 @@ def brute_force(rows, paths, vector, k):
     return [paths[i] for i in order[:k]]
 
 
+def put_content(store, digest, vectors):
+    """A content with its row (dim,) in each of the spaces; its id."""
+    content_id = store.add_content(digest)
+    for space, row in vectors.items():
+        store.vectors.put(store.space(space), [content_id], np.asarray(row)[None])
+    return content_id
+
+
+def rows_of(store, space, ids=None):
+    """All rows of a space, or those of the ids: (n,), (n, dim)."""
+    return together(store.vectors.rows(store.space(space), ids))
+
+
+def of_format_5(connection):
+    """Make the tables of a library those of format 5."""
+    for number, table, column in ((1, "words", "vector"), (2, "features", "vector"), (3, "parts", "packed")):
+        connection.execute(
+            f"CREATE TABLE {table} (content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE, "
+            f"{column} BLOB NOT NULL)"
+        )
+        of_space = f"FROM vectors WHERE key >> 40 = {number}"
+        connection.execute(f"INSERT INTO {table} SELECT key & 0xffffffffff, data {of_space}")
+    for table in ("spaces", "vectors"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("DROP TRIGGER content_deleted")
+    connection.execute(
+        "CREATE TRIGGER content_deleted AFTER DELETE ON contents BEGIN INSERT OR IGNORE INTO gone VALUES (old.id); END"
+    )
+    connection.execute("UPDATE meta SET value = '5' WHERE key = 'format'")
+
+
 def of_format_3(connection):
     """Make the tables of a library those of format 3."""
+    of_format_5(connection)
     for column in ("taken", "pixels", "kind", "stamp", "text_id"):
         connection.execute(f"ALTER TABLE photos DROP COLUMN {column}")
     for trigger in ("photo_deleted", "photo_changed", "content_deleted"):

@@ -47,10 +47,12 @@ def features(chosen_data: Path | None, model: str | None) -> tuple[Vector, Vecto
 
 def filled(folder: Path, rows: Vector, name: str) -> Store:
     store = Store(folder, write=True)
-    store.set_model(ModelInfo(name=name, fingerprint="x", spaces=(Space(name="features", dim=rows.shape[1]),)), ())
+    space = Space(name="features", dim=rows.shape[1])
+    store.set_model(ModelInfo(name=name, fingerprint="x", spaces=(space,)), ())
     with store.transaction():
         for number, row in enumerate(rows):
-            content = store.add_content(number.to_bytes(20, "big"), {"features": row})
+            content = store.add_content(number.to_bytes(20, "big"))
+            store.vectors.put(space, np.array([content]), row[None])
             store.put_photo(Photo(f"/{number:06}.jpg", content, 1, 1))
     maintain.update(store, Progress())
     return store

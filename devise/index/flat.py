@@ -106,8 +106,9 @@ class FlatIndex:
         return Hits.best(ids, np.concatenate([self._score(some, query) for some in pieces(rows, CHUNK)]), k)
 
 
-def cosine_to(chunks: Iterator[tuple[Ids, Vector]], vector: Vector) -> Iterator[tuple[Ids, Scores]]:
-    return ((ids, row_cosines(rows, vector)) for ids, rows in chunks if len(ids))
+def scored_by(metric: str, chunks: Iterator[tuple[Ids, Rows]], query: Rows) -> Iterator[tuple[Ids, Scores]]:
+    score = METRICS[metric]
+    return ((ids, score(rows, query)) for ids, rows in chunks if len(ids))
 
 
 def top(scored: Iterator[tuple[Ids, Scores]], k: int) -> tuple[Ids, Scores]:
@@ -121,10 +122,16 @@ def top(scored: Iterator[tuple[Ids, Scores]], k: int) -> tuple[Ids, Scores]:
     return ids, scores
 
 
-def best_of_each(chunks: Iterator[tuple[Ids, Vector]], vectors: Vector, k: int) -> list[tuple[Ids, Scores]]:
-    """Of each of (n, dim) vectors the k best by cosine: each row is read once, and all cores tell which may be best."""
+def best_of_each(
+    chunks: Iterator[tuple[Ids, Vector]], vectors: Vector, k: int, metric: str = "cosine"
+) -> list[tuple[Ids, Scores]]:
+    """Of each of (n, dim) vectors the k best: each row is read once, and all cores tell what may be best by cosine."""
     best = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(vectors)
     for ids, rows in chunks:
+        if metric != "cosine":
+            scored = [(ids, METRICS[metric](rows, vector)) for vector in vectors]
+            best = [top(iter(both), k) for both in zip(best, scored, strict=True)]
+            continue
         roughly = vectors @ rows.T if len(ids) else np.empty((0, 0), np.float32)
         for i, scores in enumerate(roughly):
             least = np.partition(scores, -k)[-k] - ROUNDING if k < len(ids) else -np.inf

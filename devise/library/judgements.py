@@ -22,8 +22,8 @@ from devise.library.query_photos import QueryPhotos
 from devise.results import Judgement
 from devise.search.interpret import Request
 from devise.search.scoring import Feedback
-from devise.store.records import path_of, stored_path
-from devise.store.sqlite.database import understanding
+from devise.store.base import together
+from devise.store.records import Judged
 from devise.store.sqlite.store import Store
 from devise.vectors import Ids, Vector
 from devise.words.grammar import Query
@@ -58,24 +58,19 @@ class Judgements:
         with self._writing() as store:
             now = _now(store)
             made = [Judgement(_line(request.text), path, is_good, now, digest) for path, digest in judged]
-            batch = 1 + (store.db.value("SELECT max(batch) FROM marks") or 0)
-            sql = "INSERT INTO marks (query, hash, path, is_good, marked, batch) VALUES (?, ?, ?, ?, ?, ?)"
-            rows = [(m.query, m.hash, stored_path(m.path), m.is_good, m.marked, batch) for m in made]
-            store.db.execute_many(sql, rows)
+            store.judgements.add(Judged(m.query, m.path, m.is_good, m.marked, m.hash) for m in made)
         return made
 
     def undo(self) -> list[Judgement]:
         """Forget the judgements that were made last, all of one command: those before count again. Which ones."""
         self.reader()
         with self._writing() as store:
-            last = "WHERE batch = (SELECT batch FROM marks ORDER BY marked DESC, id DESC LIMIT 1)"
-            gone = _read(store, last)
-            store.db.execute(f"DELETE FROM marks {last}")
-        return gone
+            return [Judgement(*judged) for judged in store.judgements.undo()]
 
     def __iter__(self) -> Iterator[Judgement]:
         """The judgements that count: of each query and photo the last one."""
-        return iter(_last(_read(self.reader()), lambda mark: (mark.query, mark.hash)))
+        made = [Judgement(*judged) for judged in self.reader().judgements.all()]
+        return iter(_last(made, lambda mark: (mark.query, mark.hash)))
 
     def where_they_are(self) -> list[Judgement]:
         """The judgements of photos that are still in the library, unchanged, with the paths that they have now."""
@@ -126,8 +121,7 @@ class Judgements:
         content_id = self.photos.content(path)
         if content_id is None:
             raise LibraryError(f"{path} is not in the library; bring it in with: devise index FOLDER")
-        digest: bytes = store.db.value("SELECT hash FROM contents WHERE id = ?", (content_id,))
-        return digest
+        return store.hash_of_content(content_id)
 
 
 def _line(text: str) -> str:
@@ -137,7 +131,7 @@ def _line(text: str) -> str:
 def _now(store: Store) -> str:
     """No earlier than any judgement before: clocks are set back, and those of other computers may be ahead."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return max(now, str(store.db.value("SELECT max(marked) FROM marks") or ""))
+    return max(now, store.judgements.last_time())
 
 
 def _last(marks: Sequence[Judgement], key: Callable[[Judgement], Any]) -> list[Judgement]:
@@ -149,22 +143,10 @@ def _last(marks: Sequence[Judgement], key: Callable[[Judgement], Any]) -> list[J
     return list(found.values())
 
 
-def _read(store: Store, condition: str = "") -> list[Judgement]:
-    sql = f"SELECT query, path, is_good, marked, hash FROM marks {condition} ORDER BY marked, id"
-    with understanding(store.folder):
-        rows = store.db.rows(sql)
-        if not all(isinstance(text, str) for query, _, _, marked, _ in rows for text in (query, marked)):
-            raise TypeError("a query that is no text")
-        return [
-            Judgement(query, path_of(path), bool(is_good), marked, digest)
-            for query, path, is_good, marked, digest in rows
-        ]
-
-
 def _rows(store: Store, marks: Sequence[Judgement]) -> tuple[Ids, Vector]:
     """Contents that are still in the library, and their vectors."""
-    ids = (store.content_of_hash(mark.hash) for mark in marks)
-    return store.vectors("words", {content_id for content_id in ids if content_id is not None})
+    found = {store.content_of_hash(mark.hash) for mark in marks} - {None}
+    return together(store.vectors.rows(store.space("words"), np.array([*found], np.int64)))
 
 
 def _mean(rows: Vector) -> NDArray[np.float32] | None:

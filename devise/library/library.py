@@ -123,7 +123,7 @@ class Library:
         check_probability(min_probability or 0.0)
         options = Options(is_average=average, min_probability=min_probability, class_name=like, filter=where or Where())
         request = self._interpret(query, options)
-        has_feedback = bool(request.terms) and self._reader().has_marks()
+        has_feedback = bool(request.terms) and self._reader().judgements.any()
         feedback = self.marks.feedback(request) if has_feedback else None
         return answer(self._search(), request, k, feedback, self.settings.search)
 

@@ -15,6 +15,8 @@ from devise.errors import LibraryError, PhotoError, listed
 from devise.filestat import changed_ns
 from devise.library import models
 from devise.library.models import check_model
+from devise.spaces import Space
+from devise.store.base import together
 from devise.store.sqlite.store import Store, digest_of
 from devise.vectors import Vector
 
@@ -42,10 +44,19 @@ class QueryPhotos:
         store = self.reader()
         if content_id is None or store is None:
             return None, models.of_space(self._encoded(data, photo, space), space, self.encoder(None))
-        vector = store.vector(space, content_id)
-        if vector is None:
-            raise LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
-        return content_id, vector
+        rows = together(store.vectors.rows(self._space(store, space), np.array([content_id])))[1]
+        if not len(rows):
+            raise self._lacking(space)
+        return content_id, rows[0]
+
+    def _space(self, store: Store, name: str) -> Space:
+        model = store.model()
+        if model is None or name not in model.fingerprints():
+            raise self._lacking(name)
+        return model.space(name)
+
+    def _lacking(self, space: str) -> LibraryError:
+        return LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
 
     def term(self, photo: PhotoInput) -> Vector:
         """The words vector of a photo, or of a photo's name, in a query."""
@@ -56,10 +67,9 @@ class QueryPhotos:
         content_id, data = self._content(photo)
         store = self.reader()
         if content_id is not None and store is not None:
-            _, whole, parts = store.views([content_id])
-            if len(whole):
-                return np.concatenate([whole, parts.vectors()[0]])
-            raise LibraryError(f'the library {self.path} has no space "words"; ask in another')
+            for _, whole, regions in store.vectors.regions(self._space(store, "words"), np.array([content_id])):
+                return np.concatenate([whole, regions.vectors()[0]])
+            raise self._lacking("words")
         vectors = self._encoded(data, photo, "words")
         whole = models.of_space(vectors, "words", self.encoder(None))[None]
         return np.concatenate([whole, vectors["parts"][0]]) if "parts" in vectors else whole

@@ -5,16 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-
 from devise.results import LibraryInfo
+from devise.store.base import together
 from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 
 
 def describe(store: Store) -> LibraryInfo:
     """A library that is there."""
-    with store.transaction(write=False):  # of one moment
+    with store.snapshot():  # of one moment
         return LibraryInfo(
             path=str(store.folder),
             exists=True,
@@ -37,11 +36,8 @@ def num_bytes(folder: Path) -> int:
 
 def vectors(store: Store, space: str) -> tuple[list[str], Vector]:
     """All photos, sorted, and their vectors in a space: (n,), (n, dim)."""
-    with store.transaction(write=False):  # of one moment
-        chunks = list(store.scan(space))
-        ids = np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in chunks)])
+    with store.snapshot():  # of one moment
+        ids, rows = together(store.vectors.rows(store.space(space)))
         paths = store.paths_of(ids)
     order = sorted((path, at) for at, content_id in enumerate(ids.tolist()) for path in paths.get(content_id, ()))
-    rows = np.concatenate([some for _, some in chunks])
-    del chunks
     return [path for path, _ in order], rows[[at for _, at in order]]

@@ -28,7 +28,7 @@ class Candidates(NamedTuple):
         enough of them should be among its answers; in between, a scan of whole photos tells.
         """
         among, wanted = self.among, self._wanted(k, least)
-        if not len(vectors):  # all is pushed away
+        if not len(vectors) or not self._has_index():  # all is pushed away, or scored
             return None if among is None else among.ids
         exact = self.snapshot.settings.search.exact_filtered
         if among is not None and among.count <= max(exact, 2 * wanted * len(vectors)):
@@ -43,8 +43,15 @@ class Candidates(NamedTuple):
     def of_each(self, vectors: Vector, k: int, least: int) -> list[Ids] | None:
         """Of all photos those near to each of the vectors, apart; None: look at all."""
         wanted = self._wanted(k, least)
-        found = None if self._are_few(2 * wanted) else self.snapshot.near(self.space, vectors, wanted)
+        found = (
+            None
+            if not self._has_index() or self._are_few(2 * wanted)
+            else self.snapshot.near(self.space, vectors, wanted)
+        )
         return None if found is None else [hits.ids for hits in found]
+
+    def _has_index(self) -> bool:
+        return self.snapshot.space(self.space).metric == "cosine"
 
     def _wanted(self, k: int, least: int) -> int:
         return max(self.snapshot.settings.search.candidates * k, least)

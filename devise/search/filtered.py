@@ -25,7 +25,7 @@ class FilteredIds:
     @cached_property
     def ids(self) -> Ids:
         """All, ascending."""
-        return self._store.chosen(self._where)
+        return self._store.ids(self._where)
 
     def of(self, ids: Ids) -> Ids:
         """Those among `ids`, ascending."""
@@ -33,4 +33,4 @@ class FilteredIds:
 
     def after(self, content_id: int) -> Ids:
         """Those younger than a content, ascending."""
-        return self._store.chosen(self._where, after=content_id)
+        return self._store.ids(self._where, after=content_id)

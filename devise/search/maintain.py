@@ -21,6 +21,7 @@ from devise.index.pca import GROWTH, SAMPLE, Projection
 from devise.index.quantized import QuantizedIndex
 from devise.search.space_index import file_of
 from devise.spaces import Space
+from devise.store.base import together
 from devise.store.records import GraphFile
 from devise.store.sqlite.store import Store
 from devise.vectors import Ids
@@ -36,7 +37,7 @@ READ_AGAIN = 1 << 26  # bytes of an index up to which every run makes sure that 
 def update(store: Store, progress: Progress, settings: IndexConfig = IndexConfig()) -> None:
     """Make indices that have fallen behind hold just the contents of the store. Small libraries need none."""
     model, count = store.model(), store.num_contents()
-    spaces = model.spaces if model else ()
+    spaces = [space for space in model.spaces if space.metric == "cosine"] if model else []  # others are scanned
     if count < settings.exact_below:
         for space in spaces:
             _drop(store, space.name)
@@ -98,7 +99,7 @@ def _update(store: Store, space: Space, count: int, progress: Progress, settings
         index.remove(store.gone())
     new, done, last = store.num_contents(after=reaches), 0, reaches
     progress.building(space.name, 0, new)
-    for some, rows in store.scan(space.name, after=reaches):
+    for some, rows in store.vectors.rows(space, after=reaches):
         index.add(some, projection.project(rows))
         done, last = done + len(some), int(some[-1])
         progress.building(space.name, done, new)
@@ -126,7 +127,7 @@ def _fit(store: Store, space: Space, settings: IndexConfig) -> Projection:
     if space.dim <= settings.dim:
         return Projection()
     ids = store.ids()
-    return Projection.fit(store.vectors(space.name, ids[:: -(-len(ids) // SAMPLE)])[1], settings.dim)
+    return Projection.fit(together(store.vectors.rows(space, ids[:: -(-len(ids) // SAMPLE)]))[1], settings.dim)
 
 
 def _is_outgrown(store: Store, record: GraphFile, index: FileIndex, count: int) -> bool:

@@ -10,16 +10,17 @@ import numpy as np
 
 from devise.config import Settings
 from devise.errors import LibraryError
-from devise.index.flat import Scores, best_of_each, cosine_to, pieces, row_cosines, top
+from devise.index.flat import Scores, best_of_each, pieces, row_cosines, scored_by, top
 from devise.results import Match, TermScore
 from devise.search.candidates import Candidates
 from devise.search.filtered import FilteredIds
 from devise.search.scoring import Scoring
 from devise.search.snapshot import Shared, Snapshot
 from devise.spaces import Space
+from devise.store.base import together
 from devise.store.filter import Where
-from devise.store.sqlite.codec import Views
-from devise.store.sqlite.store import VIEWS, Store
+from devise.store.regions import Regions
+from devise.store.sqlite.store import Store
 from devise.vectors import Ids, Vector, mean, pooled, unit
 
 TOGETHER = 256  # queries whose candidates are read at once: at most 33,000 rows of 128 each
@@ -48,7 +49,7 @@ class Searcher:
     @contextmanager
     def _snapshot(self) -> Iterator[Snapshot]:
         """A moment of the library that no writer changes under us, and what is known of it."""
-        with self._store.transaction(write=False):
+        with self._store.snapshot():
             version, _ = self._known
             if (now := self._store.version()) != version:
                 self._known = now, Snapshot(self._store, self._settings, self._shared)
@@ -64,11 +65,13 @@ class Searcher:
         """
         check_k(k)
         with self._snapshot() as snapshot:
-            _check(vector[None], snapshot.space(space))
+            metric = _checked(vector[None], snapshot.space(space)).metric
             wanted = k + (without is not None)
             among = self._among(where)
             near = Candidates(snapshot, space, among).near(vector[None], wanted, _least(snapshot))
-            ids, scores = _best(near, among, lambda found: cosine_to(snapshot.rows(space, found), vector), wanted)
+            ids, scores = _best(
+                near, among, lambda found: scored_by(metric, snapshot.rows(space, found), vector), wanted
+            )
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
 
@@ -76,12 +79,12 @@ class Searcher:
         """The same for each of (n, dim) vectors, on all cores: each photo is read once for many of them."""
         check_k(k)
         with self._snapshot() as snapshot:
-            _check(vectors, snapshot.space(space))
+            metric = _checked(vectors, snapshot.space(space)).metric
             candidates, found = Candidates(snapshot, space, None), list[list[Match]]()
             for some in pieces(vectors, TOGETHER):
                 near = candidates.of_each(some, k, _least(snapshot))
                 if near is None or min(map(len, near)) < k:
-                    best = best_of_each(snapshot.rows(space, None), some, k)
+                    best = best_of_each(snapshot.rows(space, None), some, k, metric)
                 else:
                     best = _best_among(snapshot.rows(space, np.unique(np.concatenate(near))), some, near, k)
                 paths = self._store.paths_of(np.unique(np.concatenate([ids for ids, _ in best])))
@@ -120,7 +123,7 @@ class Searcher:
 
     def by_text(self, where: Where, k: int) -> list[Match]:
         """The k photos that tell most about `where.text`, by BM25."""
-        return [Match(path, score) for path, score in self._store.telling(where, k)]
+        return [Match(path, score) for path, score in self._store.best_texts(where, k)]
 
     def count(self, where: Where) -> int:
         """How many different photos `where` is true of."""
@@ -133,7 +136,8 @@ class Searcher:
     def mean_features(self, paths: Iterable[str]) -> Vector:
         """The direction of the mean of the features of photos of the library."""
         photos = [photo for path in paths if (photo := self._store.photo(path))]
-        rows = self._store.vectors("features", [photo.content_id for photo in photos])[1]
+        ids = np.array([photo.content_id for photo in photos], np.int64)
+        rows = together(self._store.vectors.rows(self._store.space("features"), np.unique(ids)))[1]
         if not len(rows):
             raise LibraryError("the photos found have just left the library; ask again")
         return mean(rows)
@@ -160,7 +164,7 @@ class Searcher:
                 near = np.union1d(near, good if among is None else among.of(good))
 
             def scored(found: Ids | None) -> Iterator[tuple[Ids, Scores]]:
-                for ids, cosines in _shown_in(self._views(found), rows):
+                for ids, cosines in _shown_in(self._store.vectors.regions(space, found), rows):
                     likely = scoring.probabilities(cosines[: len(terms)], space) if least else None
                     scores = scoring.scores(cosines[: len(terms)], space) + weights @ cosines[len(terms) :]
                     is_in = ~np.isin(ids, bad)
@@ -175,7 +179,7 @@ class Searcher:
     def _why(self, ids: Ids, scoring: Scoring, space: Space) -> dict[int, _Why]:
         """What each term gives the photos of those contents, and the probability of all together."""
         found: dict[int, _Why] = {}
-        for some, cosines in _shown_in(self._views_of(ids), scoring.vectors):
+        for some, cosines in _shown_in(self._store.vectors.regions(space, ids), scoring.vectors):
             likely = scoring.probabilities(cosines, space)
             each = [None] * len(some) if likely is None else likely.tolist()
             whys = map(_Why, each, scoring.terms(cosines, space))
@@ -185,12 +189,6 @@ class Searcher:
     def _among(self, where: Where | None) -> FilteredIds | None:
         """The photos that a search is about; None: all."""
         return FilteredIds(self._store, where) if where else None
-
-    def _views(self, near: Ids | None) -> Iterator[Views]:
-        return self._store.scan_views() if near is None else self._views_of(near)
-
-    def _views_of(self, ids: Ids) -> Iterator[Views]:
-        return (self._store.views(ids[start : start + VIEWS]) for start in range(0, len(ids), VIEWS))
 
     def _matches(
         self, ids: Ids, scores: Scores, k: int, where: Where | None, why: Mapping[int, _Why] | None = None
@@ -228,9 +226,10 @@ def _least(snapshot: Snapshot) -> int:
     return int(settings.search.min_candidates * settings.index.growth(snapshot.num_contents))
 
 
-def _check(vectors: Vector, space: Space) -> None:
-    if vectors.ndim != 2 or vectors.shape[1] != space.dim or not np.isfinite(vectors).all():
-        raise LibraryError(f"vectors of {vectors.shape[1:]} numbers; the space {space.name} takes ({space.dim},)")
+def _checked(vectors: Vector, space: Space) -> Space:
+    if vectors.ndim != 2 or vectors.shape[1] != space.width or not np.isfinite(vectors).all():
+        raise LibraryError(f"vectors of {vectors.shape[1:]} numbers; the space {space.name} takes ({space.width},)")
+    return space
 
 
 def check_k(k: int) -> None:
@@ -243,11 +242,11 @@ def check_probability(p: float) -> None:
         raise LibraryError(f"a probability is from 0 to 1, not {p}; leave it out for the usual one")
 
 
-def _shown_in(chunks: Iterable[Views], terms: Vector) -> Iterator[tuple[Ids, Scores]]:
+def _shown_in(chunks: Iterable[tuple[Ids, Vector, Regions]], terms: Vector) -> Iterator[tuple[Ids, Scores]]:
     """Of each chunk the ids and the scores of each term: (n,), (terms, n)."""
-    for ids, whole, parts in chunks:
+    for ids, whole, regions in chunks:
         if len(ids):
-            yield ids, np.stack([pooled(row_cosines(whole, term), parts.cosines(term)) for term in terms])
+            yield ids, np.stack([pooled(row_cosines(whole, term), regions.cosines(term)) for term in terms])
 
 
 def _best(near: Ids | None, among: FilteredIds | None, scored: Scored, k: int) -> tuple[Ids, Scores]:

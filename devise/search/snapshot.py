@@ -8,14 +8,13 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from devise.config import IndexConfig, Settings
 from devise.errors import LibraryError
 from devise.index.base import UnusableIndexError
 from devise.index.flat import pieces
 from devise.spaces import ModelInfo, Space
-from devise.store.sqlite.store import CHUNK, Store
+from devise.store.sqlite.store import Store
+from devise.store.sqlite.vectors import CHUNK
 from devise.vectors import Hits, Ids, Vector
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Shared:
             if known == moment or not read:
                 return cached if known == moment else None
             try:
-                cached = VectorCache.of(store, space.name, count, space.dim)
+                cached = VectorCache.of(store, space, count)
             except LibraryError:  # damage is told by the searches that come near to it
                 return None
             self._vectors[space.name] = moment, cached
@@ -115,9 +114,9 @@ class Snapshot:
             ids, rows = cached if ids is None else cached.vectors(ids)
             yield from zip(pieces(ids, CHUNK), pieces(rows, CHUNK), strict=True)
         elif ids is None:
-            yield from self._store.scan(space)
+            yield from self._store.vectors.rows(self.space(space))
         else:
-            yield from (self._store.vectors(space, some) for some in pieces(np.sort(ids), CHUNK))
+            yield from self._store.vectors.rows(self.space(space), ids)
 
     def _all_of(self, space: str) -> VectorCache | None:
         """All vectors in memory, where they are not too many, and from when on that would have saved time.

@@ -32,10 +32,10 @@ class SpaceIndex:
         self.key = (record.file, record.crc32)
         self._reaches = record.max_id
 
-    def follow(self, store: Store, space: str) -> None:
+    def follow(self, store: Store, space: Space) -> None:
         """Learn of what has come and gone since its file was saved, or since it was asked to before."""
         self._index.remove(store.gone())
-        for ids, rows in store.scan(space, after=self._reaches):
+        for ids, rows in store.vectors.rows(space, after=self._reaches):
             if len(ids):
                 self._index.add(ids, self._projection.project(rows))
                 self._reaches = int(ids[-1])
@@ -62,7 +62,7 @@ class IndexCache:
             opened = self._opened.get(space.name)
             if opened is None or opened.key != (record.file, record.crc32):
                 opened = self._opened[space.name] = SpaceIndex(store.folder, record, space.dim, self._settings)
-            opened.follow(store, space.name)
+            opened.follow(store, space)
             return opened
 
 

@@ -11,6 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
+from devise.spaces import Space
 from devise.store.sqlite.database import FILE
 from devise.store.sqlite.store import Store
 from devise.vectors import Ids, Vector
@@ -36,11 +37,11 @@ class VectorCache(NamedTuple):
     rows: Vector
 
     @classmethod
-    def of(cls, store: Store, space: str, count: int, dim: int) -> VectorCache:
+    def of(cls, store: Store, space: Space, count: int) -> VectorCache:
         """All `count` vectors. Raises LibraryError where they are damaged."""
-        ids, rows = np.empty(count, np.int64), np.empty((count, dim), np.float32)
+        ids, rows = np.empty(count, np.int64), np.empty((count, space.width), space.row_type)
         at = 0
-        for some, theirs in store.scan(space):
+        for some, theirs in store.vectors.rows(space):
             ids[at : at + len(some)], rows[at : at + len(some)] = some, theirs
             at += len(some)
         return cls(ids[:at], rows[:at])

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from devise.errors import DeviseError
 from devise.files import beginning, replacing
-from devise.spaces import ModelInfo
+from devise.spaces import ModelInfo, model_crc
 from devise.store.records import stored_path
-from devise.store.sqlite.schema import SPACES
-from devise.store.sqlite.store import Store, model_crc
+from devise.store.sqlite.store import Store
 
 FILE = "library.json"
 MAX_BYTES = 1 << 24  # more was never written
+FIRST_NUMBERS = {"words": 1, "features": 2, "parts": 3}  # of libraries of formats before 6, whose copy names none
 
 
 def keep(store: Store) -> None:
@@ -27,7 +27,12 @@ def keep(store: Store) -> None:
         if (model := store.model()) is None:
             return
         roots = [root for root in store.roots() if isinstance(stored_path(root), str)]  # JSON holds no other names
-        said = {"model": model.to_json(), "labels": store.labels(), "folders": roots}
+        said = {
+            "model": model.to_json(),
+            "labels": store.labels(),
+            "folders": roots,
+            "spaces": store.space_numbers(),
+        }
         text, path = json.dumps(said, indent=1, ensure_ascii=False) + "\n", store.folder / FILE
         if _read(path) != text:
             with replacing(path, mode=0o600) as temporary:
@@ -41,6 +46,18 @@ def restore(store: Store, folder: Path) -> None:
         if model is None or not _labels(store):
             store.set_model(known.model, known.labels)
         store.add_roots(known.folders)
+        store.set_space_numbers(known.numbers)
+
+
+def lost_numbers(store: Store) -> dict[str, int]:
+    """Spaces that the store no longer has under the numbers that it gave them."""
+    known, kept = store.space_numbers(), _kept(store.folder)
+    return {name: number for name, number in (kept.numbers if kept else {}).items() if known.get(name) != number}
+
+
+def restore_numbers(store: Store) -> None:
+    with store.transaction():
+        store.set_space_numbers(lost_numbers(store))
 
 
 def is_whole(store: Store) -> bool:
@@ -52,25 +69,29 @@ def is_whole(store: Store) -> bool:
 def decide(store: Store) -> None:
     """Of model, checksum and the copy of the model, what two agree on; nothing where none do."""
     model, known = store.model(), _kept(store.folder)
-    if model and known and known.crc in (store.model_crc(), store.current_crc()):
+    if model and known and not known.crcs.isdisjoint({store.model_crc(), store.current_crc()}):
         with store.transaction():
             store.set_model(known.model, known.labels)
 
 
 class _Kept(NamedTuple):
-    crc: str
+    """crcs: of the model, as it stands there and as it would be written today. numbers: of the spaces."""
+
+    crcs: set[str | None]
     model: ModelInfo
     labels: list[str]
     folders: list[str]
+    numbers: dict[str, int]
 
 
 def _kept(folder: Path) -> _Kept | None:
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         said = json.loads(_read(folder / FILE) or "null")
         model = ModelInfo.from_json(said["model"])
-        if all(space.name in SPACES for space in model.spaces):
-            labels, folders = ([str(each) for each in said[key]] for key in ("labels", "folders"))
-            return _Kept(model_crc(said["model"], labels), model, labels, folders)
+        labels, folders = ([str(each) for each in said[key]] for key in ("labels", "folders"))
+        crcs = {model_crc(form, labels) for form in (said["model"], model.to_json())}
+        numbers = {str(name): int(number) for name, number in said.get("spaces", FIRST_NUMBERS).items()}
+        return _Kept({*crcs}, model, labels, folders, numbers)
     return None
 
 

@@ -25,6 +25,19 @@ class Refused(NamedTuple):
     reason: str
 
 
+class Judged(NamedTuple):
+    """What somebody said of an answer: query as it was asked; path of the photo when it was judged; when, in UTC.
+
+    hash: of the photo's content, which outlives the photo.
+    """
+
+    query: str
+    path: str
+    is_good: bool
+    marked: str
+    hash: bytes
+
+
 class GraphFile(NamedTuple):
     """One derived graph: which file, how to tell that it is whole, and up to which content it reaches.
 

@@ -120,6 +120,9 @@ def change(photos: Path) -> None:
 STAMP = 8  # in what `state` tells of a photo: of the files beside it
 
 
+ROW = "(SELECT data FROM spaces JOIN vectors ON key = number << 40 | content_id WHERE name = '{}')"
+
+
 def state(folder: Path) -> dict[str, Any]:
     """All that a library knows, by path; ids and indices, which may differ, are left out."""
     if not Store.exists(folder):
@@ -133,9 +136,8 @@ def state(folder: Path) -> dict[str, Any]:
                 return {}
             raise
         photos = db.execute(
-            "SELECT p.path, c.hash, w.vector, f.vector, q.packed, size, mtime_ns, pixels, kind, stamp, names, captions "
-            "FROM photos p LEFT JOIN contents c ON c.id = content_id LEFT JOIN words w USING (content_id) "
-            "LEFT JOIN features f USING (content_id) LEFT JOIN parts q USING (content_id) "
+            f"SELECT p.path, c.hash, {ROW.format('words')}, {ROW.format('features')}, {ROW.format('parts')}, size, "
+            "mtime_ns, pixels, kind, stamp, names, captions FROM photos p LEFT JOIN contents c ON c.id = content_id "
             "LEFT JOIN texts t ON t.rowid = text_id"
         ).fetchall()
         return {

@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from devise.store.sqlite.schema import FORMAT
 from tests.endurance.samples import PHOTOS
 from tests.endurance.watch import write
 
@@ -149,7 +150,8 @@ def future(path: Path, chance: random.Random) -> None:
     """As a devise of later years would write it."""
     if path.suffix == ".db":
         with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(chance.randrange(6, 99)),))
+            later = str(chance.randrange(FORMAT + 1, 99))
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'format'", (later,))
         return
     data = path.read_bytes()
     for now, later in ((b"devise.words/1", b"devise.words/7"), (b'\\"format\\": 3', b'\\"format\\": 9')):

@@ -30,7 +30,7 @@ from devise.store.lock import writer
 from devise.store.records import Photo
 from devise.store.sqlite.store import Store
 from devise.vectors import Vector, unit
-from tests.fakes import FakeEncoder
+from tests.fakes import FakeEncoder, put_content, rows_of
 
 K, QUERIES, CENTRES = 10, 50, 1_000
 LEAST_RECALL = 0.98
@@ -46,7 +46,7 @@ def made(place: Path, num: int) -> Path:
             store.set_model(FakeEncoder().info, ())
             for i in range(num):
                 rows = {space: unit(c[i % CENTRES] + 0.5 * rng.normal(size=c.shape[1])) for space, c in centres.items()}
-                store.put_photo(Photo(f"/photos/IMG_{i + 1:07}.jpg", store.add_content(b"%020d" % i, rows), 1, 1))
+                store.put_photo(Photo(f"/photos/IMG_{i + 1:07}.jpg", put_content(store, b"%020d" % i, rows), 1, 1))
         maintain.update(store, Progress())
     return place
 
@@ -54,8 +54,7 @@ def made(place: Path, num: int) -> Path:
 def measured(folder: Path, said: str) -> None:
     """Prints a row: how long opening and searching take, how right, how much room. Exits where answers are wrong."""
     with closing(Store(folder)) as store:
-        pieces = list(store.scan("words"))
-        ids, rows = np.concatenate([i for i, _ in pieces]), np.concatenate([r for _, r in pieces])
+        ids, rows = rows_of(store, "words")
     rng = np.random.default_rng(1)
     queries: Vector = unit(rows[rng.choice(len(rows), QUERIES)] + 0.02 * rng.normal(size=(QUERIES, rows.shape[1])))
     begun = time.perf_counter()

@@ -169,11 +169,12 @@ def _snapshot(library: Library) -> None:
     """All in one transaction: a whole state, in which a search finds just what numpy finds."""
     store = library._reader()
     searcher = library._search()
-    with store.transaction(write=False):
+    with store.snapshot():
         paths = [path_of(path) for (path,) in store.db.rows("SELECT path FROM photos ORDER BY path")]
-        rows = store.db.rows("SELECT path, vector FROM photos JOIN words USING (content_id)")
+        rows = store.db.rows("SELECT path, data FROM photos JOIN vectors ON key = 1 << 40 | content_id")
         assert len(rows) == len(paths), "photos without vectors"
-        assert store.db.value("SELECT count(*) FROM features") == store.num_contents(), "contents without features"
+        num_features = store.db.value("SELECT count(*) FROM vectors WHERE key >> 40 = 2")
+        assert num_features == store.num_contents(), "contents without features"
     vector = unit(np.ones(4))
     with searcher._snapshot():
         held = {path_of(path) for (path,) in store.db.rows("SELECT path FROM photos")}

@@ -60,10 +60,10 @@ def swapped_index(folder: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], None], str, int]] = {
-    "a vector of nan": (sql("UPDATE words SET vector = x'007e007e007e007e' WHERE content_id = 3"), "1 photo ", 1),
-    "a short vector": (sql("UPDATE features SET vector = x'00' WHERE content_id IN (4, 5)"), "2 photos", 2),
-    "a missing vector": (sql("DELETE FROM words WHERE content_id = 7"), "vectors of 1 photo are", 1),
-    "a vector of another type": (sql("UPDATE words SET vector = 17 WHERE content_id = 7"), "vectors of 1 photo are", 1),
+    "a vector of nan": (sql("UPDATE vectors SET data = x'007e007e007e007e' WHERE key = 1 << 40 | 3"), "1 photo ", 1),
+    "a short vector": (sql("UPDATE vectors SET data = x'00' WHERE key IN (2 << 40 | 4, 2 << 40 | 5)"), "2 photos", 2),
+    "a missing vector": (sql("DELETE FROM vectors WHERE key = 1 << 40 | 7"), "vectors of 1 photo are", 1),
+    "a vector of another type": (sql("UPDATE vectors SET data = 17 WHERE key = 1 << 40 | 7"), "of 1 photo are", 1),
     "a missing content": (sql("DELETE FROM contents WHERE id = 9"), "1 photo has lost its vectors", 1),
     "a missing photo": (
         sql("DROP TRIGGER photo_deleted", "DELETE FROM photos WHERE content_id = 9"),
@@ -86,8 +86,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str, int]] = {
     "a flipped index": (flipped_index, "index of words", 0),
     "a foreign index": (swapped_index, "index of words", 0),
     "an index of others": (sql("DROP TRIGGER content_deleted", "DELETE FROM photos WHERE content_id = 5",
-                              "DELETE FROM contents WHERE id = 5", "DELETE FROM words WHERE content_id = 5",
-                              "DELETE FROM features WHERE content_id = 5"), "holds other photos", 1),
+                              "DELETE FROM contents WHERE id = 5",
+                              "DELETE FROM vectors WHERE key & 0xffffffffff = 5"), "holds other photos", 1),
 }  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def test_a_repair_that_was_cut_off_is_finished(library: Library) -> None:
 
 
 def test_a_graph_that_a_run_has_just_replaced_is_no_damage(library: Library) -> None:
-    with closing(Store(library.path)) as store, store.transaction(write=False):
+    with closing(Store(library.path)) as store, store.snapshot():
         assert store.graph("words") is not None
         for path in (library.path.parent / "photos").glob("0[0-3]*.png"):
             path.unlink()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeEncoder, brute_force
+from fakes import FakeEncoder, brute_force, put_content, rows_of
 from PIL import Image
 
 from devise.config import IndexConfig, IngestConfig, Settings
@@ -86,7 +86,7 @@ def filled(path: Path, count: int) -> Library:
         store.set_model(FakeEncoder().info, FakeEncoder().labels)
         for i in range(count):
             vectors = {"words": unit(rows.normal(size=4)), "features": unit(rows.normal(size=48))}
-            store.put_photo(Photo(f"/elsewhere/{i:06}.jpg", store.add_content(b"%020d" % i, vectors), 1, 1))
+            store.put_photo(Photo(f"/elsewhere/{i:06}.jpg", put_content(store, b"%020d" % i, vectors), 1, 1))
     return library
 
 
@@ -230,12 +230,12 @@ def test_a_projected_graph_finds_what_all_numbers_find(tmp_path: Path) -> None:
     with store.transaction():
         store.set_model(FakeEncoder().info, ())
         for path, row in zip(paths, rows, strict=True):
-            content = store.add_content(path.encode(), {"features": row, "words": unit(row[:4])})
+            content = put_content(store, path.encode(), {"features": row, "words": unit(row[:4])})
             store.put_photo(Photo(path, content, 1, 1))
     maintain.update(store, Progress(), settings.index)
     assert store.graph("features").basis is not None
     assert Projection.from_bytes(store.graph("features").basis, 48).dim_of(48) == 16
-    kept = store.vectors("features", range(1, 3_001))[1]
+    kept = rows_of(store, "features")[1]
     queries, searcher = unit(np.vstack([rows[:50] + 0.05, random.normal(size=(50, 48))])), Searcher(store, settings)
     found = [[match.path for match in searcher.nearest(query, 10, space="features")] for query in queries]
     exact = [brute_force(kept, paths, query, 10) for query in queries]

@@ -204,9 +204,9 @@ def test_all_bad_folders_stand_in_one_line(tmp_path) -> None:
         "DELETE FROM meta WHERE key = 'format'",
         "UPDATE photos SET path = CAST(x'2fff' || path AS TEXT)",
         "UPDATE photos SET path = content_id",
-        "UPDATE words SET vector = zeroblob(16)",
-        "UPDATE words SET vector = x'0000c07f0000c07f0000c07f0000c07f'",
-        "UPDATE words SET vector = x'0000803f0000803f0000803f0000803f'",
+        "UPDATE vectors SET data = zeroblob(16) WHERE key >> 40 = 1",
+        "UPDATE vectors SET data = x'0000c07f0000c07f0000c07f0000c07f' WHERE key >> 40 = 1",
+        "UPDATE vectors SET data = x'0000803f0000803f0000803f0000803f' WHERE key >> 40 = 1",
     ],
 )
 def test_damaged_rows_are_told(harm: str, filled: Path) -> None:

@@ -1,6 +1,7 @@
 """The project itself: who imports whom, what is public, what is documented, how fast it starts."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -38,7 +39,7 @@ MAY_IMPORT = {
     "descriptors": {*DATA, "photos"},
     "descriptors.network": {*DATA, "photos", "descriptors"},
     "store": STORE,
-    "store.sqlite": STORE,
+    "store.sqlite": {*STORE, "index"},
     "analysis": {*DATA, "index"},
     "search": {*STORE, "index", "words", "descriptors", "descriptors.network"},
     "library": {*STORE, "index", "words", "descriptors", "descriptors.network", "search", "library.ingest"},
@@ -181,6 +182,16 @@ def test_files_stay_short(path: Path) -> None:
 def test_a_file_says_what_it_is(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert not tree.body or ast.get_docstring(tree), f"{path} needs one sentence on top"
+
+
+SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|PRAGMA|VACUUM)\b[^\"']* |\.execute\w*\(|\.db\.")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_sql_is_spoken_in_its_room_alone(path: Path) -> None:
+    """The rest of the program asks the protocols of devise.store.base."""
+    if room(module(path)) != "store.sqlite":
+        assert [line for line in path.read_text(encoding="utf-8").splitlines() if SQL.search(line)] == []
 
 
 def test_public_names() -> None:

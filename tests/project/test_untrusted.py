@@ -224,8 +224,9 @@ def test_features_on_the_disk_that_were_damaged_are_computed_anew(tmp_path: Path
         "UPDATE sqlite_sequence SET seq = 9223372036854775807",
         "DELETE FROM sqlite_sequence", "UPDATE contents SET hash = 'x' WHERE id = 2",
         "UPDATE marks SET path = 7",
-        "UPDATE words SET content_id = 999 WHERE content_id = 2",
-        "UPDATE parts SET content_id = 999 WHERE content_id = 2",
+        "UPDATE vectors SET key = 1 << 40 | 999 WHERE key = 1 << 40 | 2",
+        "UPDATE vectors SET key = 9 << 40 | 2 WHERE key = 1 << 40 | 2",
+        "UPDATE spaces SET name = 'wards' WHERE number = 1", "DELETE FROM spaces", "UPDATE spaces SET number = -number",
         "UPDATE meta SET value = 'x' WHERE key = 'revision'",
         "UPDATE roots SET path = 3", "INSERT INTO gone VALUES (-5)",
     ],
@@ -235,7 +236,6 @@ def test_values_that_devise_never_wrote_are_mended(harm: str, tmp_path: Path, al
         library.index([album], model=FakeEncoder())
     with closing(sqlite3.connect(tmp_path / "library" / "library.db")) as connection, connection:
         connection.execute("INSERT INTO marks VALUES (1, 'red', x'00', 'a', 1, '', 1)")
-        connection.execute("INSERT INTO parts SELECT id, x'00' FROM contents WHERE 0")
         changed = connection.execute(harm).rowcount
     if changed:
         assert any(finding.is_damage for finding in check(tmp_path / "library"))

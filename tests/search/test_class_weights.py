@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from fakes import FakeEncoder
+from fakes import FakeEncoder, rows_of
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -69,7 +69,7 @@ def test_photos_are_ranked_by_the_weighted_cosine(library):
     library._resources.put("words", None)
     store = library._reader()
     ids = store.ids()
-    rows, paths = store.vectors("features", ids)[1].astype(np.float64), store.paths_of(ids)
+    rows, paths = rows_of(store, "features", ids)[1].astype(np.float64), store.paths_of(ids)
     w = classes().weights[1].astype(np.float64)
     found = 0
     for asked in range(0, NUM, 9):

@@ -108,8 +108,8 @@ def test_a_library_without_parts_becomes_one_that_can_hold_them(photos, tmp_path
         library.index([photos], model=FakeEncoder())
         before = library.nearest(RED, 5)
     store = Store(tmp_path / "old", write=True)
-    store.db.execute("DROP TABLE parts")
     of_format_3(store.db._connection)
+    store.db.execute("DROP TABLE parts")
     store._set_meta("format", "1")
     store.close()
     with Library(tmp_path / "old", model=FakeEncoder()) as library:
@@ -134,7 +134,7 @@ def test_damaged_parts_are_told(photos, tmp_path, blob):
     with Library(tmp_path / "library") as library:
         library.index([photos], model=Quartered())
     store = Store(tmp_path / "library", write=True)
-    store.db.execute("UPDATE parts SET packed = ? WHERE content_id = 3", (blob,))
+    store.db.execute("UPDATE vectors SET data = ? WHERE key = 3 << 40 | 3", (blob,))
     store.close()
     with Library(tmp_path / "library") as library, pytest.raises(LibraryError, match="vector of parts"):
         library._search().showing(asking(RED), 3)

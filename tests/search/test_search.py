@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import FakeEncoder, brute_force
+from fakes import FakeEncoder, brute_force, rows_of
 from PIL import Image
 
 from devise.config import IndexConfig, SearchConfig, Settings
@@ -48,7 +48,7 @@ def stored(library, space):
     store = library._reader()
     ids = store.ids()
     paths = store.paths_of(ids)
-    return store.vectors(space, ids)[1], [paths[i][0] for i in ids.tolist()]
+    return rows_of(store, space, ids)[1], [paths[i][0] for i in ids.tolist()]
 
 
 @pytest.mark.parametrize("space", ["words", "features"])
@@ -102,8 +102,8 @@ def test_a_program_that_asks_often_reads_vectors_once(library, many, monkeypatch
     query = unit(np.ones(48))
     expected = library.nearest(query, 5, space="features")
     asked = []
-    matrix = codec.matrix
-    monkeypatch.setattr(codec, "matrix", lambda *rows: asked.append(rows) or matrix(*rows))
+    decoded = codec.decoded
+    monkeypatch.setattr(codec, "decoded", lambda *rows: asked.append(rows) or decoded(*rows))
     counts = []
     for _ in range(12):
         assert library.nearest(query, 5, space="features") == expected

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from fakes import put_content, rows_of
 
 import devise
 from devise.errors import LibraryError, WriteError
@@ -35,23 +36,23 @@ def fill(store, n=3):
     with store.transaction():
         store.set_model(MODEL, ["cat", "dog"])
         for i in range(n):
-            ids.append(store.add_content(digest_of(b"%d" % i), {"words": words[i], "features": features[i]}))
+            ids.append(put_content(store, digest_of(b"%d" % i), {"words": words[i], "features": features[i]}))
             store.put_photo(Photo(f"/p/{i}.jpg", ids[-1], i, i * 10))
     return ids, words, features
 
 
 def test_vectors_come_back(store):
     ids, words, features = fill(store)
-    found, rows = store.vectors("words", reversed(ids))
+    found, rows = rows_of(store, "words", ids[::-1])
     assert found.tolist() == ids
     np.testing.assert_allclose(rows, words, atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(store.vectors("features", ids)[1], features, atol=1e-3)
-    np.testing.assert_allclose(np.linalg.norm(store.vectors("features", ids)[1], axis=1), 1, atol=1e-6)
-    assert [len(some) for some, _ in store.scan("words", after=ids[0])] == [2]
-    assert store.vector("words", 99) is None
+    np.testing.assert_allclose(rows_of(store, "features", ids)[1], features, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(rows_of(store, "features", ids)[1], axis=1), 1, atol=1e-6)
+    assert [len(some) for some, _ in store.vectors.rows(store.space("words"), after=ids[0])] == [2]
+    assert rows_of(store, "words", [99])[0].tolist() == []
     with pytest.raises(LibraryError, match="no space"):
-        store.vector("smells", 1)
+        store.space("smells")
 
 
 def test_facts_come_back(store):
@@ -75,9 +76,9 @@ def test_ids_only_grow(store):
     with store.transaction():
         store.remove_photos(["/p/2.jpg"])
         assert store.remove_orphans() == 1
-        again = store.add_content(digest_of(b"new"), {"words": words[0]})
+        again = put_content(store, digest_of(b"new"), {"words": words[0]})
     assert again > max(ids)
-    assert store.vectors("words", ids)[0].tolist() == ids[:2]
+    assert rows_of(store, "words", ids)[0].tolist() == ids[:2]
 
 
 def test_a_transaction_is_all_or_nothing(store):
@@ -90,7 +91,7 @@ def test_a_transaction_is_all_or_nothing(store):
 
 def test_more_ids_than_one_statement_takes(store):
     fill(store)
-    assert store.vectors("words", range(70_000))[0].tolist() == [1, 2, 3]
+    assert rows_of(store, "words", np.arange(70_000))[0].tolist() == [1, 2, 3]
 
 
 def test_paths_that_are_no_utf8(store):
@@ -106,7 +107,7 @@ def test_paths_that_are_no_utf8(store):
 def test_a_reader_sees_a_snapshot_while_a_writer_writes(store, tmp_path):
     fill(store)
     reader = Store(tmp_path)
-    with reader.transaction(write=False):
+    with reader.snapshot():
         assert reader.num_photos() == 3
         with store.transaction():
             store.remove_photos(["/p/0.jpg"])
@@ -121,13 +122,13 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(store):
     fill(store)
     pages = store.db.value("PRAGMA page_count")
     store.db.execute(f"PRAGMA max_page_count = {pages + 2}")
-    vectors = {"words": np.ones(3, np.float32), "features": np.ones(50_000, np.float16)}
+    space, row = Space(name="large", dim=50_000), unit(np.ones(50_000))
 
     def overfill():
         with store.transaction():
             store.remove_photos(["/p/0.jpg"])
             for i in range(50):
-                store.add_content(digest_of(b"full %d" % i), vectors)
+                store.vectors.put(space, [store.add_content(digest_of(b"full %d" % i))], row[None])
 
     with pytest.raises(WriteError, match="disk is full; free space"):
         overfill()
@@ -163,8 +164,10 @@ def test_damaged_foreign_newer_and_older(tmp_path):
 
 def test_an_older_format_is_migrated_by_a_writer(tmp_path, monkeypatch):
     Store(tmp_path, write=True).close()
+    novel = {FORMAT: "CREATE TABLE novelty (x); SELECT 1;"}
     monkeypatch.setattr("devise.store.sqlite.database.FORMAT", FORMAT + 1)
-    monkeypatch.setattr("devise.store.sqlite.database.MIGRATIONS", {FORMAT: "CREATE TABLE novelty (x); SELECT 1;"})
+    monkeypatch.setattr("devise.store.sqlite.database.MIGRATIONS", novel)
+    monkeypatch.setattr("devise.store.sqlite.migrations.MIGRATIONS", novel)
     with pytest.raises(LibraryError, match="older devise; run: devise index"):
         Store(tmp_path)
     store = Store(tmp_path, write=True)
@@ -186,7 +189,7 @@ def test_damage_in_the_middle_is_told(tmp_path):
 
     def read_all():
         damaged = Store(tmp_path)
-        list(damaged.scan("words"))
+        rows_of(damaged, "words")
         list(damaged.photos())
 
     with pytest.raises(LibraryError, match="damaged; mend it with: devise check --repair"):
@@ -195,6 +198,6 @@ def test_damage_in_the_middle_is_told(tmp_path):
 
 def test_a_vector_of_the_wrong_length_is_told(store):
     fill(store)
-    store.db.execute("UPDATE words SET vector = x'0102' WHERE content_id = 2")
+    store.db.execute("UPDATE vectors SET data = x'0102' WHERE key = 1 << 40 | 2")
     with pytest.raises(LibraryError, match="damaged"):
-        store.vectors("words", [1, 2])
+        rows_of(store, "words", [1, 2])

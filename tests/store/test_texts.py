@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeEncoder, of_format_3
+from fakes import FakeEncoder, of_format_3, put_content
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -28,8 +28,8 @@ from devise.photos.sidecars import Sidecar
 from devise.progress import Progress
 from devise.search import maintain
 from devise.search.searcher import Searcher
-from devise.store.filter import match
 from devise.store.records import Photo
+from devise.store.sqlite.filters import match
 from devise.store.sqlite.store import Store
 from devise.vectors import unit
 
@@ -307,7 +307,7 @@ def test_a_filter_on_many_photos_finds_what_a_full_scan_finds(
     rows = unit(random.normal(size=(600, 4)))
     with store.transaction():
         for i, row in enumerate(rows):
-            content = store.add_content(str(i).encode(), {"words": row})
+            content = put_content(store, str(i).encode(), {"words": row})
             store.put_photo(Photo(f"/{i:03}.png", content, 1, 1))
     maintain.update(store, Progress(), settings.index)
     chosen = np.flatnonzero(random.random(600) < share)

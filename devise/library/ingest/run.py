@@ -15,13 +15,13 @@ import numpy as np
 from devise.config import Settings
 from devise.descriptors.base import Descriptor
 from devise.errors import FolderError, PhotoError, listed
-from devise.library.ingest.hashes import Known
 from devise.library.ingest.plan import Plan, plan
 from devise.library.ingest.prefetch import Failed, Gone, Opened, Outcome, Pixels, read_ahead
 from devise.library.models import check_model, info_of
 from devise.photos import Details, Found, details, stamp
 from devise.progress import Progress
 from devise.results import IndexReport, Skipped
+from devise.spaces import Space
 from devise.store import backup
 from devise.store.paths import is_below
 from devise.store.records import Photo, Refused
@@ -69,6 +69,7 @@ class _Run:
     done: int = 0
     roots: frozenset[str] = frozenset()
     gone: list[str] = field(default_factory=list)
+    spaces: Sequence[Space] = ()  # of the encoder, and of the regions of its photos
 
     @property
     def total(self) -> int:
@@ -94,7 +95,8 @@ class _Run:
 
     def work(self, encoder: Descriptor) -> None:
         self.progress.worked(0, self.total)
-        known = Known(self.store.folder)
+        self.spaces = [*encoder.spaces, *(space.regions() for space in encoder.spaces if space.name == "words")]
+        known = self.store.known_hashes()
         outcomes = read_ahead(self.plan.work, known, size=encoder.size, resize=encoder.resize, settings=self.settings)
         before: tuple[list[Outcome], Future[Encoded]] | None = None
         with closing(known), closing(outcomes), ThreadPoolExecutor(1, thread_name_prefix="devise-encode") as encoding:
@@ -111,31 +113,41 @@ class _Run:
     def _store(self, outcomes: list[Outcome], vectors: Encoded) -> None:
         """One batch: all of it, or nothing."""
         known = self.store.hash_to_id(outcome.digest for outcome in outcomes if isinstance(outcome, Opened))
+        added: list[tuple[int, dict[str, Vector]]] = []
         with self.store.transaction():
             for outcome in outcomes:
                 if isinstance(outcome, Failed):
                     self._skip(outcome)
                 elif isinstance(outcome, Opened):
-                    self._put(outcome, known, vectors)
+                    added += self._put(outcome, known, vectors)
                 elif isinstance(outcome, Gone):
                     self.gone.append(outcome.found.path)
+            self._put_vectors(added)
             self.store.next_revision()
         self.done += len(outcomes)
         self.progress.worked(self.done, self.total)
 
-    def _put(self, opened: Opened, known: dict[bytes, int], vectors: Encoded) -> None:
-        """known: the contents of the batch by their hashes; new ones join them."""
+    def _put_vectors(self, added: Sequence[tuple[int, dict[str, Vector]]]) -> None:
+        """Of new contents, space by space."""
+        for space in self.spaces:
+            if rows := {content_id: vectors[space.name] for content_id, vectors in added if space.name in vectors}:
+                self.store.vectors.put(space, np.array([*rows]), np.stack([*rows.values()]))
+
+    def _put(self, opened: Opened, known: dict[bytes, int], vectors: Encoded) -> list[tuple[int, dict[str, Vector]]]:
+        """known: the contents of the batch by their hashes; new ones join them, and are returned with their vectors."""
         found, digest = opened.found, opened.digest
-        content_id = known.get(digest)
+        content_id, added = known.get(digest), []
         if content_id is None:
             if digest not in vectors:
                 reason = "the model finds nothing in it (a vector of zeros); leave it out or try another model"
                 self._skip(Failed(found, reason, lasting=True))
-                return
-            content_id = known[digest] = self.store.add_content(digest, vectors[digest])
+                return []
+            content_id = known[digest] = self.store.add_content(digest)
+            added.append((content_id, vectors[digest]))
         self.counts[self._kind(found.path, content_id)] += 1
         self.store.put_photo(Photo(found.path, content_id, found.size, found.mtime_ns))
         self.store.put_texts(found.path, _stamp(found, opened.details), opened.details, self.roots)
+        return added
 
     def listen(self) -> None:
         """Read the texts of photos that have not changed themselves."""

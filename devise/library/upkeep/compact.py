@@ -22,8 +22,6 @@ def compact(folder: Path, progress: Progress | None = None, settings: Settings =
                 record = store.graph(space.name)
                 if record and record.nodes != store.num_contents() - store.num_contents(after=record.max_id):
                     store.remove_graph(space.name)  # built anew, without the deleted
-            store.db.execute("INSERT INTO texts (texts) VALUES ('optimize')")
         maintain.update(store, progress or Progress(), settings.index)
-        store.db.execute("VACUUM")
-        store.db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        store.compact()
     return before, num_bytes(folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,11 +17,9 @@ from devise.search import maintain
 from devise.store import backup
 from devise.store.lock import INCOMING, locked, must_exist, writer
 from devise.store.paths import is_below
-from devise.store.records import path_of, stored_path
-from devise.store.sqlite import salvage
-from devise.store.sqlite.database import FILE, copy, damaged, remedy, telling
+from devise.store.sqlite import salvage, transfer
+from devise.store.sqlite.database import FILE, copy, damaged, remedy
 from devise.store.sqlite.store import Store
-from devise.store.sqlite.texts import names
 
 DERIVED = "the index of "  # how findings begin of what an import builds anew
 
@@ -35,7 +32,8 @@ def export(folder: Path, file: Path) -> int:
     must_exist(folder)
     with closing(Store(folder)) as store:
         _check_target(file, store)
-        return _exported(store, file)
+        with replacing(file, mode=0o600) as temporary:
+            return transfer.copy_without_indices(store, temporary, file)
 
 
 def _check_target(file: Path, store: Store) -> None:
@@ -45,15 +43,6 @@ def _check_target(file: Path, store: Store) -> None:
         raise WriteError(f"{file} is part of the library {os.path.dirname(path)}; choose another place")
     if store.photo(path) or store.photo(os.path.realpath(path)):
         raise WriteError(f"{file} is a photo of the library {store.folder}; choose another place")
-
-
-def _exported(store: Store, file: Path) -> int:
-    with replacing(file, mode=0o600) as temporary:
-        store.db.copy_to(temporary)
-        with telling(file), closing(sqlite3.connect(temporary)) as made, made:
-            made.execute("DELETE FROM graphs")
-            made.execute("DELETE FROM gone")
-            return int(made.execute("SELECT count(*) FROM photos").fetchone()[0])
 
 
 def import_(file: Path, folder: Path, progress: Progress | None = None, settings: Settings = Settings()) -> int:
@@ -91,19 +80,9 @@ def merge(folder: Path, other: Path, progress: Progress | None = None, settings:
                     f"{other} was built with another model or other word vectors than {folder}; index its folders anew"
                 )
             model, labels = theirs.model(), theirs.labels()
-        before = store.num_photos()
-        store.db.attach(whole / FILE, "other")
-        with store.transaction():
-            if ours is None and model is not None:
-                store.set_model(model, labels)
-            _add_contents(store, [space.name for space in model.spaces] if model else [])
-            _add_photos(store)
-            store.db.execute("INSERT OR IGNORE INTO orphans SELECT id FROM contents")
-            store.remove_orphans()  # of photos that both know and that have changed
-            store.next_revision()
-        store.db.execute("DETACH other")
+        added = transfer.add_library(store, whole, model if ours is None else None, labels)
         maintain.update(store, progress or Progress(), settings.index)
-        return store.num_photos() - before
+        return added
 
 
 @contextmanager
@@ -137,42 +116,7 @@ def _look_through(place: Path, other: Path) -> None:
     if odd:
         raise LibraryError(f"the library {other} is damaged ({odd[0]}); {remedy(other)}")
     with closing(Store(place, write=True)) as store:
-        store.db.seal()
-
-
-def _add_contents(store: Store, spaces: list[str]) -> None:
-    execute = store.db.execute
-    execute("INSERT INTO contents (hash) SELECT hash FROM other.contents WHERE hash NOT IN (SELECT hash FROM contents)")
-    for table in (*spaces, "parts"):
-        column = "packed" if table == "parts" else "vector"
-        execute(
-            f"INSERT INTO {table} (content_id, {column}) SELECT mine.id, row.{column} FROM other.{table} AS row "
-            "JOIN other.contents AS theirs ON theirs.id = row.content_id JOIN contents AS mine USING (hash) "
-            f"WHERE mine.id NOT IN (SELECT content_id FROM {table})"
-        )
-
-
-def _add_photos(store: Store) -> None:
-    """With their texts, and what was said of them."""
-    rows = store.db.rows(
-        "SELECT p.path, mine.id, p.size, p.mtime_ns, p.taken, p.pixels, p.kind, p.stamp, t.names, t.captions "
-        "FROM other.photos AS p JOIN other.contents AS theirs ON theirs.id = p.content_id "
-        "JOIN contents AS mine USING (hash) LEFT JOIN other.texts AS t ON t.rowid = p.text_id "
-        "WHERE p.path NOT IN (SELECT path FROM photos)"
-    )
-    for *photo, called, captions in rows:
-        text_id = None
-        if called is not None:
-            sql = "INSERT INTO texts (names, captions, path) VALUES (?, ?, ?)"
-            text_id = store.db.execute(sql, (called, captions, photo[0]))
-        store.db.execute("INSERT INTO photos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*photo, text_id))
-    for table in ("roots", "skipped"):
-        store.db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM other.{table}")
-    columns = "query, hash, path, is_good, marked"
-    store.db.execute(  # of two of one second ours counts
-        f"INSERT INTO marks ({columns}, batch) SELECT {columns}, batch + (SELECT ifnull(max(batch), 0) FROM marks) "
-        "FROM other.marks WHERE (query, hash, marked) NOT IN (SELECT query, hash, marked FROM marks) ORDER BY id"
-    )
+        store.seal()
 
 
 def move(folder: Path, old: str, new: str) -> int:
@@ -198,24 +142,11 @@ def move(folder: Path, old: str, new: str) -> int:
         store.remove_roots(store.roots())
         store.add_roots(roots)
         for path in photos:
-            _rename(store, path, _moved(path, old, new), roots)
-        for table in ("skipped", "marks"):
-            for (stored,) in store.db.rows(f"SELECT DISTINCT path FROM {table}"):
-                if is_below(path_of(stored), old):
-                    target = stored_path(_moved(path_of(stored), old, new))
-                    store.db.execute(f"UPDATE OR REPLACE {table} SET path = ? WHERE path = ?", (target, stored))
+            transfer.rename_photo(store, path, _moved(path, old, new), roots)
+        transfer.rename_others(store, old, lambda path: _moved(path, old, new))
         store.next_revision()
         return len(photos)
 
 
 def _moved(path: str, old: str, new: str) -> str:
     return new if path == old else os.path.join(new, os.path.relpath(path, old))
-
-
-def _rename(store: Store, path: str, target: str, roots: list[str]) -> None:
-    stored, wanted = stored_path(path), stored_path(target)
-    store.db.execute(
-        "UPDATE texts SET path = ?, names = ? WHERE rowid = (SELECT text_id FROM photos WHERE path = ?)",
-        (wanted, names(target, roots), stored),
-    )
-    store.db.execute("UPDATE photos SET path = ? WHERE path = ?", (wanted, stored))

@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from devise.errors import DeviseError, FormatError, LibraryError, WriteError
-from devise.store.sqlite.schema import APPLICATION_ID, FORMAT, MIGRATIONS, TABLES, statements
+from devise.store.sqlite.migrations import MIGRATIONS, migrate
+from devise.store.sqlite.schema import APPLICATION_ID, FORMAT, TABLES, statements
 
 FILE = "library.db"
 BUSY_SECONDS = 10.0  # a writer's transaction takes milliseconds; ten seconds mean a stuck disk
@@ -99,7 +100,7 @@ class Database:
 
         Raises LibraryError or WriteError.
         """
-        self.folder = folder
+        self.folder, self.is_reader = folder, not write
         self._lock, self._is_closed = threading.RLock(), False  # a connection that is closed while it works crashes
         if len(os.fsencode(os.path.realpath(folder / FILE))) > MAX_PATH_BYTES:
             raise LibraryError(f"the path {folder} is too long for a library; choose a shorter one")
@@ -226,11 +227,10 @@ class Database:
         for number in range(found, FORMAT):
             if number not in MIGRATIONS:  # no devise ever wrote it
                 raise damaged(self.folder)
-            self.function("halves", halves)
             with self.transaction():
-                for statement in statements(MIGRATIONS[number]):
-                    self.execute(statement)
-                self._set_format(number + 1)
+                if self.value("SELECT value FROM meta WHERE key = 'format'") == str(number):  # nobody was quicker
+                    migrate(self, number)
+                    self._set_format(number + 1)
 
     def _set_format(self, number: int) -> None:
         """And which devise reads it, for those that are too old for it."""
@@ -238,13 +238,6 @@ class Database:
 
         rows = (("format", str(number)), ("needs", version()))
         self.execute_many("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
-
-
-def halves(stored: bytes) -> bytes:
-    """A vector of formats before 5, in half precision."""
-    import numpy as np
-
-    return np.frombuffer(stored, "<f4").astype("<f2").tobytes()
 
 
 def _connect(address: str, threads: bool = False) -> sqlite3.Connection:

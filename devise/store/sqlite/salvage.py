@@ -14,26 +14,24 @@ from devise.errors import LibraryError, writing
 from devise.files import beginning
 from devise.store import backup
 from devise.store.sqlite.database import BUSY_SECONDS, FILE, PAGE_BYTES, telling
-from devise.store.sqlite.schema import APPLICATION_ID, FORMAT, TABLES, statements
+from devise.store.sqlite.schema import APPLICATION_ID, FORMAT, ID_BITS
 from devise.store.sqlite.store import Store
 
 DAMAGED = f"{FILE}.damaged"  # the old file
 PLACE = f".{FILE}.salvage"  # where a new one is made
 DONE = f".{FILE}.salvaged"  # the same, when it holds all that could be read
 LOCK = "lock.marks"  # held by who writes judgements, which needs no other lock, and by who replaces the database
-TEXTS = next(statement for statement in statements(TABLES) if "VIRTUAL TABLE texts" in statement)
 _NO_DAMAGE = tuple(
     f"SQLITE_{name}" for name in ("FULL", "CANTOPEN", "READONLY", "BUSY", "PROTOCOL", "IOERR_SHM", "IOERR_WRITE")
 )
 BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the second where SQLite's message holds what was damaged
 HEAD = 100  # bytes of SQLite's header (sqlite.org/fileformat.html, 1.3)
 PAGES_AT = 28  # where in it the number of pages stands
-# table -> its columns, those that rows are told apart by first. Texts and graphs are derived.
+MAX_SPACES = 64  # that are looked for where nothing says which there are
+# table -> its columns, those that rows are told apart by first. Vectors go space by space; the rest is derived.
 NUMBERED = {
     "contents": "id, hash",
-    "words": "content_id, vector",
-    "features": "content_id, vector",
-    "parts": "content_id, packed",
+    "spaces": "number, name",
     "marks": "id, query, hash, path, is_good, marked, batch",
 }
 NAMED = {
@@ -127,18 +125,27 @@ def _copy(source: Path, store: Store, folder: Path) -> None:
     with closing(sqlite3.connect(source, isolation_level=None)) as old, store.transaction():
         _opens(old)
         old.text_factory = lambda text: text.decode(errors="surrogateescape")
-        for table, columns in (*NAMED.items(), *NUMBERED.items()):
-            marks = ", ".join("?" * len(columns.split(",")))
-            rows = _by_number(old, table, columns) if table in NUMBERED else _by_name(old, table, columns)
-            for row in rows:
-                with suppress(sqlite3.IntegrityError, UnicodeEncodeError):
-                    store.db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", row)
+        for table, columns in NAMED.items():
+            _put(store, table, columns, _by_name(old, table, columns))
+        end = _end(old, "contents")
+        for table, columns in NUMBERED.items():
+            _put(store, table, columns, _by_number(old, table, columns, 0, _end(old, table)))
         backup.restore(store, folder)
+        for number in store.space_numbers().values() or range(1, MAX_SPACES):
+            first = number << ID_BITS
+            _put(store, "vectors", "key, data", _by_number(old, "vectors", "key, data", first, first + end))
         if store.db.value("SELECT value FROM meta WHERE key = 'format'") != str(FORMAT) or store.model() is None:
             raise LibraryError(f"the library {folder} is damaged beyond repair; delete it and run: devise index FOLDER")
         store.db.execute("DELETE FROM photos WHERE content_id NOT IN (SELECT id FROM contents)")
         # Contents whose photos were lost wait for the next run: it finds them by their hash and encodes nothing
         store.db.execute("INSERT OR IGNORE INTO orphans SELECT id FROM contents")
+
+
+def _put(store: Store, table: str, columns: str, rows: Iterator[Any]) -> None:
+    marks = ", ".join("?" * len(columns.split(",")))
+    for row in rows:
+        with suppress(sqlite3.IntegrityError, UnicodeEncodeError):
+            store.db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", row)
 
 
 def _with_head(folder: Path, new: Path) -> Path:
@@ -166,12 +173,12 @@ def _opens(old: sqlite3.Connection) -> None:
             raise
 
 
-def _by_number(old: sqlite3.Connection, table: str, columns: str) -> Iterator[Any]:
-    """All rows that can be read, leaping over damage in ever longer leaps."""
-    last, leap, end = 0, 1, _end(old, table)
+def _by_number(old: sqlite3.Connection, table: str, columns: str, last: int, end: int) -> Iterator[Any]:
+    """All rows above `last`, up to `end`, that can be read, leaping over damage in ever longer leaps."""
+    leap, sql = 1, f"SELECT {columns} FROM {table} WHERE rowid > ? AND rowid <= ? ORDER BY rowid"
     while last < end:
         try:
-            for row in old.execute(f"SELECT {columns} FROM {table} WHERE rowid > ? ORDER BY rowid", (last,)):
+            for row in old.execute(sql, (last, end)):
                 yield row
                 last, leap = row[0], 1
             return

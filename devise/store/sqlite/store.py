@@ -1,4 +1,4 @@
-"""What a library knows: photos, contents, vectors. The only truth; graphs are derived from it."""
+"""The store of one library, in SQLite: the only truth; indices are derived from it."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from contextlib import AbstractContextManager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 
 from devise.errors import LibraryError
-from devise.spaces import ModelInfo
-from devise.store.filter import Where
+from devise.spaces import ModelInfo, Space, model_crc
+from devise.store.base import Says
+from devise.store.filter import Filter
 from devise.store.paths import outermost, ranges
 from devise.store.records import GraphFile, Photo, Refused, path_of, stored_path
-from devise.store.regions import pack
-from devise.store.sqlite import codec, texts
-from devise.store.sqlite.codec import Views
+from devise.store.sqlite import texts
 from devise.store.sqlite.database import FILE, Database, understanding
-from devise.store.sqlite.schema import SPACES
-from devise.vectors import Ids, Vector
+from devise.store.sqlite.filters import condition
+from devise.store.sqlite.hashes import KnownHashes
+from devise.store.sqlite.judgements import SqliteJudgements
+from devise.store.sqlite.vectors import CHUNK, SqliteVectors
+from devise.vectors import Ids
 
 DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
-_VIEWS = "SELECT words.content_id, words.vector, parts.packed FROM words LEFT JOIN parts USING (content_id)"
-CHUNK = 4_096  # rows read at once while scanning: 5 MB of words vectors
-VIEWS = 512  # with parts: 6 MB when they are unpacked, which is room that a process has already
 
 
 class Store:
-    """The rows of one library. Readers share it with one writer; `transaction` makes several calls one."""
+    """devise.store.base.Catalog, with its `vectors` (VectorStore). Readers share it with one writer."""
 
     def __init__(self, folder: Path, *, write: bool = False, threads: bool = False) -> None:
         self.folder = folder
         self.db = Database(folder, write=write, threads=threads)
+        self.vectors = SqliteVectors(self.db)
+        self.judgements = SqliteJudgements(self.db)
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -54,8 +54,12 @@ class Store:
         """Another number whenever somebody else has written."""
         return self.db.version()
 
-    def transaction(self, *, write: bool = True) -> AbstractContextManager[None]:
-        return self.db.transaction(write=write)
+    def transaction(self) -> AbstractContextManager[None]:
+        return self.db.transaction()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """One moment of the library, which a writer cannot change under us."""
+        return self.db.transaction(write=False)
 
     # What the library is
 
@@ -63,10 +67,24 @@ class Store:
         """What made the vectors; None as long as there are none."""
         text = self._meta("model")
         with understanding(self.folder):
-            model = ModelInfo.from_json(json.loads(text)) if text else None
-            if model and not all(space.name in SPACES for space in model.spaces):
-                raise ValueError("a space of no library")
-            return model
+            return ModelInfo.from_json(json.loads(text)) if text else None
+
+    def space(self, name: str) -> Space:
+        """Raises LibraryError for one that the library's model does not know."""
+        model = self.model()
+        spaces = {space.name: space for space in model.spaces} if model else {}
+        if name not in spaces:
+            raise LibraryError(f'the library has no space "{name}"; it has: {", ".join(spaces) or "none"}')
+        return spaces[name]
+
+    def space_numbers(self) -> dict[str, int]:
+        """Of each space that has rows: what their keys begin with."""
+        with understanding(self.folder):
+            return {str(name): int(number) for name, number in self.db.rows("SELECT name, number FROM spaces")}
+
+    def set_space_numbers(self, numbers: Mapping[str, int]) -> None:
+        """Those that were lost."""
+        self.db.execute_many("INSERT OR REPLACE INTO spaces (name, number) VALUES (?, ?)", numbers.items())
 
     def labels(self) -> tuple[str, ...]:
         """The words that the model has learnt, kept so that tagging needs no model."""
@@ -147,7 +165,7 @@ class Store:
         )
         self.db.execute("DELETE FROM skipped WHERE path = ?", row[:1])
 
-    def put_texts(self, path: str, stamp: str, says: texts.Says, roots: Iterable[str]) -> None:
+    def put_texts(self, path: str, stamp: str, says: Says, roots: Iterable[str]) -> None:
         """What the file of a photo of the library says about itself."""
         texts.put(self.db, stored_path(path), stamp, says, texts.names(path, roots))
 
@@ -156,12 +174,12 @@ class Store:
         texts.forget(self.db, gone)
         self.db.execute_many("DELETE FROM photos WHERE path = ?", [(path,) for path in gone])
 
-    def paths_of(self, content_ids: Iterable[int], where: Where | None = None) -> dict[int, list[str]]:
+    def paths_of(self, content_ids: Iterable[int], where: Filter | None = None) -> dict[int, list[str]]:
         """The photos of contents, those that `where` is true of."""
-        condition, values = (where or Where()).sql()
+        sql_condition, values = condition(where)
         found: dict[int, list[str]] = {}
         for ids, marks in _chunks(content_ids):
-            sql = f"SELECT content_id, path FROM photos WHERE content_id IN ({marks}) AND {condition}"
+            sql = f"SELECT content_id, path FROM photos WHERE content_id IN ({marks}) AND {sql_condition}"
             rows = self.db.rows(sql, [*ids, *values])
             with understanding(self.folder):
                 for content_id, path in rows:
@@ -172,16 +190,19 @@ class Store:
         """How many photos have words in their texts; none where there is no word in `text`."""
         return texts.having(self.db, text) if any(c.isalnum() for c in text) else 0
 
-    def chosen(self, where: Where, *, after: int = 0) -> Ids:
-        """The contents, younger than `after`, of the photos that `where` is true of, ascending."""
+    def ids(self, where: Filter | None = None, *, after: int = 0) -> Ids:
+        """The contents above `after` that have a photo which the filter is true of, ascending; None: all contents."""
         with understanding(self.folder):
-            return np.array(texts.contents(self.db, where, after), dtype=np.int64)
+            if where is not None:
+                return np.array(texts.contents(self.db, where, after), dtype=np.int64)
+            rows = self.db.rows("SELECT id FROM contents WHERE id > ? ORDER BY id", (after,))
+            return np.array([content_id for (content_id,) in rows], dtype=np.int64)
 
-    def count(self, where: Where) -> int:
+    def count(self, where: Filter) -> int:
         """How many contents those are."""
         return texts.count(self.db, where)
 
-    def telling(self, where: Where, k: int) -> list[tuple[str, float]]:
+    def best_texts(self, where: Filter, k: int) -> list[tuple[str, float]]:
         """The k photos that tell most about `where.text`, and their BM25."""
         with understanding(self.folder):
             return [(path_of(path), score) for path, score in texts.best(self.db, where, k)]
@@ -200,10 +221,6 @@ class Store:
         )
         with understanding(self.folder):
             return [path_of(path) for (path,) in rows]
-
-    def has_marks(self) -> bool:
-        """Whether anybody has judged an answer."""
-        return self.db.value("SELECT 1 FROM marks LIMIT 1") is not None
 
     # Skipped photos
 
@@ -226,7 +243,11 @@ class Store:
     def remove_skipped(self, paths: Iterable[str]) -> None:
         self.db.execute_many("DELETE FROM skipped WHERE path = ?", [(stored_path(path),) for path in paths])
 
-    # Contents and vectors
+    # Contents
+
+    def known_hashes(self) -> KnownHashes:
+        """The hashes of all contents, to be asked by many threads."""
+        return KnownHashes(self.folder)
 
     def hash_to_id(self, digests: Iterable[bytes]) -> dict[bytes, int]:
         """Of those of the hashes that are known."""
@@ -237,16 +258,13 @@ class Store:
         found: int | None = self.db.value("SELECT id FROM contents WHERE hash = ?", (digest,))
         return found
 
-    def add_content(self, digest: bytes, vectors: Mapping[str, Vector]) -> int:
-        """Store a content with its vector in each space; its new id is larger than any before."""
-        content_id = self.db.execute("INSERT INTO contents (hash) VALUES (?)", (digest,))
-        for space, vector in vectors.items():
-            if space == "parts":
-                self.db.execute("INSERT INTO parts (content_id, packed) VALUES (?, ?)", (content_id, pack(vector)))
-            elif space in SPACES:
-                row = (content_id, np.asarray(vector, dtype=SPACES[space]).tobytes())
-                self.db.execute(f"INSERT INTO {space} VALUES (?, ?)", row)
-        return content_id
+    def hash_of_content(self, content_id: int) -> bytes:
+        digest: bytes = self.db.value("SELECT hash FROM contents WHERE id = ?", (content_id,))
+        return digest
+
+    def add_content(self, digest: bytes) -> int:
+        """The id of a new content, larger than any before."""
+        return self.db.execute("INSERT INTO contents (hash) VALUES (?)", (digest,))
 
     def remove_orphans(self) -> int:
         """Delete contents that no photo has any more, with their vectors. How many."""
@@ -257,40 +275,15 @@ class Store:
         self.db.execute("DELETE FROM orphans")
         return removed
 
-    def ids(self) -> Ids:
-        """Of all contents, ascending; each has a vector in every space of the model."""
-        return np.array([i for (i,) in self.db.rows("SELECT id FROM contents ORDER BY id")], dtype=np.int64)
+    def seal(self) -> None:
+        """Let the file hold everything by itself. Raises WriteError."""
+        self.db.seal()
 
-    def vector(self, space: str, content_id: int) -> Vector | None:
-        ids, rows = self.vectors(space, [content_id])
-        return rows[0] if len(ids) else None
-
-    def vectors(self, space: str, ids: Iterable[int]) -> tuple[Ids, Vector]:
-        """Those of the ids that are still there, ascending, and their rows: (n,), (n, dim)."""
-        found: list[Any] = []
-        for some, marks in _chunks(ids):
-            sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id IN ({marks}) ORDER BY content_id"
-            found += self.db.rows(sql, some)
-        return codec.matrix(self.folder, space, found)
-
-    def scan(self, space: str, after: int = 0) -> Iterator[tuple[Ids, Vector]]:
-        """All vectors of contents younger than `after`, in chunks: (n,), (n, dim)."""
-        sql = f"SELECT content_id, vector FROM {_known(space)} WHERE content_id > ? ORDER BY content_id"
-        for batch in self.db.batches(sql, (after,), size=CHUNK):
-            yield codec.matrix(self.folder, space, batch)
-
-    def views(self, ids: Iterable[int]) -> Views:
-        """The words vectors of those ids that are still there, ascending, with those of their parts."""
-        found: list[Any] = []
-        for some, marks in _chunks(ids):
-            found += self.db.rows(f"{_VIEWS} WHERE words.content_id IN ({marks}) ORDER BY words.content_id", some)
-        return codec.views(self.folder, found)
-
-    def scan_views(self, after: int = 0) -> Iterator[Views]:
-        """All words vectors of contents younger than `after` with those of their parts, in chunks."""
-        sql = f"{_VIEWS} WHERE words.content_id > ? ORDER BY words.content_id"
-        for batch in self.db.batches(sql, (after,), size=VIEWS):
-            yield codec.views(self.folder, batch)
+    def compact(self) -> None:
+        """Give back the room that deleted rows leave. Needs as much room again for a moment."""
+        texts.optimize(self.db)
+        self.db.execute("VACUUM")
+        self.db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # Graphs
 
@@ -319,11 +312,6 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
-def model_crc(model: object, labels: Sequence[str]) -> str:
-    """Tells a model and its labels from damaged ones. model: as JSON, which newer versions say more in."""
-    return str(crc32(json.dumps([model, list(labels)]).encode()))
-
-
 def _integer(value: Any) -> int:
     """SQLite keeps whatever a column is given. Raises TypeError."""
     if not isinstance(value, int):
@@ -334,12 +322,6 @@ def _integer(value: Any) -> int:
 def digest_of(data: bytes) -> bytes:
     """What tells contents apart."""
     return blake2b(data, digest_size=DIGEST_BYTES).digest()
-
-
-def _known(space: str) -> str:
-    if space not in SPACES:
-        raise LibraryError(f'no space "{space}"; the spaces are: {", ".join(SPACES)}')
-    return space
 
 
 def _chunks(ids: Iterable[int], size: int = 30_000) -> Iterator[tuple[list[int], str]]:

@@ -5,30 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from devise.store.filter import Where, match
+from devise.store.base import Says
+from devise.store.filter import Filter
 from devise.store.paths import lineage
 from devise.store.sqlite.database import Database
+from devise.store.sqlite.filters import condition, match
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
 _HUMPS = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ0-9])|(?<=[0-9])(?=[A-Za-zà-ÿÀ-Þ])")
-
-
-class Says(Protocol):
-    """devise.photos.details.Details: taken, pixels, kind, text."""
-
-    @property
-    def taken(self) -> str | None: ...
-    @property
-    def pixels(self) -> int: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def text(self) -> str: ...
 
 
 def names(path: str, roots: Iterable[str]) -> str:
@@ -74,29 +63,40 @@ def having(db: Database, text: str) -> int:
     return int(db.value("SELECT count(*) FROM texts WHERE texts MATCH ?", (match(text),)))
 
 
-def contents(db: Database, where: Where, after: int) -> list[int]:
+def contents(db: Database, where: Filter, after: int) -> list[int]:
     """The contents, younger than `after`, of the photos that `where` is true of, ascending."""
-    condition, values = where.sql()
-    sql = f"SELECT DISTINCT content_id FROM photos WHERE content_id > ? AND {condition} ORDER BY content_id"
+    sql_condition, values = condition(where)
+    sql = f"SELECT DISTINCT content_id FROM photos WHERE content_id > ? AND {sql_condition} ORDER BY content_id"
     return [content_id for (content_id,) in db.rows(sql, [after, *values])]
 
 
-def count(db: Database, where: Where) -> int:
+def count(db: Database, where: Filter) -> int:
     """How many contents the photos have that `where` is true of."""
-    condition, values = where.sql()
-    return int(db.value(f"SELECT count(DISTINCT content_id) FROM photos WHERE {condition}", values))
+    sql_condition, values = condition(where)
+    return int(db.value(f"SELECT count(DISTINCT content_id) FROM photos WHERE {sql_condition}", values))
 
 
-def best(db: Database, where: Where, k: int) -> list[tuple[Any, float]]:
+def best(db: Database, where: Filter, k: int) -> list[tuple[Any, float]]:
     """The k photos whose texts are most about `where.text`, and how much: BM25 (Robertson and Zaragoza, 2009).
 
     Names count as much as captions; equal ones by path.
     """
     assert where.text is not None
-    condition, values = where.sql()
+    sql_condition, values = condition(where)
     sql = (
         "SELECT photos.path, -bm25(texts) FROM texts JOIN photos ON photos.path = texts.path "
-        f"WHERE texts MATCH ? AND photos.path IN (SELECT path FROM photos WHERE {condition}) "
+        f"WHERE texts MATCH ? AND photos.path IN (SELECT path FROM photos WHERE {sql_condition}) "
         "ORDER BY bm25(texts), photos.path LIMIT ?"
     )
     return [(path, float(score)) for path, score in db.rows(sql, (match(where.text), *values, k))]
+
+
+def optimize(db: Database) -> None:
+    """Give back the room that forgotten texts leave."""
+    db.execute("INSERT INTO texts (texts) VALUES ('optimize')")
+
+
+def rename(db: Database, path: str | bytes, target: str | bytes, words: str) -> None:
+    """Of a photo that is about to get another path."""
+    sql = "UPDATE texts SET path = ?, names = ? WHERE rowid = (SELECT text_id FROM photos WHERE path = ?)"
+    db.execute(sql, (target, words, path))

@@ -6,26 +6,28 @@ import time
 from collections.abc import Callable, Iterator
 
 from devise.errors import counted
-from devise.store.sqlite.schema import TABLES, statements
+from devise.store import backup
+from devise.store.sqlite.schema import ID_BITS, TABLES, statements
 from devise.store.sqlite.store import DIGEST_BYTES, Store
 
 TRIGGER = next(statement for statement in statements(TABLES) if "TRIGGER photo_deleted" in statement)
-MAX_ID = 1 << 40  # a photo a millisecond for 35 years: a higher number was never given
+MAX_ID = (1 << ID_BITS) - 1  # a higher number was never given
+MAX_NUMBER = (1 << 63 - ID_BITS) - 1  # of a space: keys have 63 bits
 MAX_REVISION = 1 << 40
 
 _GARBLED = "typeof({0}) = 'text' AND NOT is_utf8(CAST({0} AS BLOB))"  # which Python's sqlite3 refuses to read
 _PATH = f"typeof(path) NOT IN ('text', 'blob') OR length(path) = 0 OR {_GARBLED.format('path')}"
 _FILE = f"{_PATH} OR typeof(size) != 'integer' OR typeof(mtime_ns) != 'integer'"
-_ORPHAN = "content_id NOT IN (SELECT id FROM contents)"
+_ORPHAN = f"key & {MAX_ID} NOT IN (SELECT id FROM contents) OR key >> {ID_BITS} NOT IN (SELECT number FROM spaces)"
 _NUMBER = f"content_id NOT BETWEEN 1 AND {MAX_ID}"
 # Of each table, its name for people and what is true of a row that devise never wrote. In this order: the rows of a
 # content that goes go too
 BAD = {
     "contents": ("photos' contents",
                  f"id NOT BETWEEN 1 AND {MAX_ID} OR typeof(hash) != 'blob' OR length(hash) != {DIGEST_BYTES}"),
-    "words": ("vectors of words", _ORPHAN),
-    "features": ("vectors of features", _ORPHAN),
-    "parts": ("parts", _ORPHAN),
+    "spaces": ("spaces",
+               f"number NOT BETWEEN 1 AND {MAX_NUMBER} OR typeof(name) != 'text' OR {_GARBLED.format('name')}"),
+    "vectors": ("vectors", _ORPHAN),
     "photos": ("photos", f"{_FILE} OR typeof(content_id) != 'integer'"),
     "roots": ("folders", _PATH),
     "skipped": ("skipped photos", f"{_FILE} OR typeof(reason) != 'text'"),
@@ -45,6 +47,8 @@ Mend = Callable[[Store], None]
 def findings(store: Store) -> Iterator[tuple[str, Mend]]:
     """What is wrong with them, and what mends it."""
     store.db.function("is_utf8", _is_utf8)
+    if backup.lost_numbers(store):
+        yield "the number of a space is lost, under which its vectors are kept", backup.restore_numbers
     for table, (name, is_bad) in BAD.items():
         count = store.db.value(f"SELECT count(*) FROM {table} WHERE {is_bad}")
         if count:

@@ -8,7 +8,7 @@ from threading import Lock
 from devise.store.sqlite.database import Database
 
 
-class Known:
+class KnownHashes:
     """Think of it as a set of hashes that takes no memory, however large the library."""
 
     def __init__(self, folder: Path) -> None:

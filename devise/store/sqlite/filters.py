@@ -1,0 +1,61 @@
+"""Filters as conditions of SQL on the rows of photos, and words as queries of FTS5."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from devise.errors import WordError
+from devise.store.filter import Filter, least_size, moment, photo_kind, plain
+from devise.store.paths import ranges
+
+_TOKEN = re.compile(r'"([^"]*)"|(\S+)')
+_HAVING = "text_id IN (SELECT rowid FROM texts WHERE texts MATCH ?)"
+
+
+def condition(where: Filter | None) -> tuple[str, list[Any]]:
+    """A condition on the rows of photos, and its values. Raises LibraryError, WordError."""
+    where = where or Filter()
+    parts: list[str] = []
+    values: list[Any] = []
+    if where.inside is not None:
+        bounds = ranges(os.path.abspath(where.inside))
+        parts.append(f"({' OR '.join(['(path >= ? AND path < ?)'] * len(bounds))})")
+        values += [bound for pair in bounds for bound in pair]
+    for name, sign, date in (("--after", ">=", where.after), ("--before", "<", where.before)):
+        if date is not None:
+            parts.append(f"taken {sign} ?")
+            values.append(moment(name, date))
+    if where.kind is not None:
+        parts.append("kind = ?")
+        values.append(photo_kind(where.kind))
+    if where.larger is not None:
+        column, least = least_size(where.larger)
+        parts.append(f"{column} >= ?")
+        values.append(least)
+    if where.text is not None:
+        parts.append(_HAVING)
+        values.append(match(where.text))
+    for word in where.without:
+        parts.append(f"(text_id IS NULL OR NOT {_HAVING})")
+        values.append(match(word))
+    return " AND ".join(parts) or "TRUE", values
+
+
+def match(text: str) -> str:
+    """Words as a query of FTS5: each a string of its own, so that nothing in them is an operator. Raises WordError.
+
+    >>> match('germany "new york" ber*')
+    '"germany" "new york" "ber" *'
+    """
+    if text.count('"') % 2:
+        raise WordError(f"a quote is not closed in {text.strip()}; add one, or leave it out")
+    found = []
+    for quoted, bare in _TOKEN.findall(text):
+        words = (quoted or bare).rstrip("*")
+        if any(c.isalnum() for c in words):
+            found.append(f'"{plain(words)}"' + (" *" if bare.endswith("*") else ""))
+    if not found:
+        raise WordError(f'--text "{text}" has no word; give one that names or captions have')
+    return " ".join(found)

@@ -1,0 +1,98 @@
+"""Rows from one library to another, and photos that get another path."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from devise.spaces import ModelInfo
+from devise.store.paths import is_below
+from devise.store.records import path_of, stored_path
+from devise.store.sqlite import texts
+from devise.store.sqlite.database import FILE, telling
+from devise.store.sqlite.schema import ID_BITS
+from devise.store.sqlite.store import Store
+
+
+def copy_without_indices(store: Store, file: Path, name: Path) -> int:
+    """All else into an empty file, which messages call `name`. How many photos it has."""
+    store.db.copy_to(file)
+    with telling(name), closing(sqlite3.connect(file)) as made, made:
+        made.execute("DELETE FROM graphs")
+        made.execute("DELETE FROM gone")
+        return int(made.execute("SELECT count(*) FROM photos").fetchone()[0])
+
+
+def add_library(store: Store, other: Path, model: ModelInfo | None, labels: Sequence[str]) -> int:
+    """The photos of the library in the folder `other` that this one lacks. How many those are.
+
+    model: to be set, where this one has none. Of a photo that both know this one's row stays.
+    """
+    before = store.num_photos()
+    store.db.attach(other / FILE, "other")
+    with store.transaction():
+        if model is not None:
+            store.set_model(model, labels)
+        _add_contents(store)
+        _add_photos(store)
+        store.db.execute("INSERT OR IGNORE INTO orphans SELECT id FROM contents")
+        store.remove_orphans()  # of photos that both know and that have changed
+        store.next_revision()
+    store.db.execute("DETACH other")
+    return store.num_photos() - before
+
+
+def _add_contents(store: Store) -> None:
+    execute = store.db.execute
+    execute("INSERT INTO contents (hash) SELECT hash FROM other.contents WHERE hash NOT IN (SELECT hash FROM contents)")
+    execute("INSERT INTO spaces (name) SELECT name FROM other.spaces WHERE name NOT IN (SELECT name FROM spaces)")
+    pairs = store.db.rows(
+        "SELECT ours.number, theirs.number FROM spaces AS ours JOIN other.spaces AS theirs USING (name)"
+    )
+    for ours, theirs in pairs:
+        execute(
+            f"INSERT OR IGNORE INTO vectors SELECT ?1 << {ID_BITS} | mine.id, row.data FROM other.vectors AS row "
+            f"JOIN other.contents AS theirs ON theirs.id = row.key & {(1 << ID_BITS) - 1} "
+            f"JOIN contents AS mine USING (hash) WHERE row.key BETWEEN ?2 << {ID_BITS} AND (?2 + 1) << {ID_BITS}",
+            (ours, theirs),
+        )
+
+
+def _add_photos(store: Store) -> None:
+    """With their texts, and what was said of them."""
+    rows = store.db.rows(
+        "SELECT p.path, mine.id, p.size, p.mtime_ns, p.taken, p.pixels, p.kind, p.stamp, t.names, t.captions "
+        "FROM other.photos AS p JOIN other.contents AS theirs ON theirs.id = p.content_id "
+        "JOIN contents AS mine USING (hash) LEFT JOIN other.texts AS t ON t.rowid = p.text_id "
+        "WHERE p.path NOT IN (SELECT path FROM photos)"
+    )
+    for *photo, called, captions in rows:
+        text_id = None
+        if called is not None:
+            sql = "INSERT INTO texts (names, captions, path) VALUES (?, ?, ?)"
+            text_id = store.db.execute(sql, (called, captions, photo[0]))
+        store.db.execute("INSERT INTO photos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*photo, text_id))
+    for table in ("roots", "skipped"):
+        store.db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM other.{table}")
+    columns = "query, hash, path, is_good, marked"
+    store.db.execute(  # of two of one second ours counts
+        f"INSERT INTO marks ({columns}, batch) SELECT {columns}, batch + (SELECT ifnull(max(batch), 0) FROM marks) "
+        "FROM other.marks WHERE (query, hash, marked) NOT IN (SELECT query, hash, marked FROM marks) ORDER BY id"
+    )
+
+
+def rename_photo(store: Store, path: str, target: str, roots: Sequence[str]) -> None:
+    stored, wanted = stored_path(path), stored_path(target)
+    texts.rename(store.db, stored, wanted, texts.names(target, roots))
+    store.db.execute("UPDATE photos SET path = ? WHERE path = ?", (wanted, stored))
+
+
+def rename_others(store: Store, folder: str, renamed: Callable[[str], str]) -> None:
+    """What else names paths below a folder: skipped photos, and judgements."""
+    for table in ("skipped", "marks"):
+        for (stored,) in store.db.rows(f"SELECT DISTINCT path FROM {table}"):
+            if is_below(path_of(stored), folder):
+                target = stored_path(renamed(path_of(stored)))
+                store.db.execute(f"UPDATE OR REPLACE {table} SET path = ? WHERE path = ?", (target, stored))
