@@ -1,0 +1,260 @@
+"""What every store does. A new one adds a function to STORES and passes all of this as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from devise.spaces import Space
+from devise.store.base import Catalog, VectorStore, together
+from devise.store.filter import Filter
+from devise.store.records import Judged, Photo, Refused
+from devise.store.sqlite.store import Store
+from devise.vectors import unit
+
+NUM = 40
+
+
+class Both(NamedTuple):
+    catalog: Catalog
+    vectors: VectorStore
+
+
+@contextmanager
+def sqlite(folder: Path) -> Iterator[Both]:
+    with closing(Store(folder, write=True)) as store:
+        yield Both(store, store.vectors)
+
+
+STORES: dict[str, Callable] = {"sqlite": sqlite}
+SPACES = (
+    Space(name="seen", dim=12),
+    Space(name="exactly", dim=12, dtype="float32"),
+    Space(name="looks", dim=7, metric="inner"),
+    Space(name="colour", dim=9, metric="l1", dtype="float32"),
+    Space(name="code", dim=40, metric="inner", dtype="sparse"),
+    Space(name="bits", dim=20, metric="hamming", dtype="bits"),
+)
+
+
+class Says(NamedTuple):
+    taken: str | None
+    pixels: int
+    kind: str
+    text: str
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Both]:
+    with STORES[request.param](tmp_path) as made:
+        yield made
+
+
+def rows_for(space: Space, count: int = NUM) -> np.ndarray:
+    """Rows of which two are equal; as halves keep them."""
+    random = np.random.default_rng(space.dim)
+    if space.dtype == "bits":
+        rows = np.packbits(random.integers(0, 2, (count, space.dim)), axis=1).astype(np.uint8)
+    else:
+        rows = random.integers(-8, 9, (count, space.dim)).astype(np.float32)
+        rows[:, 0] = 1
+        rows = unit(rows) if space.metric == "cosine" else rows * (random.random(rows.shape) < 0.3)
+    rows[count // 2] = rows[3]
+    return rows
+
+
+def fill(store: Both, count: int = NUM) -> np.ndarray:
+    """The ids of so many contents, each with a photo."""
+    with store.catalog.transaction():
+        ids = [store.catalog.add_content(b"%020d" % i) for i in range(count)]
+        for i, content_id in enumerate(ids):
+            store.catalog.put_photo(Photo(f"/photos/{i % 2}/{i:03}.jpg", content_id, i, i))
+    return np.array(ids)
+
+
+def scores_by(space: Space, rows: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """A reference that knows nothing of ours."""
+    if space.metric == "hamming":
+        return -np.unpackbits(rows ^ query, axis=1).sum(1).astype(float)
+    rows, query = rows.astype(np.float64), query.astype(np.float64)
+    return -np.abs(rows - query).sum(1) if space.metric == "l1" else rows @ query
+
+
+def test_ids_only_grow(store: Both) -> None:
+    ids = fill(store)
+    assert (np.diff(ids) > 0).all()
+    assert 0 < ids[0] <= ids[-1] < 1 << 40
+    with store.catalog.transaction():
+        store.catalog.remove_photos([f"/photos/1/{NUM - 1:03}.jpg"])
+        assert store.catalog.remove_orphans() == 1
+        assert store.catalog.add_content(b"again") > ids[-1]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+def test_rows_come_back(store: Both, space: Space) -> None:
+    ids, rows = fill(store), rows_for(space)
+    assert together(store.vectors.rows(space))[0].tolist() == []
+    with store.catalog.transaction():
+        store.vectors.put(space, ids[:9], rows[:9])
+        store.vectors.put(space, ids[9:], rows[9:])
+    found, stored = together(store.vectors.rows(space))
+    assert found.tolist() == ids.tolist()
+    assert (stored.dtype, stored.shape) == (np.dtype(space.row_type), (NUM, space.width))
+    np.testing.assert_allclose(stored, rows, atol=1e-3)
+    some, theirs = together(store.vectors.rows(space, np.array([ids[30], ids[2], 1 << 39])))
+    assert some.tolist() == [ids[2], ids[30]]
+    np.testing.assert_array_equal(theirs, stored[[2, 30]])
+    assert together(store.vectors.rows(space, after=ids[35]))[0].tolist() == ids[36:].tolist()
+    assert together(store.vectors.rows(space, np.empty(0, np.int64)))[0].tolist() == []
+    for other in SPACES:
+        if other != space:
+            assert together(store.vectors.rows(other))[0].tolist() == []
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+def test_search_finds_what_brute_force_finds(store: Both, space: Space) -> None:
+    ids, rows = fill(store), rows_for(space)
+    with store.catalog.transaction():
+        store.vectors.put(space, ids, rows)
+    stored = together(store.vectors.rows(space))[1]
+    queries = rows[[3, 5, 11]]
+    for among in (None, ids[::3], np.empty(0, np.int64)):
+        live = np.arange(NUM) if among is None else np.flatnonzero(np.isin(ids, among))
+        for k in (1, 7, 3 * NUM):
+            for query, hits in zip(queries, store.vectors.search(space, queries, k, among), strict=True):
+                scores = scores_by(space, stored[live], query)
+                best = np.lexsort((live, -np.round(scores, 4)))[:k]
+                np.testing.assert_allclose(hits.scores, scores[best], atol=1e-5)
+                assert set(hits.ids.tolist()) == set(ids[live[best]].tolist()) or len(set(scores)) < len(scores)
+    assert len(store.vectors.search(SPACES[0] if space != SPACES[0] else SPACES[1], rows[:1], 3)[0]) == 0
+
+
+def test_equal_rows_come_by_id(store: Both) -> None:
+    ids = fill(store)
+    for space in SPACES:
+        rows = np.repeat(rows_for(space)[:1], NUM, axis=0)
+        with store.catalog.transaction():
+            store.vectors.put(space, ids, rows)
+        (hits,) = store.vectors.search(space, rows[:1], 5)
+        assert hits.ids.tolist() == ids[:5].tolist()
+
+
+@pytest.mark.parametrize(
+    ("number", "rows"),
+    [
+        (0, np.ones((1, 12))),
+        (0, np.full((1, 12), np.nan)),
+        (0, unit(np.ones((1, 11)))),
+        (1, np.zeros((1, 12))),
+        (2, np.full((1, 7), 1e9)),
+        (3, np.full((1, 9), np.inf)),
+        (4, np.full((1, 40), 1e9)),
+        (5, np.full((1, 3), 255, np.uint8)),
+        (5, np.zeros((1, 20), np.uint8)),
+    ],
+    ids=["long", "nan", "narrow", "zero", "too large", "infinite", "large and sparse", "bits behind", "unpacked"],
+)
+def test_rows_that_a_space_cannot_hold_are_refused(store: Both, number: int, rows: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        store.vectors.put(SPACES[number], np.array([1]), rows)
+    assert together(store.vectors.rows(SPACES[number]))[0].tolist() == []
+
+
+def test_rows_go_with_their_content(store: Both) -> None:
+    ids = fill(store)
+    with store.catalog.transaction():
+        for space in SPACES:
+            store.vectors.put(space, ids, rows_for(space))
+        store.vectors.delete(ids[:2])
+        store.catalog.remove_photos(["/photos/0/002.jpg", "/photos/1/003.jpg"])
+        assert store.catalog.remove_orphans() == 2
+    for space in SPACES:
+        assert together(store.vectors.rows(space))[0].tolist() == ids[4:].tolist()
+
+
+def test_regions_come_with_their_photos(store: Both) -> None:
+    ids, space = fill(store, 6), Space(name="words", dim=12, num_regions=4)
+    whole, regions = unit(rows_for(space, 6)), unit(np.random.default_rng(1).normal(size=(6, 4, 12)))
+    with store.catalog.transaction():
+        store.vectors.put(space, ids, whole)
+    ((_, rows, none),) = store.vectors.regions(space)
+    assert none.vectors().shape == (6, 0, 12)
+    with store.catalog.transaction():
+        store.vectors.put(space.regions(), ids, regions)
+    ((found, rows, made),) = store.vectors.regions(space, ids[[4, 1]])
+    assert found.tolist() == ids[[1, 4]].tolist()
+    np.testing.assert_allclose(rows, whole[[1, 4]], atol=1e-3)
+    np.testing.assert_allclose(made.vectors(), regions[[1, 4]], atol=0.02)
+    assert [some.tolist() for some, _, _ in store.vectors.regions(space, after=ids[3])] == [ids[4:].tolist()]
+
+
+def test_a_transaction_is_all_or_nothing(store: Both) -> None:
+    ids, space = fill(store), SPACES[0]
+    with suppress(RuntimeError), store.catalog.transaction():
+        store.vectors.put(space, ids, rows_for(space))
+        store.catalog.remove_photos(["/photos/0/000.jpg"])
+        raise RuntimeError
+    assert together(store.vectors.rows(space))[0].tolist() == []
+    assert len([*store.catalog.photos()]) == NUM
+
+
+def test_photos_are_known_by_path_folder_and_content(store: Both) -> None:
+    ids = fill(store, 6)
+    with store.catalog.transaction():
+        store.catalog.put_photo(Photo("/photos/0/000.jpg", int(ids[1]), 9, 9))
+        store.catalog.put_skipped(Refused("/photos/1/005.jpg", 5, 5, "why"))
+    assert store.catalog.photo("/photos/0/000.jpg") == Photo("/photos/0/000.jpg", ids[1], 9, 9)
+    assert store.catalog.photo("/nowhere") is None
+    assert [photo.path for photo in store.catalog.photos(["/photos/1"])] == ["/photos/1/001.jpg", "/photos/1/003.jpg"]
+    assert sorted(store.catalog.paths_of(ids)[ids[1]]) == ["/photos/0/000.jpg", "/photos/1/001.jpg"]
+    assert list(store.catalog.skipped()) == [Refused("/photos/1/005.jpg", 5, 5, "why")]
+    assert store.catalog.content_of_hash(b"%020d" % 2) == ids[2]
+    with store.catalog.snapshot():
+        assert store.catalog.ids(after=int(ids[3])).tolist() == ids[4:].tolist()
+
+
+def test_filters_and_texts(store: Both) -> None:
+    ids = fill(store, 8)
+    with store.catalog.transaction():
+        for i in range(8):
+            path = f"/photos/{i % 2}/{i:03}.jpg"
+            says = Says(
+                f"20{10 + i}-05-13T10:11:12" if i else None, 10**6 * i, "png" if i < 4 else "jpg", "sea " * (i % 3)
+            )
+            store.catalog.put_texts(path, "", says, ["/photos"])
+    expected = {
+        Filter(): range(8),
+        Filter(inside="/photos/1"): (1, 3, 5, 7),
+        Filter(after="2012", before="2015-06"): (2, 3, 4, 5),
+        Filter(kind="png", larger="2MP"): (2, 3),
+        Filter(text="sea"): (1, 2, 4, 5, 7),
+        Filter(text="sea 00*", without=("005",)): (1, 2, 4, 7),
+        Filter(text="photos", kind="gif"): (),
+    }
+    for where, wanted in expected.items():
+        assert store.catalog.ids(where).tolist() == ids[list(wanted)].tolist(), where
+        assert store.catalog.count(where) == len(wanted)
+        assert sorted(store.catalog.paths_of(ids, where)) == ids[list(wanted)].tolist()
+    assert store.catalog.having("sea") == 5
+    best = store.catalog.best_texts(Filter(text="sea"), 2)
+    assert [path for path, _ in best] == ["/photos/0/002.jpg", "/photos/1/005.jpg"]
+    assert best[0][1] == best[1][1] > 0
+
+
+def test_judgements(store: Both) -> None:
+    judged = [Judged("cat", f"/{i}.jpg", i > 0, f"2026-01-0{i + 1}", b"%d" % i) for i in range(3)]
+    assert not store.catalog.judgements.any()
+    assert store.catalog.judgements.last_time() == ""
+    with store.catalog.transaction():
+        store.catalog.judgements.add(judged[:1])
+        store.catalog.judgements.add(judged[1:])
+    assert store.catalog.judgements.all() == judged
+    assert store.catalog.judgements.last_time() == "2026-01-03"
+    with store.catalog.transaction():
+        assert store.catalog.judgements.undo() == judged[1:]
+    assert store.catalog.judgements.all() == judged[:1]
