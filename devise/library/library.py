@@ -18,7 +18,8 @@ from devise.search.answer import answer, similar
 from devise.search.interpret import Options, PhotoRequest, Request, Sources, interpret
 from devise.search.scoring import Scoring
 from devise.search.searcher import Searcher, check_k, check_probability
-from devise.store.filter import Where
+from devise.store import base
+from devise.store.filter import Filter
 from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 from devise.words.embeddings import WordVectors
@@ -107,7 +108,7 @@ class Library:
         average: bool = False,
         min_probability: float | None = None,
         like: str | None = None,
-        where: Where | None = None,
+        where: Filter | None = None,
     ) -> Answer[Match]:
         """The k photos that answer `query` best: docs/queries.md tells what it can be.
 
@@ -121,7 +122,9 @@ class Library:
         """
         k = self._checked(k)
         check_probability(min_probability or 0.0)
-        options = Options(is_average=average, min_probability=min_probability, class_name=like, filter=where or Where())
+        options = Options(
+            is_average=average, min_probability=min_probability, class_name=like, filter=where or Filter()
+        )
         request = self._interpret(query, options)
         has_feedback = bool(request.terms) and self._reader().judgements.any()
         feedback = self.marks.feedback(request) if has_feedback else None
@@ -134,7 +137,7 @@ class Library:
         *,
         space: str = "features",
         like: str | None = None,
-        where: Where | None = None,
+        where: Filter | None = None,
     ) -> Answer[Match]:
         """The k photos most like `photo` (in the library or not), never itself or its copies.
 
@@ -149,7 +152,7 @@ class Library:
             vector=vector,
             content_id=content_id,
             space=space,
-            filter=where or Where(),
+            filter=where or Filter(),
             class_weights=None if like is None else self._resources.class_weights(like),
         )
         return similar(self._search(), request, k)
@@ -219,7 +222,7 @@ class Library:
         """The word vectors that the library's model was trained on. Raises LibraryError when they are not at hand."""
         return self._resources.words()
 
-    def count(self, where: Where) -> int:
+    def count(self, where: Filter) -> int:
         """How many different photos `where` is true of."""
         return self._reader().count(where)
 
@@ -259,5 +262,5 @@ class Library:
     def _search(self) -> Searcher:
         return self._resources.searcher()
 
-    def _encoder(self, store: Store | None) -> Descriptor:
+    def _encoder(self, store: base.Store | None) -> Descriptor:
         return self._resources.encoder(store)

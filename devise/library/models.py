@@ -11,7 +11,7 @@ import numpy as np
 
 from devise.errors import CheckpointError, LibraryError, listed
 from devise.spaces import ModelInfo
-from devise.store.sqlite.store import Store
+from devise.store.base import Store
 from devise.vectors import Vector
 from devise.words.catalog import in_use
 from devise.words.embeddings import WordVectors

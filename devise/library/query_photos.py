@@ -16,8 +16,8 @@ from devise.filestat import changed_ns
 from devise.library import models
 from devise.library.models import check_model
 from devise.spaces import Space
-from devise.store.base import together
-from devise.store.sqlite.store import Store, digest_of
+from devise.store.base import Store, together
+from devise.store.sqlite.store import digest_of
 from devise.vectors import Vector
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from devise.results import LibraryInfo
-from devise.store.base import together
-from devise.store.sqlite.store import Store
+from devise.store.base import Store, together
 from devise.vectors import Vector
 
 

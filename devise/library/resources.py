@@ -16,6 +16,7 @@ from devise.library.readers import Readers
 from devise.search.searcher import Searcher
 from devise.search.snapshot import Shared
 from devise.spaces import ModelInfo
+from devise.store import base
 from devise.store.sqlite.store import Store
 from devise.words.embeddings import WordVectors
 
@@ -62,7 +63,7 @@ class Resources:
             self.model = model
             self._opened.pop("encoder", None)
 
-    def encoder(self, store: Store | None) -> Descriptor:
+    def encoder(self, store: base.Store | None) -> Descriptor:
         """A wish goes first, then the model the library was built with, then the one in use. store: the library's."""
         made_by = store.model() if store and not store.is_empty() else None
         return self._once("encoder", lambda: models.open_encoder(self.model, made_by))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from devise.config import SearchConfig
 from devise.results import Answer, Match, Note
 from devise.search.scoring import Feedback, Scoring
-from devise.store.filter import Where
+from devise.store.filter import Filter
 
 if TYPE_CHECKING:
     from devise.search.interpret import PhotoRequest, Request
@@ -58,7 +58,7 @@ def _nothing(searcher: Searcher, request: Request) -> Note:
     chosen = request.options.filter
     if chosen and not searcher.count(chosen):
         is_dated = chosen.after or chosen.before
-        undated = searcher.count(Where()) - searcher.count(Where(after="0001")) if is_dated else 0
+        undated = searcher.count(Filter()) - searcher.count(Filter(after="0001")) if is_dated else 0
         more = f"; {undated:,} do not say when they were taken" if undated else ""
         text = f"no photo of the library is of that folder, time, type, size and text{more}"
         return Note("nothing", text, {"reason": "filter", "undated": undated})

@@ -6,15 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
-from devise.store.filter import Where
-from devise.store.sqlite.store import Store
+from devise.store.base import Store
+from devise.store.filter import Filter
 from devise.vectors import Ids
 
 
 class FilteredIds:
     """Think of it as the contents that `where` is true of: how many, all of them, or those among some."""
 
-    def __init__(self, store: Store, where: Where) -> None:
+    def __init__(self, store: Store, where: Filter) -> None:
         self._store, self._where = store, where
 
     @cached_property

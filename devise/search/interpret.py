@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from devise.results import Note
-from devise.store.filter import Where, quoted
+from devise.store.filter import Filter, quoted
 from devise.vectors import Vector
 from devise.words.grammar import Query, parse, written
 from devise.words.queries import Reading, Term, TextWord, only_pushes, read, says_nothing
@@ -40,7 +40,7 @@ class Options:
     is_average: bool = False
     min_probability: float | None = None
     class_name: str | None = None
-    filter: Where = field(default_factory=Where)
+    filter: Filter = field(default_factory=Filter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class Request:
     text: str
     terms: tuple[Term, ...]
     text_words: tuple[TextWord, ...]
-    filter: Where
+    filter: Filter
     options: Options
     class_weights: ClassWeights | None = None
     notes: tuple[Note, ...] = ()
@@ -81,7 +81,7 @@ class PhotoRequest:
     vector: Vector
     content_id: int | None
     space: str
-    filter: Where
+    filter: Filter
     class_weights: ClassWeights | None = None
 
 
@@ -119,7 +119,7 @@ def _check(query: Query, reading: Reading, options: Options) -> None:
         raise only_pushes(query)
 
 
-def _with_texts(filter_: Where, words: list[TextWord]) -> Where:
+def _with_texts(filter_: Filter, words: list[TextWord]) -> Filter:
     """The filter that also asks for the words that only texts know."""
     wanted = [filter_.text] if filter_.text is not None else []
     wanted += [quoted(word.text) for word in words if word.is_wanted]

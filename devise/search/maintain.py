@@ -21,9 +21,8 @@ from devise.index.pca import GROWTH, SAMPLE, Projection
 from devise.index.quantized import QuantizedIndex
 from devise.search.space_index import file_of
 from devise.spaces import Space
-from devise.store.base import together
+from devise.store.base import Store, together
 from devise.store.records import GraphFile
-from devise.store.sqlite.store import Store
 from devise.vectors import Ids
 
 if TYPE_CHECKING:

@@ -17,10 +17,9 @@ from devise.search.filtered import FilteredIds
 from devise.search.scoring import Scoring
 from devise.search.snapshot import Shared, Snapshot
 from devise.spaces import Space
-from devise.store.base import together
-from devise.store.filter import Where
+from devise.store.base import Store, together
+from devise.store.filter import Filter
 from devise.store.regions import Regions
-from devise.store.sqlite.store import Store
 from devise.vectors import Ids, Vector, mean, pooled, unit
 
 TOGETHER = 256  # queries whose candidates are read at once: at most 33,000 rows of 128 each
@@ -56,7 +55,7 @@ class Searcher:
             yield self._known[1]
 
     def nearest(
-        self, vector: Vector, k: int, *, space: str, without: int | None = None, where: Where | None = None
+        self, vector: Vector, k: int, *, space: str, without: int | None = None, where: Filter | None = None
     ) -> list[Match]:
         """The k photos nearest to `vector`, best first, equal ones by path; copies share a score.
 
@@ -92,7 +91,7 @@ class Searcher:
         return found
 
     def weighted(
-        self, vector: Vector, weights: Vector, k: int, *, without: int | None = None, where: Where | None = None
+        self, vector: Vector, weights: Vector, k: int, *, without: int | None = None, where: Filter | None = None
     ) -> list[Match]:
         """The k photos of the highest cos(w * q, w * x) on features: q a unit vector, w (dim,) the weights of a class.
 
@@ -121,11 +120,11 @@ class Searcher:
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
 
-    def by_text(self, where: Where, k: int) -> list[Match]:
+    def by_text(self, where: Filter, k: int) -> list[Match]:
         """The k photos that tell most about `where.text`, by BM25."""
         return [Match(path, score) for path, score in self._store.best_texts(where, k)]
 
-    def count(self, where: Where) -> int:
+    def count(self, where: Filter) -> int:
         """How many different photos `where` is true of."""
         return self._store.count(where)
 
@@ -142,7 +141,7 @@ class Searcher:
             raise LibraryError("the photos found have just left the library; ask again")
         return mean(rows)
 
-    def showing(self, scoring: Scoring, k: int, least: float = 0.0, where: Where | None = None) -> list[Match]:
+    def showing(self, scoring: Scoring, k: int, least: float = 0.0, where: Filter | None = None) -> list[Match]:
         """The k photos that answer a query in the words space best, each with a probability of at least `least`.
 
         The score of a term is the mean of its cosines to the whole photo and to the parts of it that fit best, so a
@@ -186,12 +185,12 @@ class Searcher:
             found |= dict(zip(some.tolist(), whys, strict=True))
         return found
 
-    def _among(self, where: Where | None) -> FilteredIds | None:
+    def _among(self, where: Filter | None) -> FilteredIds | None:
         """The photos that a search is about; None: all."""
         return FilteredIds(self._store, where) if where else None
 
     def _matches(
-        self, ids: Ids, scores: Scores, k: int, where: Where | None, why: Mapping[int, _Why] | None = None
+        self, ids: Ids, scores: Scores, k: int, where: Filter | None, why: Mapping[int, _Why] | None = None
     ) -> list[Match]:
         return _sorted(_matches(ids, scores, self._store.paths_of(ids, where), why), k)
 

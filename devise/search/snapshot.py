@@ -13,7 +13,7 @@ from devise.errors import LibraryError
 from devise.index.base import UnusableIndexError
 from devise.index.flat import pieces
 from devise.spaces import ModelInfo, Space
-from devise.store.sqlite.store import Store
+from devise.store.base import Store
 from devise.store.sqlite.vectors import CHUNK
 from devise.vectors import Hits, Ids, Vector
 

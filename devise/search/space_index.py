@@ -10,8 +10,8 @@ from devise.index.base import Saved, UnusableIndexError
 from devise.index.deferred import DeferredIndex
 from devise.index.pca import Projection
 from devise.spaces import Space
+from devise.store.base import Store
 from devise.store.records import GraphFile
-from devise.store.sqlite.store import Store
 from devise.vectors import Hits, Vector
 
 

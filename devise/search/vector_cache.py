@@ -12,8 +12,8 @@ from zlib import crc32
 import numpy as np
 
 from devise.spaces import Space
+from devise.store.base import Store
 from devise.store.sqlite.database import FILE
-from devise.store.sqlite.store import Store
 from devise.vectors import Ids, Vector
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from devise.errors import DeviseError
 from devise.files import beginning, replacing
 from devise.spaces import ModelInfo, model_crc
+from devise.store import base
 from devise.store.records import stored_path
 from devise.store.sqlite.store import Store
 
@@ -21,7 +22,7 @@ MAX_BYTES = 1 << 24  # more was never written
 FIRST_NUMBERS = {"words": 1, "features": 2, "parts": 3}  # of libraries of formats before 6, whose copy names none
 
 
-def keep(store: Store) -> None:
+def keep(store: base.Store) -> None:
     """A courtesy: where it cannot be written, work goes on."""
     with suppress(DeviseError):
         if (model := store.model()) is None:

@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.spaces import Space
+from devise.spaces import ModelInfo, Space
 from devise.store.filter import Filter
-from devise.store.records import Judged, Photo, Refused
+from devise.store.records import GraphFile, Judged, Photo, Refused
 from devise.store.regions import Regions
 from devise.vectors import Hits, Ids, Vector
 
@@ -72,6 +73,17 @@ class Catalog(Protocol):
 
     def content_of_hash(self, digest: bytes) -> int | None: ...
 
+    def hash_to_id(self, digests: Iterable[bytes]) -> dict[bytes, int]:
+        """Of those of a few hashes that are known."""
+
+    def hash_of_content(self, content_id: int) -> bytes: ...
+
+    def num_contents(self, after: int = 0) -> int:
+        """How many contents there are above `after`."""
+
+    def is_empty(self) -> bool:
+        """Whether there are none."""
+
     def remove_orphans(self) -> int:
         """Delete contents that no photo has any more, with their rows in all spaces. How many."""
 
@@ -82,6 +94,19 @@ class Catalog(Protocol):
         """What the file of a photo says about itself; names are words from the folder in `roots` on."""
 
     def remove_photos(self, paths: Iterable[str]) -> None: ...
+
+    def num_photos(self) -> int: ...
+
+    def has_photos(self, folder: str) -> bool:
+        """Whether there are any below a folder."""
+
+    def paths(self) -> list[str]:
+        """Of all photos, sorted."""
+
+    def paths_ending(self, name: str) -> list[str]:
+        """The photos whose path is something, a slash and `name`, sorted."""
+
+    def remove_skipped(self, paths: Iterable[str]) -> None: ...
 
     def put_skipped(self, refused: Refused) -> None:
         """A file that cannot be read as a photo, and is none of the library."""
@@ -135,6 +160,67 @@ class VectorStore(Protocol):
 
     def search(self, space: Space, queries: Rows, k: int, among: Ids | None = None) -> list[Hits]:
         """The k best by the space's metric for each of (n, dim) queries, exactly. among: the only ids that count."""
+
+
+class KnownHashes(Protocol):
+    """Think of it as a set of the hashes of all contents that takes no memory; any thread may ask."""
+
+    def __contains__(self, digest: object) -> bool: ...
+    def close(self) -> None: ...
+
+
+class Store(Catalog, Protocol):
+    """A catalog with its rows, what made them, which folders they are from, and which indices are derived from them."""
+
+    folder: Path
+
+    @property
+    def vectors(self) -> VectorStore: ...
+
+    def close(self) -> None: ...
+
+    def version(self) -> int:
+        """Another number whenever somebody else has written."""
+
+    def model(self) -> ModelInfo | None:
+        """What made the vectors; None as long as there are none."""
+
+    def labels(self) -> tuple[str, ...]:
+        """The words that the model has learnt, kept so that tagging needs no model."""
+
+    def set_model(self, model: ModelInfo, labels: Sequence[str]) -> None: ...
+
+    def space(self, name: str) -> Space:
+        """Raises LibraryError for one that the library's model does not know."""
+
+    def space_numbers(self) -> dict[str, int]:
+        """Of each space that has rows: its number in the store, for repairs."""
+
+    def revision(self) -> int: ...
+
+    def next_revision(self) -> int:
+        """A higher one than before, for whoever has written."""
+
+    def roots(self) -> list[str]:
+        """The folders that were indexed."""
+
+    def add_roots(self, paths: Iterable[str]) -> None: ...
+
+    def remove_roots(self, paths: Iterable[str]) -> None: ...
+
+    def known_hashes(self) -> KnownHashes: ...
+
+    def graph(self, space: str) -> GraphFile | None:
+        """The index of a space that was saved last."""
+
+    def put_graph(self, graph: GraphFile) -> None: ...
+
+    def remove_graph(self, space: str) -> None: ...
+
+    def gone(self) -> Ids:
+        """The contents that were deleted since the indices were saved, ascending."""
+
+    def forget_gone(self) -> None: ...
 
 
 def together(chunks: Iterable[tuple[Ids, Rows]]) -> tuple[Ids, Rows]:

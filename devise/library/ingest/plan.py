@@ -12,8 +12,8 @@ from devise.errors import FolderError, listed
 from devise.photos import Found, Trouble, find, has_reader, is_photo, stamp
 from devise.progress import Progress
 from devise.results import Skipped
+from devise.store.base import Store
 from devise.store.paths import is_below, lineage
-from devise.store.sqlite.store import Store
 
 WALK_STEP = 100  # photos between two calls of Progress.walked
 

@@ -23,9 +23,9 @@ from devise.progress import Progress
 from devise.results import IndexReport, Skipped
 from devise.spaces import Space
 from devise.store import backup
+from devise.store.base import Store
 from devise.store.paths import is_below
 from devise.store.records import Photo, Refused
-from devise.store.sqlite.store import Store
 from devise.vectors import Vector
 
 Encoded = dict[bytes, dict[str, Vector]]  # hash -> space -> vector
