@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from fakes import FakeEncoder
 from devise.descriptors.base import Descriptor
 from devise.descriptors.combined import Combined
 from devise.errors import DeviseError
+from devise.library import Library
+from devise.library.ingest import prefetch
 from devise.photos.shrink import shrunk
 from devise.spaces import Space
 from devise.vectors import Vector, unit
@@ -80,3 +83,23 @@ def test_members_that_do_not_fit() -> None:
         Combined([FakeEncoder(), twin])
     with pytest.raises(DeviseError, match="no descriptors"):
         Combined([])
+
+
+def test_a_library_decodes_once_and_finds_by_both(
+    album: Path, draw: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, load = [], prefetch.load
+    monkeypatch.setattr(prefetch, "load", lambda data, **how: decoded.append(how["path"]) or load(data, **how))
+    members = FakeEncoder(), Histogram()
+    with Library(tmp_path / "library", model=Combined(members)) as library:
+        assert library.index([album]).added == 6
+        assert sorted(decoded) == sorted(map(str, album.rglob("*.png")))  # each once
+        asked = draw("elsewhere/asked.png", (222, 28, 33))
+        for space in ("features", "colour"):
+            assert Path(library.similar(asked, 1, space=space)[0].path).stem == "red"
+        paths, rows = library.vectors("colour")
+        pixels = np.stack(
+            [prefetch.load(Path(path).read_bytes(), size=32, resize="squash", path=path) for path in paths]
+        )
+        wanted = Histogram().encode(shrunk(pixels, 16))["colour"]
+        np.testing.assert_allclose(rows, wanted, atol=1e-3)  # stored as float16
