@@ -104,12 +104,16 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path, photos):
     """A limit on the size of files acts like a full disk on the write that crosses it."""
     code = """
     import resource, sys
+    from dataclasses import replace
     from fakes import FakeEncoder
     from devise.config import IngestConfig, Settings
     from devise.errors import WriteError
     from devise.library import Library
     import numpy as np
     class Wide(FakeEncoder):
+        def __init__(self):
+            super().__init__()
+            self.spaces = tuple(replace(space, dim=500 * space.dim) for space in self.spaces)
         def encode(self, pixels):
             return {space: np.repeat(rows, 500, 1) / 500**0.5 for space, rows in super().encode(pixels).items()}
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
