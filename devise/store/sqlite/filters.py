@@ -9,6 +9,7 @@ from typing import Any
 from devise.errors import WordError
 from devise.store.filter import Filter, least_size, moment, photo_kind, plain
 from devise.store.paths import ranges
+from devise.store.scripts import searchable, spellings
 
 _TOKEN = re.compile(r'"([^"]*)"|(\S+)')
 _HAVING = "text_id IN (SELECT rowid FROM texts WHERE texts MATCH ?)"
@@ -20,7 +21,8 @@ def condition(where: Filter | None) -> tuple[str, list[Any]]:
     parts: list[str] = []
     values: list[Any] = []
     if where.inside is not None:
-        bounds = ranges(os.path.abspath(where.inside))
+        folders = spellings(os.path.abspath(where.inside))
+        bounds = [pair for folder in folders for pair in ranges(folder)]
         parts.append(f"({' OR '.join(['(path >= ? AND path < ?)'] * len(bounds))})")
         values += [bound for pair in bounds for bound in pair]
     for name, sign, date in (("--after", ">=", where.after), ("--before", "<", where.before)):
@@ -55,7 +57,7 @@ def match(text: str) -> str:
     for quoted, bare in _TOKEN.findall(text):
         words = (quoted or bare).rstrip("*")
         if any(c.isalnum() for c in words):
-            found.append(f'"{plain(words)}"' + (" *" if bare.endswith("*") else ""))
+            found.append(f'"{plain(searchable(words))}"' + (" *" if bare.endswith("*") else ""))
     if not found:
         raise WordError(f'--text "{text}" has no word; give one that names or captions have')
     return " ".join(found)

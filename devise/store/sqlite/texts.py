@@ -10,6 +10,7 @@ from typing import Any
 from devise.store.base import Says
 from devise.store.filter import Filter
 from devise.store.paths import lineage
+from devise.store.scripts import searchable
 from devise.store.sqlite.database import Database
 from devise.store.sqlite.filters import condition, match
 
@@ -31,13 +32,13 @@ def names(path: str, roots: Iterable[str]) -> str:
     below = os.path.splitext(path[len(os.path.dirname(root.rstrip(os.sep))) :])[0]
     text = " ".join(below.encode("utf-8", "replace").decode().replace(os.sep, " ").split())
     parts = [apart for word in re.split(r"[\W_]+", text) if (apart := _HUMPS.sub(" ", word)) != word]
-    return " ".join([text, *parts])
+    return searchable(" ".join([text, *parts]))
 
 
 def put(db: Database, path: str | bytes, stamp: str, says: Says, words: str) -> None:
     """Of a photo that is in the library; path: as it is stored there."""
     forget(db, [path])
-    captions = "\n".join(filter(None, (says.text, _day(says.taken))))
+    captions = "\n".join(filter(None, (searchable(says.text), _day(says.taken))))
     text_id = db.execute("INSERT INTO texts (names, captions, path) VALUES (?, ?, ?)", (words, captions, path))
     row = (says.taken, says.pixels, says.kind, stamp, text_id, path)
     db.execute("UPDATE photos SET taken = ?, pixels = ?, kind = ?, stamp = ?, text_id = ? WHERE path = ?", row)
