@@ -19,7 +19,7 @@ def check(
     library: LibraryPath = None,
     json: Json = False,
 ) -> None:
-    """Look whether the library is whole. Its database, every vector, texts and graphs, and whether photos are there.
+    """Look whether the library is whole. Its database, every vector, texts and graphs, and the photos, which are read.
 
     Exit status 1 where something is damaged and was not mended; photos that are gone or have changed are no damage.
 

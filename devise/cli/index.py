@@ -32,6 +32,10 @@ def index(
         bool,
         typer.Option("--allow-empty", help="Go on when a folder has lost all its photos, and forget them."),
     ] = False,
+    rehash: Annotated[
+        bool,
+        typer.Option("--rehash", help="Read all files, also those whose size and time are as they were."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no list of skipped photos.")] = False,
     library: LibraryPath = None,
     json: Json = False,
@@ -48,7 +52,7 @@ def index(
 
     with Library(library) as opened, stages() as shown:
         progress = None if quiet else BarProgress(shown)
-        report = opened.index(folders or (), model=model, allow_empty=allow_empty, progress=progress)
+        report = opened.index(folders or (), model=model, allow_empty=allow_empty, rehash=rehash, progress=progress)
     report = replace(report, skipped=tuple(replace(s, path=show.path(s.path, relative)) for s in report.skipped))
     if json:
         show.output(show.Output(columns=(), rows=(), document=report.to_json()), Form.JSON)

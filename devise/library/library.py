@@ -87,18 +87,20 @@ class Library:
         model: Model | None = None,
         progress: Progress | None = None,
         allow_empty: bool = False,
+        rehash: bool = False,
     ) -> IndexReport:
         """Make the library agree with the folders: only new and changed photos are read, vanished ones are removed.
 
         folders: added to those indexed before; none given means all of those. allow_empty: also believe that a folder
-        which has become empty, or is missing, has lost all its photos. Photos that cannot be read are in the report.
+        which has become empty, or is missing, has lost all its photos. rehash: read all files, also those whose size
+        and time are as they were. Photos that cannot be read are in the report.
         Raises FolderError, LibraryError, CheckpointError or WriteError; what was stored until then stays good.
         """
         from devise.library.update import update  # imports Pillow, which a search never needs
         from devise.progress import Progress
 
         folders = [folders] if isinstance(folders, str | Path) else list(folders)
-        return update(self._resources, folders, model, allow_empty, progress or Progress())
+        return update(self._resources, folders, model, progress or Progress(), allow_empty=allow_empty, rehash=rehash)
 
     def search(  # noqa: PLR0913 (of a public call: all of it is asked for by name)
         self,

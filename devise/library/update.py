@@ -16,8 +16,14 @@ from devise.store.lock import writer
 from devise.store.sqlite.store import Store
 
 
-def update(
-    resources: Resources, folders: Sequence[str | Path], model: Model | None, allow_empty: bool, progress: Progress
+def update(  # noqa: PLR0913 (as Library.index, by name)
+    resources: Resources,
+    folders: Sequence[str | Path],
+    model: Model | None,
+    progress: Progress,
+    *,
+    allow_empty: bool,
+    rehash: bool,
 ) -> IndexReport:
     """As Library.index. model: for photos that are new, where it is not the one that is in use already."""
     path = resources.path
@@ -33,8 +39,8 @@ def update(
         if model is not None:
             check_model(store, info_of(resources.encoder(store)))
         settings = resources.settings
-        report = index(store, folders, lambda: resources.encoder(store), allow_empty=allow_empty, progress=progress,
-                       settings=settings)  # fmt: skip
+        report = index(store, folders, lambda: resources.encoder(store), allow_empty=allow_empty, rehash=rehash,
+                       progress=progress, settings=settings)  # fmt: skip
         maintain.update(store, progress, settings.index)
     resources.forget_taggers()
     return report

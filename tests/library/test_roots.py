@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from devise.errors import FolderError
 from devise.library import Library
+from devise.library.upkeep.check import check
 
 
 @pytest.fixture
@@ -108,3 +110,31 @@ def test_files_given_by_name_cost_what_their_folder_costs(tmp_path: Path) -> Non
             assert library.index(given).unchanged == len(paths)
             took[name] = time.process_time() - started
     assert took["files"] < 10 * took["folder"] + 0.4  # 0.4 s beside 0.1; each by each took 2.5 s
+
+
+def changed_in_disguise(path: Path) -> None:
+    """Another picture, and the same size and time."""
+    status = path.stat()
+    data = bytearray(path.read_bytes())
+    other = Image.new("RGB", (8, 8), (200, 10, 90))
+    other.save(path, compress_level=0)
+    assert path.stat().st_size == status.st_size == len(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_change_that_keeps_size_and_time(library: Library, tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (8, 8), (number, 0, 9)).save(photo(tmp_path / f"album/{number}.png"), compress_level=0)
+    (tmp_path / "album/broken.png").write_bytes(b"none")
+    with library:
+        library.index([tmp_path / "album"])
+        assert [found.text for found in check(library.path)] == []
+        changed_in_disguise(tmp_path / "album/1.png")
+        assert library.index().unchanged == 3
+        (found,) = check(library.path)
+        assert found.text.startswith("1 photo has changed, though size and time")
+        assert "devise index --rehash" in found.text
+        assert not found.is_damage
+        report = library.index(rehash=True)
+        assert (report.updated, report.unchanged, len(report.skipped)) == (1, 2, 1)
+        assert check(library.path) == []

@@ -14,6 +14,7 @@ from devise.progress import Progress
 from devise.results import Skipped
 from devise.store.base import Store
 from devise.store.paths import is_below, lineage
+from devise.store.records import Refused
 
 WALK_STEP = 100  # photos between two calls of Progress.walked
 
@@ -41,9 +42,10 @@ class Plan:
     lost_roots: list[str] = field(default_factory=list)
 
 
-def plan(store: Store, folders: Sequence[str | Path], *, allow_empty: bool, progress: Progress) -> Plan:
+def plan(store: Store, folders: Sequence[str | Path], *, allow_empty: bool, rehash: bool, progress: Progress) -> Plan:
     """Walk `folders` and say what has changed. Raises FolderError before anything is written.
 
+    rehash: size and time of a file do not tell whether it has changed, so that all are read.
     A folder that was indexed before and is absent, as its disk may be, is reported, and the others are read.
     """
     roots = [os.path.abspath(folder) for folder in folders]
@@ -60,7 +62,8 @@ def plan(store: Store, folders: Sequence[str | Path], *, allow_empty: bool, prog
     progress.walked(len(entries))
     if not allow_empty:
         troubles += _emptied(found, [*entries, *(trouble.path for trouble in troubles)], store)
-    result = _compared(store, entries, roots, {trouble.path for trouble in troubles if trouble.hides})
+    hidden = {trouble.path for trouble in troubles if trouble.hides}
+    result = _compared(store, entries, roots, hidden, rehash)
     result.skipped += [Skipped(trouble.path, trouble.reason) for trouble in troubles]
     result.lost_roots = found.lost
     return result
@@ -140,7 +143,9 @@ def _holds(paths: Sequence[str], root: str) -> bool:
     return False
 
 
-def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hidden: Container[str]) -> Plan:
+def _compared(
+    store: Store, entries: dict[str, Found], roots: Sequence[str], hidden: Container[str], rehash: bool
+) -> Plan:
     """`entries` without what is unchanged is the work; known paths that were not found have vanished."""
     result = Plan(work=[])
 
@@ -152,7 +157,7 @@ def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hid
         if found is None:
             if has_vanished(photo.path):
                 result.vanished.setdefault(photo.content_id, []).append(photo.path)
-        elif (found.size, found.mtime_ns) == (photo.size, photo.mtime_ns):
+        elif not rehash and (found.size, found.mtime_ns) == (photo.size, photo.mtime_ns):
             result.unchanged += 1
             result.told += [found] if stamp(found.beside) != photo.stamp else []
             del entries[photo.path]
@@ -163,8 +168,12 @@ def _compared(store: Store, entries: dict[str, Found], roots: Sequence[str], hid
         if found is None:
             if has_vanished(refused.path):
                 result.unskipped.append(refused.path)
-        elif (found.size, found.mtime_ns) == (refused.size, refused.mtime_ns) and not has_reader(refused.reason):
+        elif not rehash and _is_as_refused(found, refused):
             result.skipped.append(Skipped(refused.path, refused.reason))
             del entries[refused.path]
     result.work = list(entries.values())
     return result
+
+
+def _is_as_refused(found: Found, refused: Refused) -> bool:
+    return (found.size, found.mtime_ns) == (refused.size, refused.mtime_ns) and not has_reader(refused.reason)

@@ -38,12 +38,13 @@ def index(  # noqa: PLR0913
     open_encoder: Callable[[], Descriptor],
     *,
     allow_empty: bool,
+    rehash: bool,
     progress: Progress,
     settings: Settings,
 ) -> IndexReport:
     """Make the library agree with `folders`. Whatever stops it, what is stored stays good and the next run goes on."""
     started = time.monotonic()
-    planned = plan(store, folders, allow_empty=allow_empty, progress=progress)
+    planned = plan(store, folders, allow_empty=allow_empty, rehash=rehash, progress=progress)
     run = _Run(store, planned, progress, settings)
     if planned.work:
         encoder = open_encoder()

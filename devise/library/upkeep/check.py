@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from devise.config import Settings
-from devise.errors import FormatError, LibraryError, counted
+from devise.errors import FormatError, LibraryError, PhotoError, counted
 from devise.filestat import changed_ns
 from devise.progress import Progress
 from devise.search import maintain
@@ -24,7 +24,7 @@ from devise.store.lock import locked, must_exist
 from devise.store.records import GraphFile
 from devise.store.sqlite import audit, salvage, validate
 from devise.store.sqlite.database import damaged
-from devise.store.sqlite.store import Store
+from devise.store.sqlite.store import Store, digest_of
 
 STAGES = 4  # of a repair: the file, the values in its rows, what those say of each other, and indices
 
@@ -201,15 +201,18 @@ def _rebuilt(space: str) -> Repair:
 
 
 def _photos(store: Store) -> Iterator[Finding]:
-    """Photos on the disk that are not what they were."""
-    gone = changed = 0
+    """Photos on the disk that are not what they were; each is read, for programs exist that keep size and time."""
+    gone = changed = disguised = 0
     for photo in store.photos():
         try:
             status = os.stat(photo.path)
         except OSError:
             gone += 1
             continue
-        changed += (status.st_size, changed_ns(status)) != (photo.size, photo.mtime_ns)
+        if (status.st_size, changed_ns(status)) != (photo.size, photo.mtime_ns):
+            changed += 1
+        elif _digest(photo.path) not in (None, store.hash_of_content(photo.content_id)):
+            disguised += 1
     if gone:
         yield Finding(
             f"{counted(gone, 'photo is not where it was', 'photos are not where they were')}; "
@@ -217,3 +220,16 @@ def _photos(store: Store) -> Iterator[Finding]:
         )
     if changed:
         yield Finding(f"{counted(changed, 'photo has', 'photos have')} changed since the last run; run: devise index")
+    if disguised:
+        had = counted(disguised, "photo has", "photos have")
+        yield Finding(f"{had} changed, though size and time are as they were; run: devise index --rehash")
+
+
+def _digest(path: str) -> bytes | None:
+    """None: it cannot be read."""
+    from devise.photos import read  # imports Pillow, which no other check needs
+
+    try:
+        return digest_of(read(path))
+    except PhotoError:
+        return None
