@@ -1,6 +1,6 @@
 """What a store is: a catalog of photos, and rows of their contents in any number of spaces.
 
-`devise.store.sqlite` is both in one file. tests/store/test_contract.py says what every implementation does.
+`devise.store.sqlite` is both in one file. tests/store/test_store_contract.py says what every implementation does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is the graph's alone; what it shares with all indices stands in test_contract.py."""
+"""What is the graph's alone; what it shares with all indices stands in test_index_contract.py."""
 
 from __future__ import annotations
 

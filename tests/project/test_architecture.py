@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-import test_contract as contract
+import test_index_contract as contract
 from fakes import FakeEncoder
 from typer.testing import CliRunner
 
