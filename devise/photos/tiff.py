@@ -62,6 +62,11 @@ class Layout:
         return (*(given if isinstance(given, tuple) else (given,)), *(0 for _ in range(count)))[: max(count, 0)]
 
     @property
+    def alpha(self) -> int | None:
+        """Which of the extras is alpha."""
+        return next((place for place, kind in enumerate(self.extras) if kind in (1, 2)), None)
+
+    @property
     def is_odd(self) -> bool:
         """Whether Pillow does not read it right, and this reader does."""
         is_plain = set(self.bits) <= {1, 2, 4, 8} and self.format in (1, 4) and len(self.extras) < 2
@@ -168,14 +173,16 @@ def picture(data: bytes, about: Layout) -> Image.Image:
     planes = about.samples if about.is_planar else 1
     if about.width * about.height * about.samples * max(about.bits) // 8 > MAX_BYTES:
         raise MemoryError("it unpacks to more than two gigabytes")
-    packed = [_Plane(data, about, number, planes) for number in range(planes)]
+    shown = _COLOURS[about.photometric] + (0 if about.alpha is None else about.alpha + 1)  # bands behind may be empty
+    packed = [_Plane(data, about, number, planes) for number in range(min(planes, shown))]
     unpacked = [plane.unpacked() for plane in packed]
     rows = max(1, STRIP // (about.width * about.samples))
     tops = range(0, about.height, rows)
 
     def strips() -> Iterator[tuple[int, Rows]]:
         for top in tops:
-            parts = [plane.numbers(raw[top : top + rows]) for plane, raw in zip(packed, unpacked, strict=True)]
+            with np.errstate(invalid="ignore", over="ignore"):  # holes and infinities of floating point
+                parts = [plane.numbers(raw[top : top + rows]) for plane, raw in zip(packed, unpacked, strict=True)]
             yield top, np.nan_to_num(np.concatenate(parts, axis=2), posinf=0.0, neginf=0.0)
 
     colours = _COLOURS[about.photometric]
@@ -307,7 +314,7 @@ def _rgb(part: Rows, about: Layout, white: float) -> NDArray[np.uint8]:
         shades = 1 - shades
     elif about.photometric == 5:
         shades = (1 - shades[..., :3]) * (1 - shades[..., 3:4])
-    alpha = next((place for place, kind in enumerate(about.extras) if kind in (1, 2)), None)
+    alpha = about.alpha
     if alpha is not None:
         cover = np.clip(part[..., colours + alpha, None] / white, 0, 1)
         shades = (shades if about.extras[alpha] == 1 else shades * cover) + 1 - cover

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from typing import Any
 
@@ -186,6 +187,24 @@ def test_five_bands_show_the_colours(kind: str) -> None:
     samples = np.concatenate([scene(), scene()[..., :2]], axis=2) * WHITE.get(kind, 1)
     data = tiff(samples.astype(kind), photometric=2, tags={338: ("H", [0, 0])})
     assert np.abs(seen(data) - expected("rgb")).max() <= 2
+
+
+def test_an_empty_plane_that_nobody_sees() -> None:
+    grey = stored("black is zero", scene(), "i2")
+    data = tiff(np.concatenate([grey, grey], axis=2), planar=True, rows=HEIGHT, tags={338: ("H", [0])})
+    cut = bytearray(data)
+    size = struct.pack("<II", 2 * WIDTH * HEIGHT, 2 * WIDTH * HEIGHT)
+    place = cut.index(size)
+    cut[place : place + 8] = struct.pack("<II", 2 * WIDTH * HEIGHT, 0)
+    assert np.abs(seen(bytes(cut)) - expected("black is zero")).max() <= 2
+
+
+def test_holes_are_not_warned_about() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        samples = stored("rgb", scene(), "f2")
+        samples.view(np.uint16)[3, 3], samples[5, 5] = 0x7C01, np.inf  # a signalling hole
+        seen(tiff(samples, photometric=2))
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
