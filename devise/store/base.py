@@ -228,4 +228,6 @@ def together(chunks: Iterable[tuple[Ids, Rows]]) -> tuple[Ids, Rows]:
     found = list(chunks)
     if not found:
         return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+    if len(found) == 1:
+        return found[0]
     return np.concatenate([ids for ids, _ in found]), np.concatenate([rows for _, rows in found])

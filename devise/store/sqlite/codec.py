@@ -64,7 +64,7 @@ def _are_unit(squares: Rows) -> bool:
 def _flat(blobs: Sequence[bytes], kind: Any, count: int) -> Rows:
     """`count` numbers of each blob."""
     size = np.dtype(kind).itemsize * count
-    if any(len(blob) != size for blob in blobs):
+    if not {*map(len, blobs)} <= {size}:
         raise ValueError("a row of another size")
     return np.frombuffer(b"".join(blobs), kind).reshape(len(blobs), count)
 
