@@ -1,0 +1,141 @@
+"""A query is read once, and what was understood comes with the answer, in Python and on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_cli import devise, encoder, indexed, tiny  # noqa: F401 (fixtures)
+from test_cli_queries import knowing  # noqa: F401 (fixture)
+from typer.testing import Result
+
+from devise.errors import WordError
+from devise.library import Library, Where
+from devise.results import Answer, Note
+from devise.search import interpret as module
+from devise.search.class_weights import ClassWeights
+from devise.search.interpret import Options, Sources, interpret
+from devise.store.sqlite.store import Store
+from devise.vectors import unit
+from devise.words import WordVectors
+from devise.words.format import write_vectors
+
+Run = Callable[..., Result]
+PHOTO = unit(np.array([1.0, 1, 1, 1]))
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> WordVectors:
+    write_vectors(tmp_path / "w.safetensors", ["sofa", "cat", "dog", "wine"], np.eye(4), source="these tests")
+    return WordVectors(tmp_path / "w.safetensors")
+
+
+def sources(vectors: WordVectors, **texts: int) -> Sources:
+    """texts: words of names and captions, and how many photos have them."""
+    return Sources(
+        words=lambda: vectors,
+        photo=lambda photo: PHOTO,
+        num_photos=lambda quoted: texts.get(quoted.strip('"'), 0),
+        class_weights=lambda name: ClassWeights(name, ("Siamese cat", "tabby"), PHOTO, is_class=False),
+    )
+
+
+def test_what_a_request_says(vectors: WordVectors) -> None:
+    options = Options(class_name="kitten", filter=Where(kind="jpg", without=("x",)))
+    asked = interpret("2:sofa zugspitze -@tom -rain", options, sources(vectors, zugspitze=3, rain=1))
+    assert asked.text == "2:sofa zugspitze -@tom -rain"
+    assert [(term.text, term.weight, term.is_photo) for term in asked.terms] == [("sofa", 2, False), ("tom", -1, True)]
+    assert asked.filter == Where(kind="jpg", text='"zugspitze"', without=("x", '"rain"'))
+    assert asked.options is options
+    assert [(note.kind, note.data) for note in asked.notes] == [
+        ("classes", {"asked": "kitten", "names": ["Siamese cat", "tabby"], "is_class": False}),
+        ("text_word", {"word": "zugspitze", "num_photos": 3, "is_wanted": True}),
+        ("text_word", {"word": "rain", "num_photos": 1, "is_wanted": False}),
+    ]
+
+
+def test_words_that_only_texts_know_may_be_all(vectors: WordVectors) -> None:
+    asked = interpret("zugspitze", Options(filter=Where(text="snow")), sources(vectors, zugspitze=3))
+    assert (asked.terms, asked.filter.text) == ((), 'snow "zugspitze"')
+    assert interpret("", Options(filter=Where(text="snow")), sources(vectors)).terms == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [("-rain", "only says what to push away"), ("the", "says nothing"), (" ", "is empty"), ("sofa fog", '"fog"')],
+)
+def test_what_cannot_be_read(vectors: WordVectors, query: str, message: str) -> None:
+    with pytest.raises(WordError, match=message):
+        interpret(query, Options(), sources(vectors, rain=1))
+
+
+def test_each_word_is_looked_up_once(vectors: WordVectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: Counter[str] = Counter()
+    slot = vectors.slot
+    monkeypatch.setattr(vectors, "slot", lambda word: looked_up.update([word]) or slot(word))
+    texts: Counter[str] = Counter()
+    given = sources(vectors, zugspitze=1)
+    counting = Sources(
+        words=given.words,
+        photo=given.photo,
+        num_photos=lambda word: texts.update([word]) or given.num_photos(word),
+        class_weights=given.class_weights,
+    )
+    interpret('sofa cat zugspitze, cat 2:"sofa" zugspitze "zugspitze"', Options(), counting)
+    assert {"sofa", "cat", "zugspitze"} <= set(looked_up)
+    assert set(looked_up.values()) == {1}
+    assert texts == {'"zugspitze"': 1}
+
+
+def test_a_search_reads_its_query_once(devise: Run, knowing: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    (knowing / "red.txt").write_text("zugspitze")
+    devise("index")
+    calls: Counter[str] = Counter()
+    parse, having, open_ = module.parse, Store.having, WordVectors.open
+    monkeypatch.setattr(module, "parse", lambda query: calls.update(["parse"]) or parse(query))
+    monkeypatch.setattr(Store, "having", lambda store, word: calls.update([word]) or having(store, word))
+    monkeypatch.setattr(WordVectors, "open", lambda *name: calls.update(["vectors"]) or open_(*name))
+    result = devise("search", "red", "zugspitze", "--json")
+    assert [Path(match["path"]).stem for match in json.loads(result.stdout)] == ["red"]
+    assert '"zugspitze" has no word vector; it is in the names or captions of 1 photos: only those' in result.stderr
+    assert calls == {"parse": 1, '"zugspitze"': 1, "vectors": 1}
+
+
+def notes(answer: Answer) -> list[Note]:
+    return [note for note in answer.notes if note.kind == "nothing"]
+
+
+def test_why_nothing_was_found(devise: Run, knowing: Path) -> None:  # noqa: F811
+    """The same note in Python as on the command line."""
+    cases = [
+        (("red", "--min-score", "0.999999"), {"query": "red", "min_probability": 0.999999}, "probability"),
+        (("red", "--after", "2019"), {"query": "red", "where": Where(after="2019")}, "filter"),
+        (("--text", "zugspitze"), {"where": Where(text="zugspitze")}, "filter"),
+    ]
+    for arguments, asked, reason in cases:
+        with Library() as library:
+            answer = library.search(**asked)
+        (note,) = notes(answer)
+        assert (len(answer), note.data["reason"]) == (0, reason)
+        assert devise("search", *arguments).stderr == f"{note.text}\n"
+        assert json.loads(devise("search", *arguments, "--json").stdout) == []
+    with Library() as library:
+        (undated,) = notes(library.search("red", where=Where(after="2019")))
+        assert undated.data["undated"] == 6
+        assert "; 6 do not say when they were taken" in undated.text
+        assert not notes(library.search("red"))
+
+
+def test_a_photo_alone(devise: Run, tmp_path: Path, encoder, draw: Callable[..., Path]) -> None:  # noqa: F811
+    photo = draw("album/red.png", (220, 30, 30))
+    devise("index", photo.parent)
+    with Library() as library:
+        (note,) = library.similar(photo).notes
+        assert (note.kind, note.text) == ("nothing", f"no photo besides {photo}; add some with: devise index FOLDER")
+        (note,) = library.similar(photo, where=Where(kind="png")).notes
+        assert note.text == "no other photo of the library is of that kind"
+    assert f"no photo besides {photo}" in devise("similar", photo).stderr
