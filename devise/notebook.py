@@ -18,7 +18,9 @@ SIDE = 320  # pixels of a thumbnail's longer side: cells are 160 wide, and sharp
 _GRID = "display:grid; grid-template-columns:repeat(auto-fill,minmax(160px,1fr)); gap:10px; max-width:1000px"
 _BOX = "aspect-ratio:4/3; border-radius:6px; overflow:hidden; background:rgba(128,128,128,.15)"
 _FILL = "width:100%; height:100%; object-fit:cover; object-position:50% 25%; margin:0"
-_GONE = f"display:grid; place-items:center; text-align:center; font-size:11px; padding:8px; {_BOX}"
+_GONE = (
+    f"box-sizing:border-box; display:grid; place-items:center; text-align:center; font-size:11px; padding:8px; {_BOX}"
+)
 _LINE = "font-size:12px; line-height:1.35; overflow-wrap:anywhere; margin-top:3px"
 _SOFT = "opacity:.65; font-variant-numeric:tabular-nums"
 _CHIP = "display:inline-block; background:rgba(128,128,128,.18); border-radius:99px; padding:1px 10px; margin:2px"

@@ -163,7 +163,9 @@ class Answer(Sequence[T], Generic[T]):
 
         notes = [note.text for note in self.notes]
         photos = [
-            (match.path, _numbers(match.score, match.probability)) for match in self.matches if isinstance(match, Match)
+            (match.path, " · ".join([f"{match.score:.3f}", *_percent(match.probability)]))
+            for match in self.matches
+            if isinstance(match, Match)
         ]
         if photos or not self.matches:
             return notebook.photos(photos, notes)
@@ -267,6 +269,10 @@ def _known(probability: float | None) -> dict[str, float]:
 
 def _numbers(score: float, probability: float | None) -> str:
     return f"score={score:.3f}" + ("" if probability is None else f", probability={probability:.2f}")
+
+
+def _percent(probability: float | None) -> list[str]:
+    return [] if probability is None else [f"{probability:.0%}"]
 
 
 def _row(match: Match | WordMatch) -> dict[str, Any]:
