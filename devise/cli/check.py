@@ -40,12 +40,12 @@ def check(
     else:
         for finding in found:
             show.note(f"mended: {finding.text}" if repair and finding.is_damage else finding.text)
-        show.note(_told(bool(damaged), repair))
+        show.note(_verdict(bool(damaged), repair))
     if damaged and not repair:
         raise typer.Exit(1)
 
 
-def _told(is_damaged: bool, repair: bool) -> str:
+def _verdict(is_damaged: bool, repair: bool) -> str:
     if not is_damaged:
         return "the library is whole"
     return "run devise index to read again what was lost" if repair else "mend it with: devise check --repair"

@@ -72,7 +72,7 @@ class Judgements:
         made = [Judgement(*judged) for judged in self.reader().judgements.all()]
         return iter(_last(made, lambda mark: (mark.query, mark.hash)))
 
-    def where_they_are(self) -> list[Judgement]:
+    def present(self) -> list[Judgement]:
         """The judgements of photos that are still in the library, unchanged, with the paths that they have now."""
         store, found = self.reader(), []
         for mark in self:

@@ -5,9 +5,9 @@
     read        words.queries: the vector of each word, phrase and photo; what only names and captions know
     texts       words that only those know become a part of the filter
 
-What is to be understood beside this (other spellings, "without", other languages) is a step of its own: a function that
-takes what the step before made (`Asked` behind parse, a `Reading` behind read) and gives the same with its notes. The
-notes of all steps come with the answer, to Python and to the command line alike.
+What is to be understood beside this (other spellings, "without", other languages) is a step of its own: a function
+that takes what the step before made (`QueryItem` behind parse, a `Reading` behind read) and gives the same with its
+notes. The notes of all steps come with the answer, to Python and to the command line alike.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def judged(library: Path, vectors: WordVectors) -> list[Example]:
     of a bad answer to several nobody said which one is missing, so nothing is learnt from that.
     """
     with Library(library) as opened:
-        marks = opened.marks.where_they_are()
+        marks = opened.marks.present()
     return [example for number, mark in enumerate(marks) for example in _examples(mark, vectors, f"mark {number}")]
 
 

@@ -38,8 +38,8 @@ _ITEM = re.compile(
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One thing of a query as it is written. weight: negative for what is pushed away.
+class QueryItem:
+    """One thing that a query asks for, as it is written. weight: negative for what is pushed away.
 
     is_quoted: one phrase; else the words are a run, in which phrases are looked for. is_photo: the name of a photo.
     photo: the photo itself, where a program gave it.
@@ -72,7 +72,7 @@ def _name(piece: Piece) -> str:
     return os.fsdecode(piece) if isinstance(piece, str | os.PathLike) else "(a photo)"
 
 
-def parse(query: Query) -> list[Asked]:
+def parse(query: Query) -> list[QueryItem]:
     """What is asked for, in order; neighbouring plain words are one run.
 
     query: text, or pieces of it, of which a Path is a photo whatever its name, and so is what is no text.
@@ -84,7 +84,7 @@ def parse(query: Query) -> list[Asked]:
     pieces = _joined(pieces_of(query))
     if (length := sum(len(_name(piece)) for piece in pieces)) > MAX_QUERY:
         raise WordError(f"the query has {length:,} characters; ask with at most {MAX_QUERY:,}")
-    found: list[Asked] = []
+    found: list[QueryItem] = []
     goes_on, sign = False, ""
     for item in (item for piece in pieces for item in _items(piece)):
         if isinstance(item, str):  # a comma or a sign
@@ -114,9 +114,9 @@ def _joined(pieces: Sequence[Piece]) -> list[Piece]:
     return found
 
 
-def _items(piece: Piece) -> Iterator[Asked | str]:
+def _items(piece: Piece) -> Iterator[QueryItem | str]:
     if not isinstance(piece, str):
-        yield Asked(_name(piece), is_photo=True, photo=piece)
+        yield QueryItem(_name(piece), is_photo=True, photo=piece)
         return
     if piece.count('"') % 2:
         raise WordError(f"a quote is not closed in {piece.strip()}; add one, or leave it out")
@@ -127,11 +127,11 @@ def _items(piece: Piece) -> Iterator[Asked | str]:
             continue
         match = _ITEM.match(piece, at)
         assert match is not None  # all its parts are optional
-        yield from filter(None, (match["comma"] or match["sign"], _asked(match)))
+        yield from filter(None, (match["comma"] or match["sign"], _item(match)))
         at = match.end()
 
 
-def _asked(match: re.Match[str]) -> Asked | None:
+def _item(match: re.Match[str]) -> QueryItem | None:
     """What an item asks for; nothing if it is a comma, a sign that stands alone, or empty quotes."""
     quoted, at = match["quoted"], bool(match["at"])
     text = (match["bare"] if quoted is None else quoted) or ""
@@ -142,7 +142,7 @@ def _asked(match: re.Match[str]) -> Asked | None:
     if text[0] in "+-" and quoted is None and not at:
         raise WordError(f'two signs follow each other in "{match[0]}"; write one before the weight')
     is_photo = at or PurePath(text).suffix.lower() in config.PHOTO_SUFFIXES
-    return Asked(text.strip(), _weight(match), quoted is not None and not is_photo, is_photo)
+    return QueryItem(text.strip(), _weight(match), quoted is not None and not is_photo, is_photo)
 
 
 def _weight(match: re.Match[str]) -> float:

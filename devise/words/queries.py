@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from devise.errors import WordError, listed
 from devise.vectors import Vector, mean
-from devise.words.grammar import Asked, Query, parse, written
+from devise.words.grammar import Query, QueryItem, parse, written
 
 if TYPE_CHECKING:
     from devise.photos.inputs import PhotoInput
@@ -83,7 +83,7 @@ def spellings(text: str) -> Iterator[str]:
 
 def read(
     vectors: Vectors,
-    asked: Iterable[Asked],
+    asked: Iterable[QueryItem],
     photo: Callable[[PhotoInput], Vector] | None = None,
     num_photos: Callable[[str], int] = lambda word: 0,
 ) -> Reading:
@@ -137,7 +137,7 @@ def only_pushes(query: Query) -> WordError:
     return WordError(f'"{written(query)}" only says what to push away; add a word for what to find')
 
 
-def _phrases(known: _Known, asked: Asked) -> Iterator[tuple[str, tuple[int, ...], list[str]]]:
+def _phrases(known: _Known, asked: QueryItem) -> Iterator[tuple[str, tuple[int, ...], list[str]]]:
     """(text, slots, unknown words) of each word or phrase."""
     if asked.is_quoted:
         yield asked.text, *_whole(known, asked.text)
@@ -146,7 +146,7 @@ def _phrases(known: _Known, asked: Asked) -> Iterator[tuple[str, tuple[int, ...]
         yield text, slots, [] if slots else [text]
 
 
-def _photo(asked: Asked, photo: Callable[[PhotoInput], Vector] | None) -> Term:
+def _photo(asked: QueryItem, photo: Callable[[PhotoInput], Vector] | None) -> Term:
     if photo is None:
         raise WordError(f"{asked.text} is a photo; ask with words here, and with photos in devise search")
     given = asked.text if asked.photo is None else asked.photo
@@ -230,9 +230,9 @@ def _unknown(vectors: Vectors, words: Sequence[str]) -> WordError:
     """All unknown words in one error, each with the nearest spellings."""
     words = list(dict.fromkeys(words))
     hints = {word: vectors.hints(word) for word in words}
-    said = [f'"{word}"' + (f" (did you mean {_either(near)}?)" if near else "") for word, near in hints.items()]
+    lines = [f'"{word}"' + (f" (did you mean {_either(near)}?)" if near else "") for word, near in hints.items()]
     remedy = "" if any(hints.values()) else "; try another word for the same thing"
-    return WordError(f"no word vector for {listed(said)}{remedy}", hints)
+    return WordError(f"no word vector for {listed(lines)}{remedy}", hints)
 
 
 def _either(words: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ def search_all(folder: Path, base: Path) -> None:
         lambda library: library.similar(photo, 3),
         lambda library: library.tag(photo, sure=0.0),
         lambda library: list(library.marks),
-        lambda library: library.marks.where_they_are(),
+        lambda library: library.marks.present(),
     ]
     told = 0
     for ask in asked:
