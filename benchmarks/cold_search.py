@@ -116,7 +116,7 @@ def commands(place: Path, folder: Path | None, *, full: bool) -> Iterator[Comman
         asked = [DEVISE, "search", QUERY, "--json", "--library", str(library)]
         work, files = photos_of(peer, place / f"rclip-{count}", count, folder)
         name, quick = f"devise search, {count:,} photos", f"{theirs} --no-indexing, {count:,} photos"
-        yield ours(name=name, arguments=asked, answers=config.TOP, peer=quick, aim=aim)
+        yield ours(name=name, arguments=asked, answers=config.SearchConfig.top, peer=quick, aim=aim)
         rival = partial(Command, folder=files, environment=peer.environment(work), answers=10)
         yield rival(name=quick, arguments=[peer.program, QUERY, "--no-indexing"])
         if count == min(SIZES):

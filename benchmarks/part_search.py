@@ -24,11 +24,11 @@ from rich.table import Table
 from benchmarks import grown, report, synthetic
 from benchmarks.data import VOC_WORDS
 from benchmarks.report import Figure
-from devise import Library, config
+from devise import Library
 from devise.config import IndexConfig, SearchConfig, Settings
 from devise.store.sqlite.store import Store
 
-K = 10
+K, TOP = 10, SearchConfig.top
 ROUNDS = 5
 SIZES = (10_000, 100_000, 1_000_000)
 SCANNED = 100_000  # largest library whose searches are compared with a scan of all parts
@@ -87,7 +87,7 @@ def all_scored(place: Path) -> Library:
 
 def nine_best(opened: Library, text: str) -> set[str]:
     """However unlikely they are."""
-    return {match.path for match in opened.search(text, config.TOP, min_probability=0)}
+    return {match.path for match in opened.search(text, TOP, min_probability=0)}
 
 
 def candidates(place: Path) -> None:
@@ -105,12 +105,17 @@ def candidates(place: Path) -> None:
         }
         with all_scored(place) as other:
             best = {text: nine_best(other, text) for texts in kinds.values() for text in texts}
-        shown = Table("candidates a term", *kinds, "ms of a word", title=f"{count:,} real photos, recall@{config.TOP}")
+        shown = Table(
+            "candidates a term",
+            *kinds,
+            "ms of a word",
+            title=f"{count:,} real photos, recall@{TOP}",
+        )
         for number in NUMS:
             settings = Settings(search=SearchConfig(min_candidates_regions=number))
             with Library(place, settings=settings) as asked:
                 cells = [
-                    np.mean([len(nine_best(asked, text) & best[text]) / config.TOP for text in texts])
+                    np.mean([len(nine_best(asked, text) & best[text]) / TOP for text in texts])
                     for texts in kinds.values()
                 ]
                 taken = np.median([_ms(asked, text) for _ in range(ROUNDS) for text in learnt])

@@ -161,11 +161,6 @@ class Settings:
     tags: TagConfig = TagConfig()
 
 
-# The same defaults as constants, for code that is not told its settings yet. Each goes when its last user is told
-TOP = SearchConfig.top
-SURE = TagConfig.sure
-FEEDBACK = SearchConfig.feedback
-
 # Regions of a photo
 BEST_PARTS = 1 / 16  # share of the regions whose mean is the score of a region: 4 of 64
 

@@ -24,7 +24,7 @@ from devise.words.queries import Term
 
 MARKED = (3, 9)
 AT_LEAST = 10  # photos of a class that is asked for
-WEIGHTS = ((config.FEEDBACK, config.FEEDBACK), (0.1, 0.1), (0.5, 0.25), (0.75, 0.15))
+WEIGHTS = ((config.SearchConfig.feedback, config.SearchConfig.feedback), (0.1, 0.1), (0.5, 0.25), (0.75, 0.15))
 
 
 def main() -> None:

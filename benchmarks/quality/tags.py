@@ -36,11 +36,11 @@ def main() -> None:
     chosen = parser(__doc__).parse_args()
     held = HeldOut.of(chosen)
     asked, found = held.asked, held.answers().probabilities
-    rows, given = bins(found, asked.truth), found >= config.SURE
+    rows, given = bins(found, asked.truth), found >= config.TagConfig.sure
     right = (given & asked.truth).sum()
     given_right, right_given = f"{right / given.sum():.3f}", f"{right / asked.truth.sum():.3f}"
-    rows += [[f"given at {config.SURE}", f"{given.sum():,}", f"{found[given].mean():.3f}", given_right],
-             [f"right ones given at {config.SURE}", f"{asked.truth.sum():,}", "-", right_given],
+    rows += [[f"given at {config.TagConfig.sure}", f"{given.sum():,}", f"{found[given].mean():.3f}", given_right],
+             [f"right ones given at {config.TagConfig.sure}", f"{asked.truth.sum():,}", "-", right_given],
              ["photos without any", f"{(~given.any(1)).sum():,}", "-", "-"]]  # fmt: skip
     show("tags", f"{len(held.views)} photos, {len(held.words)} class words",
          ["probability", "count", "mean probability", "share that is true"], rows, write=chosen.write)  # fmt: skip

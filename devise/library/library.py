@@ -14,7 +14,7 @@ from devise.library.models import Model
 from devise.library.query_photos import QueryPhotos, name_of
 from devise.library.resources import Resources
 from devise.results import Answer, LibraryInfo, Match, WordMatch
-from devise.search.answer import answer, similar
+from devise.search.answer import answer, index_notes, similar
 from devise.search.interpret import Options, PhotoRequest, Request, Sources, interpret
 from devise.search.scoring import Scoring
 from devise.search.searcher import Searcher, check_k, check_probability
@@ -193,11 +193,14 @@ class Library:
 
     def nearest(self, vector: Vector, k: int | None = None, *, space: str = "words") -> Answer[Match]:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""
-        return Answer.of(self._search().nearest(vector, self._checked(k), space=space))
+        found = self._search().nearest(vector, self._checked(k), space=space)
+        return Answer.of(found, index_notes(self._search()))
 
     def nearest_to_each(self, vectors: Vector, k: int | None = None, *, space: str = "words") -> list[Answer[Match]]:
         """The same for each of (n, dim) vectors, on all cores: many at once take less time than one by one."""
-        return [Answer.of(found) for found in self._search().nearest_to_each(vectors, self._checked(k), space=space)]
+        each = self._search().nearest_to_each(vectors, self._checked(k), space=space)
+        notes = list(index_notes(self._search()))
+        return [Answer.of(found, notes) for found in each]
 
     def vectors(self, space: str = "words") -> tuple[list[str], Vector]:
         """All photos, sorted, and their vectors: (n,), (n, dim), float32 rows of length 1, a row for each path.

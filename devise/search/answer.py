@@ -31,7 +31,7 @@ def answer(
         mean = searcher.mean_features(match.path for match in found)
         found = searcher.weighted(mean, request.class_weights.weights, k, where=request.filter)
     nothing = () if found else [_nothing(searcher, request)]
-    return Answer.of(found, (*request.notes, *_index_notes(searcher), *nothing))
+    return Answer.of(found, (*request.notes, *index_notes(searcher), *nothing))
 
 
 def similar(searcher: Searcher, request: PhotoRequest, k: int) -> Answer[Match]:
@@ -44,7 +44,7 @@ def similar(searcher: Searcher, request: PhotoRequest, k: int) -> Answer[Match]:
             request.vector, k, space=request.space, without=request.content_id, where=request.filter
         )
     notes = request.class_weights.notes() if request.class_weights else []
-    notes += _index_notes(searcher)
+    notes += index_notes(searcher)
     if not found and request.filter:
         notes.append(Note("nothing", "no other photo of the library is of that kind", {"reason": "filter"}))
     elif not found:
@@ -70,8 +70,8 @@ def _nothing(searcher: Searcher, request: Request) -> Note:
     return Note("nothing", text, {"reason": "probability"})
 
 
-def _index_notes(searcher: Searcher) -> Iterator[Note]:
-    """Which indices were wanted and are not there: searches then take longer, and nobody would know why."""
-    for space, state in searcher.index_states().items():
+def index_notes(searcher: Searcher) -> Iterator[Note]:
+    """Which indices were wanted and are of no use: searches then take longer, and nobody would know why."""
+    for space, state in searcher.unusable_indices().items():
         text = f"the index of {space} is {state}; all photos were compared, which takes longer; run: devise index"
         yield Note("index", text, {"space": space, "state": state})

@@ -128,9 +128,11 @@ class Searcher:
         """How many different photos `where` is true of."""
         return self._store.count(where)
 
-    def index_states(self) -> dict[str, str]:
-        """Of the last search: spaces whose index was wanted, and is "missing" or "damaged"."""
-        return {}
+    def unusable_indices(self) -> dict[str, str]:
+        """Of what was searched since this was asked: spaces whose index was wanted, but is "missing" or "damaged"."""
+        snapshot = self._known[1]
+        found, snapshot.unusable = snapshot.unusable, {}
+        return found
 
     def mean_features(self, paths: Iterable[str]) -> Vector:
         """The direction of the mean of the features of photos of the library."""

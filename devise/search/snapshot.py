@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
@@ -63,12 +64,12 @@ class Shared:
 class Snapshot:
     """One moment of a library. Cheap to make: each fact is read when it is asked for.
 
-    unusable: the spaces whose index turned out to be missing or damaged, so that all photos were looked at.
+    unusable: the spaces whose index was wanted, but is "missing" or "damaged", so that all photos were looked at.
     """
 
     def __init__(self, store: Store, settings: Settings, shared: Shared) -> None:
         self.settings = settings
-        self.unusable: set[str] = set()
+        self.unusable: dict[str, str] = {}
         self._store, self._shared = store, shared
         self._indices: dict[str, SpaceIndex | None] = {}
         self._vectors: dict[str, VectorCache | None] = {}
@@ -93,11 +94,14 @@ class Snapshot:
         """For each vector (n, dim) up to k contents that may be near; None: there is no good index, look at all."""
         index = self._index(space)
         try:
-            return index.search(vectors, k) if index else None
+            if index is not None:
+                return index.search(vectors, k)
         except UnusableIndexError:
             self._indices[space] = None
-            self.unusable.add(space)
-            return None
+        record = self._store.graph(space)
+        is_there = record is not None and os.path.isfile(self._store.folder / record.file)
+        self.unusable[space] = "damaged" if is_there else "missing"
+        return None
 
     def _index(self, space: str) -> SpaceIndex | None:
         if space not in self._indices:
@@ -105,7 +109,6 @@ class Snapshot:
                 self._indices[space] = self._shared.index_of(self._store, self.space(space))
             except UnusableIndexError:
                 self._indices[space] = None
-                self.unusable.add(space)
         return self._indices[space]
 
     def rows(self, space: str, ids: Ids | None) -> Iterator[tuple[Ids, Vector]]:

@@ -102,7 +102,7 @@ def test_search_needs_neither_torch_nor_gensim_nor_pillow(library: Library) -> N
         str(library.path),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert len(json.loads(done.stdout)) == config.TOP
+    assert len(json.loads(done.stdout)) == config.SearchConfig.top
     assert done.stderr.strip() == ""
 
 

@@ -13,6 +13,7 @@ from test_cli import devise, encoder, indexed, tiny  # noqa: F401 (fixtures)
 from test_cli_queries import knowing  # noqa: F401 (fixture)
 from typer.testing import Result
 
+from devise.config import IndexConfig, SearchConfig, Settings
 from devise.errors import WordError
 from devise.library import Library, Where
 from devise.results import Answer, Note
@@ -25,6 +26,7 @@ from devise.words import WordVectors
 from devise.words.format import write_vectors
 
 Run = Callable[..., Result]
+SMALL = SearchConfig(candidates=1, min_candidates=1, min_candidates_regions=1, min_candidates_weighted=1)
 PHOTO = unit(np.array([1.0, 1, 1, 1]))
 
 
@@ -139,3 +141,41 @@ def test_a_photo_alone(devise: Run, tmp_path: Path, encoder, draw: Callable[...,
         (note,) = library.similar(photo, where=Where(kind="png")).notes
         assert note.text == "no other photo of the library is of that kind"
     assert f"no photo besides {photo}" in devise("similar", photo).stderr
+
+
+@pytest.mark.parametrize(("damage", "state"), [("gone", "missing"), ("flipped", "damaged"), ("never", "missing")])
+def test_an_index_of_no_use_is_a_note(devise: Run, indexed: Path, encoder, damage: str, state: str):  # noqa: F811
+    """Of the graph of features, and of the flat file of words; the answers are those of a scan."""
+    settings = Settings(index=IndexConfig(exact_below=2), search=SMALL)
+    ask = (lambda lib: lib.search("red", 1), lambda lib: lib.similar(indexed / "red.png", 1))
+    with Library(settings=settings) as library:
+        if damage != "never":
+            library._resources.readers.leave()
+            (indexed / "new.png").write_bytes((indexed / "red.png").read_bytes() + b"\0")
+            library.index(model=encoder)
+            assert sorted(file.suffix for file in library.path.glob("*-*")) == [".flat", ".graph", ".ids"]
+        if damage != "never":
+            assert [asking(library).notes for asking in ask] == [(), ()]
+        for file in [*library.path.glob("*.flat"), *library.path.glob("*.graph")]:
+            data = bytearray(file.read_bytes())
+            data[len(data) // 2] ^= 0xFF
+            file.unlink() if damage == "gone" else file.write_bytes(data)
+    with Library() as library:
+        exact = [asking(library) for asking in ask]
+    with Library(settings=settings) as library:
+        for asking, answer, space in zip(ask, exact, ("words", "features"), strict=True):
+            for _ in range(2):
+                again = asking(library)
+                assert again == answer
+                (note,) = again.notes
+                assert (note.kind, note.data) == ("index", {"space": space, "state": state})
+                assert f"the index of {space} is {state}" in note.text
+                assert "run: devise index" in note.text
+        (note,) = library.nearest(answer_vector(library), 1).notes
+        assert note.kind == "index"
+        library.index(model=encoder)
+        assert [asking(library).notes for asking in ask] == [(), ()]
+
+
+def answer_vector(library: Library) -> np.ndarray:
+    return library.vectors()[1][0]
