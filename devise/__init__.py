@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from devise.errors import DeviseError
     from devise.library import Library, Where
     from devise.progress import Progress
-    from devise.results import Answer, IndexReport, Match, Note, WordMatch
+    from devise.reports import IndexReport
+    from devise.results import Answer, Match, Note, WordMatch
     from devise.words import Tagger, WordVectors
 
 __all__ = [
@@ -42,7 +43,7 @@ _HOMES = {
     "Answer": "devise.results",
     "DeviseError": "devise.errors",
     "Encoder": "devise.descriptors.network.encoder",
-    "IndexReport": "devise.results",
+    "IndexReport": "devise.reports",
     "Library": "devise.library",
     "Match": "devise.results",
     "Note": "devise.results",

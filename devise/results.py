@@ -1,13 +1,12 @@
-"""What answers are made of: one place for what programs read, as objects and as JSON."""
+"""What answers are made of, as objects and as JSON; what a library tells of itself stands in reports.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from devise.errors import counted, needed
-from devise.spaces import ModelInfo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -184,83 +183,6 @@ class TermHeat:
 
     def to_json(self) -> dict[str, Any]:
         return self.term.to_json() | {"heat": self.heat.astype(float).round(4).tolist()}
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """query: as it was asked; path: of the photo when it was judged; marked: when, in UTC."""
-
-    query: str
-    path: str
-    is_good: bool
-    marked: str
-    hash: bytes = field(repr=False, default=b"")
-
-    @property
-    def mark(self) -> str:
-        return "good" if self.is_good else "bad"
-
-    def to_json(self) -> dict[str, Any]:
-        return {"query": self.query, "mark": self.mark, "path": self.path, "marked": self.marked}
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A photo that is not in the library, and why."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class IndexReport:
-    """What one run did, in photos. `moved`: renamed, vectors kept."""
-
-    added: int
-    updated: int
-    unchanged: int
-    moved: int
-    removed: int
-    skipped: tuple[Skipped, ...]
-    seconds: float
-
-    def __str__(self) -> str:
-        """As `devise index` says it: "12 added, 3 removed in 1.2 s"."""
-        counts = ("added", "updated", "moved", "removed", "unchanged")
-        parts = [f"{getattr(self, count):,} {count}" for count in counts if getattr(self, count)]
-        parts += [f"{len(self.skipped):,} skipped"] if self.skipped else []
-        return f"{', '.join(parts) or 'nothing to do'} in {self.seconds:.1f} s"
-
-    def __repr__(self) -> str:
-        return f"IndexReport({self})"
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LibraryInfo:
-    """What `devise info` tells about a library. `num_contents`: photos that differ, copies counted once."""
-
-    path: str
-    exists: bool
-    num_photos: int = 0
-    num_contents: int = 0
-    num_skipped: int = 0
-    num_bytes: int = 0
-    model: ModelInfo | None = None
-    roots: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        if not self.exists:
-            return f"LibraryInfo({self.path!r}, not there yet)"
-        skipped = f", {self.num_skipped:,} skipped" if self.num_skipped else ""
-        model = f", model {self.model.name}" if self.model else ""
-        photos = f"{counted(self.num_photos, 'photo')} ({self.num_contents:,} different){skipped}"
-        return f"LibraryInfo({self.path!r}, {photos}, {self.num_bytes / 1e6:,.1f} MB{model}, of {list(self.roots)})"
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "model": self.model.to_json() if self.model else None}
 
 
 def _known(probability: float | None) -> dict[str, float]:

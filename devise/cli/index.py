@@ -14,7 +14,7 @@ from devise.cli.output.form import Form
 from devise.errors import MAX_LISTED
 
 if TYPE_CHECKING:
-    from devise.results import IndexReport
+    from devise.reports import IndexReport
 
 
 def index(

@@ -16,7 +16,7 @@ from devise.errors import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devise.results import Judgement
+    from devise.reports import Judgement
 
 
 def mark(

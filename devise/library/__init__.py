@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from devise.descriptors.base import Descriptor
     from devise.library.library import Library
     from devise.progress import Progress
-    from devise.results import IndexReport, LibraryInfo, Skipped
+    from devise.reports import IndexReport, LibraryInfo, Skipped
     from devise.store.filter import Where
 
 _HOMES = {
     "Library": "devise.library.library",
     "Descriptor": "devise.descriptors.base",
-    "IndexReport": "devise.results",
-    "LibraryInfo": "devise.results",
+    "IndexReport": "devise.reports",
+    "LibraryInfo": "devise.reports",
     "Progress": "devise.progress",
-    "Skipped": "devise.results",
+    "Skipped": "devise.reports",
     "Where": "devise.store.filter",
 }
 __all__ = ["Descriptor", "IndexReport", "Library", "LibraryInfo", "Progress", "Skipped", "Where"]

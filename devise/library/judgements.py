@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from devise.config import SearchConfig
 from devise.errors import DeviseError, LibraryError, WordError
 from devise.library.query_photos import QueryPhotos
-from devise.results import Judgement
+from devise.reports import Judgement
 from devise.search.interpret import Request
 from devise.search.scoring import Feedback
 from devise.store.base import together

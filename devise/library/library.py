@@ -13,7 +13,8 @@ from devise.errors import LibraryError, WordError, counted
 from devise.library.models import Model
 from devise.library.query_photos import QueryPhotos, name_of
 from devise.library.resources import Resources
-from devise.results import Answer, LibraryInfo, Match, WordMatch
+from devise.reports import LibraryInfo
+from devise.results import Answer, Match, WordMatch
 from devise.search.answer import answer, index_notes, similar
 from devise.search.interpret import Options, PhotoRequest, Request, Sources, interpret
 from devise.search.scoring import Scoring
@@ -30,7 +31,8 @@ if TYPE_CHECKING:  # what a search does without is imported where it is used
     from devise.library.judgements import Judgements
     from devise.photos.inputs import PhotoInput
     from devise.progress import Progress
-    from devise.results import IndexReport, TermHeat
+    from devise.reports import IndexReport
+    from devise.results import TermHeat
 
 
 class Library:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from devise.results import LibraryInfo
+from devise.reports import LibraryInfo
 from devise.store.base import Store, together
 from devise.vectors import Vector
 

@@ -10,7 +10,7 @@ from devise.library.ingest.run import index
 from devise.library.models import Model, check_model, info_of
 from devise.library.resources import Resources
 from devise.progress import Progress
-from devise.results import IndexReport
+from devise.reports import IndexReport
 from devise.search import maintain
 from devise.store.lock import writer
 from devise.store.sqlite.store import Store

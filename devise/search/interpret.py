@@ -13,8 +13,8 @@ notes. The notes of all steps come with the answer, to Python and to the command
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from devise.results import Note
 from devise.store.filter import Filter, quoted
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from devise.words import WordVectors
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """How a query is to be answered, as the caller chose.
 
     is_average: the mean of the terms' scores counts, so that one may do; else all have to be in a photo.
@@ -40,11 +39,10 @@ class Options:
     is_average: bool = False
     min_probability: float | None = None
     class_name: str | None = None
-    filter: Filter = field(default_factory=Filter)
+    filter: Filter = Filter()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sources:
+class Sources(NamedTuple):
     """Where the things that a query names are found; each is asked only when one does.
 
     photo: the words vector of a photo, or of a photo's name. num_photos: how many have a word in their texts.
@@ -73,8 +71,7 @@ class Request:
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class PhotoRequest:
+class PhotoRequest(NamedTuple):
     """Photos like a photo. content_id: its own, where it is in the library: neither it nor its copies are answers."""
 
     name: str

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from devise.errors import WordError
 from devise.library import Library
-from devise.results import Judgement
+from devise.reports import Judgement
 from devise.training.data import Example
 from devise.words import WordVectors
 from devise.words.queries import Term

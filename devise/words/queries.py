@@ -40,8 +40,7 @@ class Term:
     is_photo: bool = False
 
 
-@dataclass(frozen=True)
-class TextWord:
+class TextWord(NamedTuple):
     """A word or phrase that no vector is known of, but names and captions have. num_photos: of how many photos."""
 
     text: str

@@ -15,7 +15,8 @@ from test_library import write_words
 from devise.config import SearchConfig, Settings, TagConfig
 from devise.errors import DeviseError, LibraryError, PhotoError
 from devise.library import Library
-from devise.results import Answer, IndexReport, Judgement, LibraryInfo, Match, Note, Skipped, TermScore, WordMatch
+from devise.reports import IndexReport, Judgement, LibraryInfo, Skipped
+from devise.results import Answer, Match, Note, TermScore, WordMatch
 
 TOM = Match("/photos/tom.jpg", 0.4, 0.8, (TermScore("sofa", 1.0, 0.5, 0.9), TermScore("score", -2.0, 0.1)))
 ADA = Match("/photos/ada.jpg", 0.3)

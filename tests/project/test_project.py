@@ -19,7 +19,7 @@ MAX_LINES = 350
 
 # docs/architecture.md: room -> the rooms that it may import from. A file at the top is a room of its own.
 BASE = {"errors", "config", "filestat", "files", "vectors"}
-DATA = {*BASE, "spaces", "results", "progress", "display"}
+DATA = {*BASE, "spaces", "results", "reports", "progress", "display"}
 STORE = {*DATA, "store", "store.sqlite", "photos", "version"}
 MAY_IMPORT = {
     "errors": set(),
@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "vectors": {"errors", "config"},
     "spaces": {"vectors"},
     "notebook": {"errors", "display", "photos"},
-    "results": {"errors", "spaces", "notebook"},
+    "results": {"errors", "notebook"},
+    "reports": {"errors", "spaces"},
     "progress": set(),
     "index": BASE,
     "photos": BASE,

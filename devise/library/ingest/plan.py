@@ -11,7 +11,7 @@ from pathlib import Path
 from devise.errors import FolderError, listed
 from devise.photos import Found, Trouble, find, has_reader, is_photo, stamp
 from devise.progress import Progress
-from devise.results import Skipped
+from devise.reports import Skipped
 from devise.store.base import Store
 from devise.store.paths import is_below, lineage
 from devise.store.records import Refused

@@ -20,7 +20,7 @@ from devise.library.ingest.prefetch import Failed, Gone, Opened, Outcome, Pixels
 from devise.library.models import check_model, info_of
 from devise.photos import Details, Found, details, stamp
 from devise.progress import Progress
-from devise.results import IndexReport, Skipped
+from devise.reports import IndexReport, Skipped
 from devise.spaces import Space
 from devise.store import backup
 from devise.store.base import Store
