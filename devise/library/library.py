@@ -13,7 +13,6 @@ from devise.errors import LibraryError, WordError, counted
 from devise.library.models import Model
 from devise.library.query_photos import QueryPhotos, name_of
 from devise.library.resources import Resources
-from devise.reports import LibraryInfo
 from devise.results import Answer, Match, WordMatch
 from devise.search.answer import answer, index_notes, similar
 from devise.search.interpret import Options, PhotoRequest, Request, Sources, interpret
@@ -31,7 +30,7 @@ if TYPE_CHECKING:  # what a search does without is imported where it is used
     from devise.library.judgements import Judgements
     from devise.photos.inputs import PhotoInput
     from devise.progress import Progress
-    from devise.reports import IndexReport
+    from devise.reports import IndexReport, LibraryInfo
     from devise.results import TermHeat
 
 
@@ -243,6 +242,7 @@ class Library:
     def info(self) -> LibraryInfo:
         """How many photos, of which folders, how large, and the model."""
         from devise.library.report import describe
+        from devise.reports import LibraryInfo
 
         exists = Store.exists(self.path)
         return describe(self._reader()) if exists else LibraryInfo(path=str(self.path), exists=False)
