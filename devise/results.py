@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -193,6 +194,10 @@ def _numbers(score: float, probability: float | None) -> str:
     return f"score={score:.3f}" + ("" if probability is None else f", probability={probability:.2f}")
 
 
+def _or_nan(probability: float | None) -> float:
+    return math.nan if probability is None else probability
+
+
 def _percent(probability: float | None) -> list[str]:
     return [] if probability is None else [f"{probability:.0%}"]
 
@@ -200,6 +205,6 @@ def _percent(probability: float | None) -> list[str]:
 def _row(match: Match | WordMatch) -> dict[str, Any]:
     """Of a table. A term never takes the place of a column of every search."""
     if isinstance(match, WordMatch):
-        return {"word": match.word, "score": match.score, "probability": match.probability}
+        return {"word": match.word, "score": match.score, "probability": _or_nan(match.probability)}
     terms = {term.text: term.score if term.probability is None else term.probability for term in match.terms}
-    return terms | {"path": match.path, "score": match.score, "probability": match.probability}
+    return terms | {"path": match.path, "score": match.score, "probability": _or_nan(match.probability)}

@@ -71,7 +71,7 @@ def test_answers_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     ]  # fmt: skip
     assert tables[0][0] == [
         {"path": "/photos/tom.jpg", "score": 0.4, "probability": 0.8, "sofa": 0.9},
-        {"path": "/photos/ada.jpg", "score": 0.3, "probability": None},
+        {"path": "/photos/ada.jpg", "score": 0.3, "probability": pytest.approx(np.nan, nan_ok=True)},
     ]
     monkeypatch.setattr("devise.errors.find_spec", lambda name: None)
     with pytest.raises(DeviseError, match=r"to_pandas.*needs pandas.*pip install pandas"):
