@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -14,11 +15,15 @@ import numpy as np
 import pytest
 import test_index_contract as contract
 from fakes import FakeEncoder
+from test_training import classes, options, tiny_vectors  # noqa: F401 (fixtures)
 from typer.testing import CliRunner
 
 from devise import Library
 from devise.cli.commands import COMMANDS
 from devise.cli.main import app
+from devise.descriptors.network import checkpoint as checkpoints
+from devise.training import TrainOptions, train
+from devise.training.objectives.table import OBJECTIVES
 
 ARCHITECTURE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
 
@@ -74,3 +79,11 @@ def test_an_index_is_added(modules, promise: Callable[..., None], tmp_path: Path
         return index
 
     promise(contract.Kind("signs", make, "cosine", recall=0.9), np.arange(contract.NUM) * 3 + 5, tmp_path)
+
+
+def test_an_objective_is_added(modules, options: TrainOptions, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    margin = modules("devise.training.objectives.margin", example("How to add an objective")).Margin
+    monkeypatch.setitem(OBJECTIVES, "margin", margin)
+    report = train(replace(options, objectives=("margin", "words"), epochs=20))
+    assert report.best.figures["right"] >= 0.5  # a quarter by chance
+    assert checkpoints.load(report.path).configs["classes"].labels == ("blue", "green", "light sky", "red")
