@@ -49,6 +49,18 @@ def modules(monkeypatch: pytest.MonkeyPatch):
     return make
 
 
+def test_a_descriptor_is_added(album: Path, draw, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """By its file alone: a library indexes and compares by it, and knows it again."""
+    draw("album/brick.png", (210, 40, 35))
+    monkeypatch.chdir(album.parent)
+    made: dict[str, object] = {}
+    exec(compile(example("How to add a descriptor"), "docs/architecture.md", "exec"), made)
+    assert re.findall(r"Match\('(.*?)'", capsys.readouterr().out)[0] == str(album / "brick.png")
+    with Library("by-colour", model=made["ColourHistogram"]()) as library:  # type: ignore[operator]
+        assert library.index().unchanged == 7
+        assert library.vectors("colour")[1].sum(1) == pytest.approx(1, abs=1e-2)
+
+
 def test_a_command_is_added(modules, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Library(tmp_path / "library", model=FakeEncoder()) as library:
         library.index([album])
