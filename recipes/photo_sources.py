@@ -1,0 +1,168 @@
+"""Where photos to learn from come from: the zips of the data folder, and collections fetched as git repositories.
+
+A collection that is not there is left out and named: the recipe works with whatever is at hand, and better with more.
+Photos that may only be used for research or not commercially (IKEA, CamVid, BSDS500, Food-101) are not among them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recipes.photos import FULL_SIZE_SETS, is_held_out
+
+MIN_BYTES = 8_000  # smaller files are thumbnails
+IS_PHOTO = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """A git repository of photos. pattern: of the paths taken; most: photos taken, drawn by their hash."""
+
+    name: str
+    repository: str
+    licence: str
+    pattern: str = ""
+    most: int = 20_000
+
+
+COLLECTIONS = (
+    Collection(name="sports", repository="jurjsorinliviu/Sports-Type-Classifier", licence="none stated"),
+    Collection(name="imagenette", repository="thunderInfy/imagenette", licence="ImageNet's terms"),
+    Collection(name="imagewoof", repository="thunderInfy/imagewoof", licence="ImageNet's terms", most=5_000),
+    Collection(name="activities", repository="Vigneshraj15/SportsActivityDetection", licence="none stated"),
+    Collection(name="clothing", repository="alexeygrigorev/clothing-dataset", licence="CC0"),
+    Collection(name="grocery", repository="marcusklasson/GroceryStoreDataset", licence="MIT", pattern="^dataset/",
+               most=3_000),
+    Collection(name="flowers", repository="JoelOscarsson/dl-assignment", licence="none stated", most=2_000),
+    Collection(name="cats-dogs", repository="quoctrung163/keras-cnn-on-cats-and-dogs-dataset", licence="none stated"),
+    Collection(name="pets", repository="karemsaeed21/cat_vs_dog_classification_CNN", licence="none stated",
+               pattern="^PetImages/(Cat|Dog)/", most=4_000),
+    Collection(name="houses", repository="emanhamed/Houses-dataset", licence="none stated"),
+    Collection(name="pacs", repository="MachineLearning2020/Homework3-PACS", licence="none stated",
+               pattern="^PACS/photo/"),
+    Collection(name="weather", repository="shubhankarm01/Weather-image-classification", licence="none stated"),
+    Collection(name="food", repository="feedmejefferson/images", licence="of each photo, by its author",
+               pattern="^images/"),
+    Collection(name="receipts", repository="zzzDavid/ICDAR-2019-SROIE", licence="MIT", pattern="^data/img/", most=200),
+    Collection(name="everyday", repository="NUS-VIP/predicting-human-gaze-beyond-pixels", licence="MIT",
+               pattern="^data/stimuli/"),
+    Collection(name="rooms", repository="tezansahu/VQA-With-Multimodal-Transformers", licence="Apache-2.0",
+               pattern="^dataset/images/"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A photo of a source. name: "voc/images/2007_000063.jpg"; key: where its bytes are; blob: hash of its bytes."""
+
+    name: str
+    key: str
+    blob: str
+    is_held_out: bool
+
+
+class Archive:
+    """One of the data folder's zips; a quarter of its photos is never learnt from."""
+
+    def __init__(self, data: Path, name: str) -> None:
+        self.name, self._zip = name, zipfile.ZipFile(data / f"{name}.zip")
+
+    def entries(self) -> Iterator[Entry]:
+        for member in sorted(self._zip.namelist()):
+            if IS_PHOTO.search(member):
+                yield Entry(f"{self.name}/{member}", member, git_hash(self._zip.read(member)), is_held_out(member))
+
+    def read(self, key: str) -> bytes:
+        return self._zip.read(key)
+
+
+class Repository:
+    """A collection that was fetched: a git directory, read without a work tree."""
+
+    def __init__(self, collection: Collection, folder: Path) -> None:
+        self.name, self.collection = collection.name, collection
+        self._git = ["git", f"--git-dir={folder}"]
+        self._blobs: subprocess.Popen[bytes] | None = None
+
+    def entries(self) -> Iterator[Entry]:
+        listed = subprocess.run([*self._git, "ls-tree", "-r", "-l", "-z", "HEAD"], check=True, capture_output=True)
+        found: dict[str, Entry] = {}
+        for line in filter(None, listed.stdout.decode(errors="replace").split("\0")):
+            about, path = line.split("\t", 1)
+            _, _, blob, size = about.split()
+            fits = IS_PHOTO.search(path) and re.search(self.collection.pattern, path)
+            if fits and size.isdigit() and int(size) >= MIN_BYTES:
+                found.setdefault(blob, Entry(f"{self.name}/{path}", blob, blob, False))
+        yield from (found[blob] for blob in sorted(found)[: self.collection.most])  # hashes: as good as a draw
+
+    def read(self, key: str) -> bytes:
+        if self._blobs is None:
+            command = [*self._git, "cat-file", "--batch"]
+            self._blobs = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        pipe = self._blobs
+        assert pipe.stdin is not None
+        assert pipe.stdout is not None
+        pipe.stdin.write(f"{key}\n".encode())
+        pipe.stdin.flush()
+        size = int(pipe.stdout.readline().split()[2])
+        data = pipe.stdout.read(size)
+        pipe.stdout.read(1)
+        return data
+
+
+def git_hash(data: bytes) -> str:
+    """The name that git gives to these bytes, so that files of zips and repositories can be compared."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def sources(data: Path, fetched: Path | None) -> dict[str, Archive | Repository]:
+    """By name; collections that are not below `fetched` are named and left out."""
+    found: dict[str, Archive | Repository] = {name: Archive(data, name) for name in FULL_SIZE_SETS}
+    missing = []
+    for collection in COLLECTIONS:
+        folder = git_directory(fetched, collection.repository) if fetched else None
+        if folder:
+            found[collection.name] = Repository(collection, folder)
+        else:
+            missing.append(collection.repository)
+    if missing:
+        print(f"left out, as no clone of them is below {fetched or '--collections'}: {', '.join(missing)}", flush=True)
+    return found
+
+
+def git_directory(fetched: Path, repository: str) -> Path | None:
+    """A clone, bare or not, of OWNER/NAME in OWNER+NAME or NAME below `fetched`."""
+    owner, name = repository.split("/")
+    folders = [fetched / place for place in (f"{owner}+{name}/repo", f"{owner}+{name}", name, f"{name}.git")]
+    for place in (place for folder in folders for place in (folder / ".git", folder)):
+        if (place / "HEAD").exists():
+            return place
+    return None
+
+
+def listing(found: dict[str, Archive | Repository]) -> list[Entry]:
+    """All photos once each: labelled sets of everyday photos first, then the others in a random order.
+
+    Of equal files one in the data folder's zips counts, and of those one that is held out.
+    """
+    first: dict[str, Entry] = {}
+    rest: dict[str, Entry] = {}
+    for name, source in found.items():
+        into = first if name in ("voc", "flickr8k") else rest
+        for entry in source.entries():
+            known = first.get(entry.blob) or rest.get(entry.blob)
+            if known is None:
+                into[entry.blob] = entry
+            elif entry.is_held_out and not known.is_held_out:
+                (first if entry.blob in first else rest)[entry.blob] = entry
+    others = list(rest.values())
+    order = np.random.default_rng(0).permutation(len(others))
+    return [*first.values(), *(others[i] for i in order)]
