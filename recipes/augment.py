@@ -36,7 +36,7 @@ def crops(photos: Photos, rows: Tensor, size: int, rng: torch.Generator) -> Tens
     theta[:, 0, 0], theta[:, 0, 2], theta[:, 1, 1], theta[:, 1, 2] = w * flip, x, h, y
     grid = F.affine_grid(theta, [n, 3, size, size], align_corners=False)
     out = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
-    return _coloured(out, rng)
+    return coloured(out, rng)
 
 
 def mosaics(photos: Photos, rows: Tensor, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -57,15 +57,15 @@ def quarters(maps: Tensor) -> Tensor:
     return maps.reshape(n, c, 2, k, 2, k).mean((3, 5)).permute(0, 2, 3, 1).reshape(4 * n, c)
 
 
-def _coloured(pixels: Tensor, rng: torch.Generator) -> Tensor:
+def coloured(pixels: Tensor, rng: torch.Generator, strength: float = 1.0) -> Tensor:
     """Random gain of each channel, brightness, and now and then no colour at all."""
     n = len(pixels)
-    gain = 1 + (torch.rand(n, 3, 1, 1, generator=rng) - 0.5) * 0.3
-    lift = (torch.rand(n, 1, 1, 1, generator=rng) - 0.5) * 0.2
-    contrast = 1 + (torch.rand(n, 1, 1, 1, generator=rng) - 0.5) * 0.4
+    gain = 1 + (torch.rand(n, 3, 1, 1, generator=rng) - 0.5) * 0.3 * strength
+    lift = (torch.rand(n, 1, 1, 1, generator=rng) - 0.5) * 0.2 * strength
+    contrast = 1 + (torch.rand(n, 1, 1, 1, generator=rng) - 0.5) * 0.4 * strength
     centre = pixels.mean((1, 2, 3), keepdim=True)
     pixels = (pixels - centre) * contrast + centre
-    grey = torch.rand(n, 1, 1, 1, generator=rng) < 0.05
+    grey = torch.rand(n, 1, 1, 1, generator=rng) < 0.05 * strength
     pixels = torch.where(grey, pixels.mean(1, keepdim=True), pixels)
     return (pixels * gain + lift).clamp_(0, 1)
 

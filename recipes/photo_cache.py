@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import multiprocessing
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,11 +24,15 @@ from PIL import Image, ImageOps
 
 from devise.files import replacing
 from recipes.detector import Detector
-from recipes.photo_sources import Entry, listing, sources
+from recipes.photo_sources import COLLECTIONS, Entry, listing, sources
+from recipes.shards import in_processes
 
 SIDE = 320  # pixels: nothing larger is learnt from, and of 500 x 332 photos little is lost
 QUALITY = 90  # of the JPEG: 25 KB a photo
 SHARD = 1_000  # photos
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in 0..1
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 class PackedPhotos:
@@ -55,17 +59,20 @@ class PackedPhotos:
     def __len__(self) -> int:
         return len(self.names)
 
-    def picture(self, row: int) -> Image.Image:
-        """SIDE x SIDE, RGB"""
+    def picture(self, row: int, needed: int = SIDE) -> Image.Image:
+        """RGB, SIDE pixels a side, or half, a quarter ... of that where it is no less than needed."""
         packed, start, end = self._places[row]
         picture = Image.open(io.BytesIO(packed[start:end].tobytes()))
+        picture.draft("RGB", (needed, needed))
         picture.load()
         return picture
 
-    def pixels(self, row: int, size: int, box: tuple[float, float, float, float] | None = None) -> NDArray[np.uint8]:
-        """(size, size, 3) of the part within box (left, top, right, bottom in 0..1), or of all."""
-        within = tuple(SIDE * x for x in box) if box else None
-        return np.asarray(self.picture(row).resize((size, size), Image.Resampling.BILINEAR, box=within))
+    def pixels(self, row: int, size: int, box: Box = WHOLE) -> NDArray[np.uint8]:
+        """(size, size, 3) of the part within box."""
+        needed = math.ceil(size / min(box[2] - box[0], box[3] - box[1]))
+        picture = self.picture(row, min(needed, SIDE))
+        left, top, right, bottom = (picture.width * x for x in box)
+        return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
 
     def outputs(self, name: str) -> dict[str, NDArray[Any]]:
         """What a teacher says of all photos: NaN or 0 in the shards that it has not seen yet."""
@@ -115,7 +122,7 @@ def opened(data: bytes) -> Image.Image | None:
 
 
 def write(shard: Shard, options: argparse.Namespace, detector: Detector) -> None:
-    found = sources(options.data, options.collections)
+    found = sources(options.data, options.collections, options.out)
     names, held_out, jpegs, seen = [], [], [], []
     for source, entry in shard.entries:
         picture = opened(found[source].read(entry.key))
@@ -140,8 +147,6 @@ def work(part: int, options: argparse.Namespace, shards: list[Shard]) -> None:
     for shard in shards[part :: options.processes]:
         if not (options.out / f"photos-{shard.number:03}.json").exists():
             write(shard, options, detector)
-            done = len(list(options.out.glob("photos-*.json")))
-            print(f"{done} of {len(shards)} shards of photos", flush=True)
 
 
 def main() -> None:
@@ -154,20 +159,17 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     listed = options.out / "listing.json"
     if not listed.exists():
-        entries = listing(sources(options.data, options.collections))
+        found = sources(options.data, options.collections, options.out)
+        absent = [collection.repository for collection in COLLECTIONS if collection.name not in found]
+        if absent:
+            print(f"left out, as --collections has no clone of them: {', '.join(absent)}", flush=True)
+        entries = listing(found)
         with replacing(listed) as temporary:
             temporary.write_text(json.dumps([asdict(entry) for entry in entries]))
     entries = [Entry(**entry) for entry in json.loads(listed.read_text())]
     print(f"{len(entries)} photos, {sum(entry.is_held_out for entry in entries)} of them held out", flush=True)
     shards = Shard.all_of(entries)
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=work, args=(i, options, shards)) for i in range(options.processes)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if any(worker.exitcode for worker in workers):
-        raise SystemExit("a worker ended early; the same command goes on where it ended")
+    in_processes(work, options, (options.out, "photos-*.json", len(shards)), shards)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
+from recipes import nothing
 from recipes.photos import FULL_SIZE_SETS, is_held_out
 
 MIN_BYTES = 8_000  # smaller files are thumbnails
@@ -69,6 +72,14 @@ class Entry:
     is_held_out: bool
 
 
+class Source(Protocol):
+    name: str
+
+    def entries(self) -> Iterator[Entry]: ...
+
+    def read(self, key: str) -> bytes: ...
+
+
 class Archive:
     """One of the data folder's zips; a quarter of its photos is never learnt from."""
 
@@ -118,24 +129,40 @@ class Repository:
         return data
 
 
+class Nothing:
+    """Pictures that show nothing with a name (recipes.nothing), made of pieces of VOC's photos among others."""
+
+    name = "nothing"
+
+    def __init__(self, data: Path, folder: Path) -> None:
+        self._data, self._folder = data, folder / "nothing"
+
+    def entries(self) -> Iterator[Entry]:
+        pieces = self._folder.with_name("pieces")
+        with zipfile.ZipFile(self._data / "voc.zip") as archive:
+            members = sorted(m for m in archive.namelist() if IS_PHOTO.search(m) and not is_held_out(m))
+            archive.extractall(pieces, members)
+        for file in nothing.make(self._folder, [pieces / member for member in members]):
+            yield Entry(f"nothing/{file.name}", file.name, git_hash(file.read_bytes()), False)
+        shutil.rmtree(pieces)
+
+    def read(self, key: str) -> bytes:
+        return (self._folder / key).read_bytes()
+
+
 def git_hash(data: bytes) -> str:
     """The name that git gives to these bytes, so that files of zips and repositories can be compared."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def sources(data: Path, fetched: Path | None) -> dict[str, Archive | Repository]:
-    """By name; collections that are not below `fetched` are named and left out."""
-    found: dict[str, Archive | Repository] = {name: Archive(data, name) for name in FULL_SIZE_SETS}
-    missing = []
+def sources(data: Path, fetched: Path | None, made: Path) -> dict[str, Source]:
+    """By name: what is there of the collections, below `fetched`, among them. made: folder for pictures of nothing."""
+    found: dict[str, Source] = {name: Archive(data, name) for name in FULL_SIZE_SETS}
     for collection in COLLECTIONS:
         folder = git_directory(fetched, collection.repository) if fetched else None
         if folder:
             found[collection.name] = Repository(collection, folder)
-        else:
-            missing.append(collection.repository)
-    if missing:
-        print(f"left out, as no clone of them is below {fetched or '--collections'}: {', '.join(missing)}", flush=True)
-    return found
+    return found | {"nothing": Nothing(data, made)}
 
 
 def git_directory(fetched: Path, repository: str) -> Path | None:
@@ -148,15 +175,16 @@ def git_directory(fetched: Path, repository: str) -> Path | None:
     return None
 
 
-def listing(found: dict[str, Archive | Repository]) -> list[Entry]:
-    """All photos once each: labelled sets of everyday photos first, then the others in a random order.
+def listing(found: dict[str, Source]) -> list[Entry]:
+    """All photos once each: labelled sets of everyday photos first, then the others in a random order, then nothing.
 
     Of equal files one in the data folder's zips counts, and of those one that is held out.
     """
     first: dict[str, Entry] = {}
     rest: dict[str, Entry] = {}
+    last: dict[str, Entry] = {}
     for name, source in found.items():
-        into = first if name in ("voc", "flickr8k") else rest
+        into = {"voc": first, "flickr8k": first, "nothing": last}.get(name, rest)
         for entry in source.entries():
             known = first.get(entry.blob) or rest.get(entry.blob)
             if known is None:
@@ -165,4 +193,4 @@ def listing(found: dict[str, Archive | Repository]) -> list[Entry]:
                 (first if entry.blob in first else rest)[entry.blob] = entry
     others = list(rest.values())
     order = np.random.default_rng(0).permutation(len(others))
-    return [*first.values(), *(others[i] for i in order)]
+    return [*first.values(), *(others[i] for i in order), *last.values()]

