@@ -18,12 +18,12 @@ ROOMS = {"bathroom": ("bathroom", "room"), "bedroom": ("bedroom", "room", "bed")
 ALSO = {"flowers": ("flower",), "sports": ("sport",), "activities": ("sport",)}  # what all photos of a source show
 NO_LABELS = ("train", "test", "test1", "data")
 # Product photos: the plain word for an article, and colours that have a plainer name
-ARTICLES = {"Shirts": ("shirt",), "Tshirts": ("t-shirt",), "Casual Shoes": ("shoe",), "Sports Shoes": ("shoe",),
+ARTICLES = {"Shirts": ("shirt",), "Tshirts": ("tshirt",), "Casual Shoes": ("shoe",), "Sports Shoes": ("shoe",),
             "Formal Shoes": ("shoe",), "Heels": ("heels", "shoe"), "Flats": ("shoe",), "Handbags": ("handbag", "bag"),
             "Watches": ("watch",), "Trousers": ("trousers", "pants"), "Track Pants": ("pants",), "Jeans": ("jeans",),
             "Tops": ("top",), "Sandals": ("sandal",), "Flip Flops": ("flip flop", "sandal"), "Sweaters": ("sweater",),
             "Sweatshirts": ("sweatshirt",), "Shorts": ("shorts",), "Socks": ("sock",), "Wallets": ("wallet",),
-            "Belts": ("belt",), "Jackets": ("jacket",), "Kurtas": ("kurta",), "Kurtis": ("kurta",),
+            "Belts": ("belt",), "Jackets": ("jacket",), "Kurtas": ("kurtas",), "Kurtis": ("kurtas",),
             "Backpacks": ("backpack", "bag"), "Ties": ("tie",), "Skirts": ("skirt",), "Dresses": ("dress",),
             "Caps": ("cap", "hat"), "Sunglasses": ("sunglasses", "glasses")}  # fmt: skip
 COLOURS = {"Navy Blue": ("blue", "navy"), "Turquoise Blue": ("blue", "turquoise"), "Steel": ("silver",),

@@ -33,31 +33,34 @@ from recipes.views import Lessons
 from recipes.workers import Workers
 
 DECAY = 0.998  # of the moving average: 500 steps
-FRESH = 5.0  # times the backbone's rate for the layers that begin from noise
+FRESH = 10.0  # times the backbone's rate for the layers that begin from noise
 RISE = 200  # steps in which the rate rises, at the start of each plan
 LONGEST = 1.0  # gradient that is followed in full
 WEIGHT_DECAY = 0.02
+PLANS = "160:32:200:1e-4:heads,192:24:8000:1e-4:all,256:12:8000:1e-4:all,320:8:8000:1e-4:cools"
 SIZE = 320  # of the photos that the finished model looks at
 
 
 @dataclass(frozen=True)
 class Plan:
-    """size: side of the pixels; photos: of each process in each step; cools: the rate falls to zero."""
+    """size: side of the pixels; photos: of each process in each step; kind: "heads" alone learn, "all" do, or all do
+    and the rate "cools" to zero. Heads begin from noise, and what that would teach the backbone is noise too.
+    """
 
     size: int
     photos: int
     steps: int
     lr: float
-    cools: bool
+    kind: str
 
     @classmethod
     def parse(cls, text: str) -> list[Plan]:
-        """From "160:24:4000:3e-4,288:8:2000:2e-4:cool"."""
+        """From "160:24:200:1e-4:heads,160:24:4000:1e-4:all,320:8:2000:1e-4:cools"."""
         rows = [part.split(":") for part in text.split(",")]
-        return [cls(int(r[0]), int(r[1]), int(r[2]), float(r[3]), r[4:] == ["cool"]) for r in rows]
+        return [cls(int(r[0]), int(r[1]), int(r[2]), float(r[3]), r[4]) for r in rows]
 
     def rate(self, step: int) -> float:
-        left = 1 - step / self.steps if self.cools else 1
+        left = 1 - step / self.steps if self.kind == "cools" else 1
         return self.lr * min(1, (step + 1) / RISE) * left
 
 
@@ -72,7 +75,7 @@ class Learner:
     def of(cls, student: MultiStudent) -> Learner:
         groups = [{"params": [p for p in part.parameters() if p.requires_grad], "factor": factor}
                   for part, factor in ((student.backbone, 1.0), (student.heads, FRESH))]  # fmt: skip
-        optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, betas=(0.9, 0.98))
+        optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, betas=(0.9, 0.99))
         return cls(student, copy.deepcopy(student).eval(), optimizer)
 
     def learn(self, loss: Tensor, rate: float, workers: Workers) -> None:
@@ -136,7 +139,7 @@ def step(learner: Learner, lessons: Lessons, plan: Plan, rate: float, seed: int,
     rng = np.random.default_rng([seed, learner.step, workers.rank])
     views = lessons.views(plan.photos, plan.size, rng)
     with torch.autocast("cpu", torch.bfloat16):
-        answers = learner.student(normalized(views.pixels))
+        answers = learner.student(normalized(views.pixels), learns=plan.kind != "heads")
     losses = Losses()(answers, views)
     learner.learn(torch.stack(list(losses.values())).sum(), rate, workers)
     return {name: loss.item() for name, loss in losses.items()}
@@ -173,7 +176,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=Path("runs/photos"), help="what recipes.photo_cache made")
     parser.add_argument("--begin", default="slim", help="checkpoint, or state of recipes.distill, to begin with")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--plans", default="160:24:6000:3e-4,224:12:6000:2e-4,320:8:4000:2e-4:cool",
+    parser.add_argument("--plans", default=PLANS,
                         help="side of the pixels, photos a step and process, steps, rate, comma, ...")  # fmt: skip
     parser.add_argument("--save-every", type=int, default=100)
     parser.add_argument("--check-every", type=int, default=500)

@@ -135,6 +135,6 @@ def test_labels_of_paths() -> None:
 
 
 def test_rates_rise_stay_and_cool() -> None:
-    stays, cools = Plan.parse("160:24:1000:1e-3,320:8:1000:1e-3:cool")
+    stays, cools = Plan.parse("160:24:1000:1e-3:all,320:8:1000:1e-3:cools")
     assert stays.rate(0) < stays.rate(500) == stays.rate(999) == 1e-3
     assert cools.rate(999) < 1e-5

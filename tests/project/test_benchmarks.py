@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.quality import heads
+from benchmarks.quality import colours, everyday, heads
 from benchmarks.quality.products import chance, precisions
 from benchmarks.quality.wordnet import distances, hierarchical_precision
 from devise.vectors import unit
@@ -62,3 +62,23 @@ def test_a_head_and_its_control_learn(loss):
     classify = heads.softmax(lessons, seed=0, epochs=20, batch=16)
     assert (classify(lessons.features).argmax(1).numpy() == classes).mean() > 0.9
     assert torch.allclose(classify(lessons.features).exp().sum(1), torch.ones(300), atol=1e-5)
+
+
+def test_a_word_that_one_caption_says_is_left_out_of_its_ranking():
+    counts = np.array([[3], [1], [0], [2]])
+    asked = everyday.Everyday(["a", "b", "c", "d"], ["dog"], counts, [([0], 0), ([0], 3)])
+    scores = np.array([[0.9], [0.8], [0.7], [0.6]], np.float32)
+    (word, shown, precision, _), = everyday.each(asked, scores)  # fmt: skip
+    assert (word, shown) == ("dog", 2)
+    assert precision == pytest.approx((1 + 2 / 3) / 2)
+    assert everyday.recalls(asked, scores) == [50, 100, 100]
+    part = asked.part(np.array([3, 2]))
+    assert part.names == ["d", "c"]
+    assert part.captions == [([0], 0)]
+
+
+def test_colours_are_asked_by_plain_words():
+    rows = [{"baseColour": "Navy Blue", "articleType": "Casual Shoes"}] * 3
+    rows += [{"baseColour": "Blue", "articleType": "Sports Shoes"}, {"baseColour": "NA", "articleType": "Belts"}]
+    (one,) = colours.asked(rows)
+    assert (one.colour, one.kind, one.truth.tolist()) == ("blue", "shoe", [True] * 4 + [False])
