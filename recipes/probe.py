@@ -23,6 +23,7 @@ from recipes.photo_cache import PackedPhotos
 SIZE = 256
 BATCH = 16
 MIN_PHOTOS = 5  # of a pair
+COMMON = 20  # photos of a class, from which one photo more or less does not move its figure by points
 STEPS, RATE, DECAY = 100, 0.005, 3.0  # of the logistic regression
 
 
@@ -95,11 +96,14 @@ def regression(rows: Tensor, truth: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def precisions(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> list[float]:
-    """Mean average precision of classes, and of pairs by the product: scores and truth (photos, classes)."""
-    single = [average_precision(scores[:, c], truth[:, c]) for c in range(truth.shape[1])]
+    """Mean average precision of classes, of those with COMMON photos, and of pairs by the product.
+
+    scores in 0..1, truth: (photos, classes).
+    """
+    single = np.array([average_precision(scores[:, c], truth[:, c]) for c in range(truth.shape[1])])
     both = [(scores[:, a] * scores[:, b], truth[:, a] & truth[:, b]) for a, b in combinations(range(truth.shape[1]), 2)]
     pairs = [average_precision(score, right) for score, right in both if right.sum() >= MIN_PHOTOS]
-    return [round(float(np.mean(single)), 4), round(float(np.mean(pairs)), 4)]
+    return [round(float(np.mean(part)), 4) for part in (single, single[truth.sum(0) >= COMMON], pairs)]
 
 
 def _labels(data: Path) -> dict[str, set[str]]:

@@ -37,7 +37,7 @@ FRESH = 10.0  # times the backbone's rate for the layers that begin from noise
 RISE = 200  # steps in which the rate rises, at the start of each plan
 LONGEST = 1.0  # gradient that is followed in full
 WEIGHT_DECAY = 0.02
-PLANS = "160:32:200:1e-4:heads,192:24:8000:1e-4:all,256:12:8000:1e-4:all,320:8:8000:1e-4:cools"
+PLANS = "160:32:200:1e-4:heads,192:24:12000:4e-5:all,256:12:8000:4e-5:all,320:8:8000:4e-5:cools"
 SIZE = 320  # of the photos that the finished model looks at
 
 
@@ -75,7 +75,7 @@ class Learner:
     def of(cls, student: MultiStudent) -> Learner:
         groups = [{"params": [p for p in part.parameters() if p.requires_grad], "factor": factor}
                   for part, factor in ((student.backbone, 1.0), (student.heads, FRESH))]  # fmt: skip
-        optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, betas=(0.9, 0.99))
+        optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, betas=(0.9, 0.999))
         return cls(student, copy.deepcopy(student).eval(), optimizer)
 
     def learn(self, loss: Tensor, rate: float, workers: Workers) -> None:
