@@ -23,6 +23,7 @@ STRIDE = 32  # of the student's map
 SHARES = {"voc": 12, "flickr8k": 9, "everyday": 4, "rooms": 6, "houses": 3, "sports": 18, "activities": 11,
           "imagenette": 11, "imagewoof": 3, "clothing": 6, "fashion": 3, "grocery": 2, "flowers": 1, "cats-dogs": 3,
           "pets": 2, "pacs": 2, "caltech101": 3, "scenes": 2, "weather": 2, "food": 2, "receipts": 0.3}  # fmt: skip
+UNSEEN = 0.25  # how often a photo is looked at that CLIP has not seen yet, beside one that it has
 SHARE_WHOLE = 0.5  # of the views
 SMALLEST = 0.3  # share of a photo's area in a crop
 NEARLY_ALL = 0.75  # share from which what is said of the whole photo is true of the crop too
@@ -53,7 +54,9 @@ class Lessons:
         self.outputs = {key: rows for teacher in outputs for key, rows in teacher.items()}
         # what all photos have in common says nothing of one
         self.clip_mean = np.nanmean(self.outputs["embeddings"][:20_000].astype(np.float32), 0)
-        self.weights = torch.from_numpy(draw_weights(self.photos.names, self.photos.held_out))
+        has_clip = np.isfinite(self.outputs["embeddings"][:, 0])
+        weights = draw_weights(self.photos.names, self.photos.held_out)
+        self.weights = torch.from_numpy(weights * np.where(has_clip, 1, UNSEEN))
 
     def views(self, count: int, size: int, rng: np.random.Generator) -> Views:
         draw = torch.Generator().manual_seed(int(rng.integers(2**62)))
