@@ -20,13 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from devise.model.backbones import Backbone
-from devise.model.calibrate import ranges
-from devise.model.checkpoint import Checkpoint, save
-from devise.model.compiled import Compiled
-from devise.model.config import BACKBONES, BackboneConfig, HeadConfig, Layers, trunk
-from devise.model.format import read, widened
-from devise.model.preprocess import Preprocessing
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.calibrate import ranges
+from devise.descriptors.network.checkpoint import Checkpoint, save
+from devise.descriptors.network.compiled import Compiled
+from devise.descriptors.network.config import BACKBONES, BackboneConfig, HeadConfig, Layers, trunk
+from devise.descriptors.network.format import read, widened
+from devise.descriptors.network.preprocess import Preprocessing
 
 SIDES = (224, 256, 288, 320)
 CORES = 2

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from devise.model.backbones import Backbone
-from devise.model.config import BackboneConfig, Preprocessing
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.config import BackboneConfig, Preprocessing
 
 
 def folded_config(config: BackboneConfig, size: int) -> BackboneConfig:

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from devise.descriptors.network.checkpoint import Checkpoint, backbone_fingerprint
 from devise.files import replacing
-from devise.model.checkpoint import Checkpoint, backbone_fingerprint
 from recipes.folding import folded
 from recipes.multi_teacher import normalized
 from recipes.photo_cache import PackedPhotos

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
-from devise.model.backbones import Backbone
-from devise.model.checkpoint import Checkpoint
-from devise.model.config import BackboneConfig, HeadConfig
-from devise.model.heads import ClassesHead, WordsHead
-from devise.model.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.config import BackboneConfig, HeadConfig
+from devise.descriptors.network.heads import ClassesHead, WordsHead
+from devise.descriptors.network.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from devise.vectors import num_best
 from recipes.detector import NUM_CLASSES
 from recipes.views import Views

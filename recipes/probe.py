@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from devise.training.evaluate import average_precision
+from devise.analysis.metrics import average_precision
 from recipes.coco import COCO, OF_VOC
 from recipes.multi_teacher import MultiStudent, normalized
 from recipes.photo_cache import PackedPhotos

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from devise.descriptors.network.checkpoint import load
 from devise.files import replacing
-from devise.model.checkpoint import load
 from recipes.bar import Bar
 from recipes.folding import folded
 from recipes.multi_teacher import Losses, MultiStudent, normalized

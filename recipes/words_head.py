@@ -23,13 +23,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from devise.analysis.metrics import probability
+from devise.descriptors.network.calibrate import PHOTOS, calibrate
+from devise.descriptors.network.checkpoint import Checkpoint, load, save
+from devise.descriptors.network.config import HeadConfig
+from devise.descriptors.network.heads import WordsHead
 from devise.errors import VectorsError
-from devise.model.calibrate import PHOTOS, calibrate
-from devise.model.checkpoint import Checkpoint, load, save
-from devise.model.config import HeadConfig
-from devise.model.heads import WordsHead
-from devise.model.losses import LabelSigmoid, cosines
-from devise.training.evaluate import probability
+from devise.training.objectives.losses import LabelSigmoid, cosines
 from devise.words import WordVectors
 from devise.words.importing import import_vectors
 from recipes.bar import Bar

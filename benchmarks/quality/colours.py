@@ -19,7 +19,7 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import precision_at
-from devise.training.evaluate import average_precision
+from devise.analysis.metrics import average_precision
 from devise.words import WordVectors
 from recipes.path_labels import article, colour
 from recipes.photos import is_held_out

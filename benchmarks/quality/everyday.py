@@ -31,7 +31,7 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import precision_at
-from devise.training.evaluate import average_precision, hits, probability
+from devise.analysis.metrics import average_precision, hits, probability
 from devise.vectors import Vector
 from devise.words import WordVectors
 from recipes.photo_cache import PackedPhotos

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from devise.model.backbones import Backbone
-from devise.model.config import BackboneConfig
-from devise.model.preprocess import IMAGENET
+from devise.descriptors.network.backbones import Backbone
+from devise.descriptors.network.config import BackboneConfig
+from devise.descriptors.network.preprocess import IMAGENET
 from recipes.detector import suppressed
 from recipes.folding import folded
 from recipes.path_labels import of_path
