@@ -93,7 +93,7 @@ def test_what_is_loaded_is_shared(library: Library, photos: Path, monkeypatch: p
     connect, cached = database._connect, VectorCache.of
     monkeypatch.setattr(database, "_connect", lambda *given: loaded.update(["reader"]) or connect(*given))
     counted = staticmethod(
-        lambda store, space, *more: loaded.update([f"vectors of {space}"]) or cached(store, space, *more)
+        lambda store, space, *more: loaded.update([f"vectors of {space.name}"]) or cached(store, space, *more)
     )
     monkeypatch.setattr(VectorCache, "of", counted)
     begin = threading.Barrier(THREADS)
@@ -160,7 +160,7 @@ def test_an_end_while_others_search(library: Library) -> None:
 
     def scan() -> None:
         try:
-            with library._reader().transaction(write=False):
+            with library._reader().snapshot():
                 library._reader().num_photos()
                 begun.set()
                 ended.wait()
@@ -184,7 +184,7 @@ def test_an_end_while_others_search(library: Library) -> None:
     threads = [threading.Thread(target=target) for target in (keeping, search, search, search)]
     for thread in threads:
         thread.start()
-    begun.wait()
+    assert begun.wait(60), told
     for _ in range(20):
         library.close()
     ended.set()
