@@ -29,13 +29,13 @@ def beside(path: Path) -> Path:
     return path.with_suffix(".ids")
 
 
-def stored(path: Path, dim: int, saved: Saved) -> Iterator[tuple[Ids, Vector]]:
+def stored(path: Path, dim: int, saved: Saved, piece_bytes: int = PIECE) -> Iterator[tuple[Ids, Vector]]:
     """The live ids of a saved graph and their vectors, a piece at a time, to be believed when all have come.
 
     Far quicker than hnswlib gives them, which makes lists. Raises UnusableIndexError.
     """
     told, duplicates = _duplicates(path)
-    for some in records(path, saved, partial(_layout, path, dim), told):
+    for some in records(path, saved, partial(_layout, path, dim), told, piece_bytes):
         live = some["mark"] & DELETED == 0
         ids, at = duplicates.expand(some["label"][live])
         rows = some["vector"][live]

@@ -23,7 +23,9 @@ class Layout(NamedTuple):
     record: np.dtype[Any]
 
 
-def records(path: Path, saved: Saved, layout: Callable[[bytes], Layout], beside: bytes = b"") -> Iterator[NDArray[Any]]:
+def records(
+    path: Path, saved: Saved, layout: Callable[[bytes], Layout], beside: bytes = b"", piece_bytes: int = PIECE
+) -> Iterator[NDArray[Any]]:
     """The records of a file, a piece at a time, to be believed when all have come: the checksum is told by then.
 
     layout: reads the head of a file that may be damaged. beside: what the checksum also goes over.
@@ -33,7 +35,7 @@ def records(path: Path, saved: Saved, layout: Callable[[bytes], Layout], beside:
     try:
         if path.stat().st_size != saved.size:
             raise damaged(path)
-        for piece in pieces_of(path):
+        for piece in pieces_of(path, piece_bytes):
             checksum = zlib.crc32(piece, checksum)
             if at.num_records < 0:
                 at = layout(piece)
@@ -50,9 +52,9 @@ def records(path: Path, saved: Saved, layout: Callable[[bytes], Layout], beside:
         raise damaged(path)
 
 
-def pieces_of(path: Path) -> Iterator[bytes]:
+def pieces_of(path: Path, size: int = PIECE) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
-        while piece := file.read(PIECE):
+        while piece := file.read(size):
             yield piece
 
 

@@ -19,15 +19,15 @@ _CUBE = np.stack(np.meshgrid(_SHADES, _SHADES, _SHADES, indexing="ij"), axis=-1)
 BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, strip: int = STRIP) -> Image.Image:
     """The picture in RGB, or in CMYK with a profile that `to_srgb` needs; its profile stays in its `info`.
 
-    Raises what Pillow raises for modes it cannot convert.
+    strip: pixels that are converted at a time. Raises what Pillow raises for modes it cannot convert.
     """
     profile = image.info.get("icc_profile")
     if profile and image.mode == "CMYK" and _transform(profile, "CMYK"):
         return image
-    made = _converted(image)
+    made = _converted(image, strip)
     if profile and made is not image:
         made.info["icc_profile"] = profile
         made.info["was_grey"] = image.mode.startswith(("L", "I", "F", "1")) and image.mode != "LAB"
@@ -76,39 +76,39 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return None
 
 
-def _converted(image: Image.Image) -> Image.Image:
+def _converted(image: Image.Image, strip: int) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
-        return _from_deep(image)
+        return _from_deep(image, strip)
     if image.mode == "LAB":
         return _from_lab(image)
     if image.has_transparency_data:
-        return _on_white(image)
+        return _on_white(image, strip)
     return image.convert("RGB")
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _on_white(image: Image.Image, strip: int) -> Image.Image:
     white = Image.new("RGB", image.size, "white")
-    for top, strip in _strips(image):
-        strip = strip.convert("RGBA")
-        white.paste(strip.convert("RGB"), (0, top), mask=strip.getchannel("A"))
+    for top, rows in _strips(image, strip):
+        clear = rows.convert("RGBA")
+        white.paste(clear.convert("RGB"), (0, top), mask=clear.getchannel("A"))
     return white
 
 
-def _from_deep(image: Image.Image) -> Image.Image:
+def _from_deep(image: Image.Image, strip: int) -> Image.Image:
     """Grey of 9 to 32 bits or floating point. A dark 16-bit picture stays dark."""
-    scale = 255 / _white(image, max(float(_numbers(strip).max(initial=0.0)) for _, strip in _strips(image)))
+    scale = 255 / _white(image, max(float(_numbers(rows).max(initial=0.0)) for _, rows in _strips(image, strip)))
     rgb = Image.new("RGB", image.size)
-    for top, strip in _strips(image):
-        grey = np.clip(_numbers(strip) * scale, 0, 255).round().astype(np.uint8)
+    for top, rows in _strips(image, strip):
+        grey = np.clip(_numbers(rows) * scale, 0, 255).round().astype(np.uint8)
         rgb.paste(Image.fromarray(grey).convert("RGB"), (0, top))
     return rgb
 
 
-def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+def _strips(image: Image.Image, strip: int) -> Iterator[tuple[int, Image.Image]]:
     """All rows, some at a time, each time with the number of the first."""
-    rows = max(1, STRIP // image.width)
+    rows = max(1, strip // image.width)
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 

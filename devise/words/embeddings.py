@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from devise.photos.inputs import PhotoInput
 
 SCAN = 128 * BLOCK  # rows scored at a time: 10 MB of float32 stay in the cache of a desktop processor
-KEPT = 1 << 27  # bytes: so much is kept of halves made floats, from the second scan on, for that is most of its time
 NEAR_TIES = 64  # more than k are scored again, as `rows` gives them: the scan's rounding must not decide
 
 
@@ -157,10 +156,14 @@ class WordVectors:
             if (slots := neighbours.candidates(self, vector, k)) is not None:
                 return slots
         self._scans += 1
-        if self._scans == 2 and self._tables.rows.dtype == np.float16 and 4 * self._tables.rows.size <= KEPT:
+        if self._scans == 2 and self._tables.rows.dtype == np.float16 and self._fits():  # most of a scan's time
             starts = range(0, len(self), SCAN)
             self._whole = np.concatenate([self._scanned(at, min(at + SCAN, len(self))) for at in starts])
         return self._scan(vector, k)
+
+    def _fits(self) -> bool:
+        """Whether all rows may stand in memory as floats."""
+        return bool(4 * self._tables.rows.size <= self.settings.index.cache_bytes)
 
     def _scan(self, vector: Vector, k: int) -> NDArray[np.int64]:
         """The slots of the k highest cosines, or a few more: all rows are looked at."""

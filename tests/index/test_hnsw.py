@@ -10,7 +10,7 @@ import pytest
 from devise.config import IndexConfig
 from devise.errors import DeviseError, WriteError
 from devise.index import hnsw as module
-from devise.index import hnsw_file, saved
+from devise.index import hnsw_file
 from devise.index.base import Saved, UnusableIndexError
 from devise.index.hnsw import HnswIndex, available
 from devise.vectors import Vector, unit
@@ -147,15 +147,12 @@ def test_without_hnswlib_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatc
         HnswIndex(DIM)
 
 
-@pytest.mark.parametrize("piece", [2_000, 1 << 22])
-def test_a_file_is_read_without_hnswlib(
-    graph: HnswIndex, rows: Vector, tmp_path: Path, piece: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(saved, "PIECE", piece)
+@pytest.mark.parametrize("piece_bytes", [2_000, 1 << 22])
+def test_a_file_is_read_without_hnswlib(graph: HnswIndex, rows: Vector, tmp_path: Path, piece_bytes: int) -> None:
     graph.remove([3, 700])
     graph.add([1500, 1501], rows[[5, 5]])
     whole: Saved = graph.save(tmp_path / "a.graph")
-    read = list(hnsw_file.stored(tmp_path / "a.graph", DIM, whole))
+    read = list(hnsw_file.stored(tmp_path / "a.graph", DIM, whole, piece_bytes))
     ids, vectors = (np.concatenate(some) for some in zip(*read, strict=True))
     assert sorted(ids) == [i for i in range(1_502) if i not in (3, 700)]
     assert np.array_equal(vectors, np.concatenate([rows, rows[[5, 5]]])[ids])

@@ -261,3 +261,10 @@ def test_no_path_of_a_machine_in_the_text_files() -> None:
         text = path.read_text(encoding="utf-8")
         assert "/root/" not in text, path
         assert "/tmp/" not in text, path
+
+
+def test_no_test_patches_a_constant_of_ours() -> None:
+    """What a test has to change is a setting or an argument. Folders of recipes and of gensim are not the package's."""
+    patched = re.compile(r"""setattr\((?!bytecode|pages|api)(?:"devise[\w.]*\.[A-Z_]{3,}"|\w+, "[A-Z_]{3,}")""")
+    found = [path for path in (ROOT / "tests").rglob("test_*.py") if patched.search(path.read_text(encoding="utf-8"))]
+    assert [str(path.relative_to(ROOT)) for path in found] == []

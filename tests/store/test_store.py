@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import zipfile
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from devise.store.sqlite.database import FILE
 from devise.store.sqlite.schema import FORMAT
 from devise.store.sqlite.store import Store, digest_of
 from devise.vectors import unit
+
+KEPT = Path(__file__).parents[1] / "kept"
 
 MODEL = ModelInfo(name="m", fingerprint="f", spaces=(Space(name="words", dim=3), Space(name="features", dim=5)))
 
@@ -162,17 +166,14 @@ def test_damaged_foreign_newer_and_older(tmp_path):
             Store(tmp_path)
 
 
-def test_an_older_format_is_migrated_by_a_writer(tmp_path, monkeypatch):
-    Store(tmp_path, write=True).close()
-    novel = {FORMAT: "CREATE TABLE novelty (x); SELECT 1;"}
-    monkeypatch.setattr("devise.store.sqlite.database.FORMAT", FORMAT + 1)
-    monkeypatch.setattr("devise.store.sqlite.database.MIGRATIONS", novel)
-    monkeypatch.setattr("devise.store.sqlite.migrations.MIGRATIONS", novel)
+def test_an_older_format_is_migrated_by_a_writer(tmp_path):
+    with zipfile.ZipFile(KEPT / f"library-format-{FORMAT - 1}.zip") as kept:
+        kept.extractall(tmp_path)
     with pytest.raises(LibraryError, match="older devise; run: devise index"):
         Store(tmp_path)
     store = Store(tmp_path, write=True)
-    assert store.db.rows("SELECT * FROM novelty") == []
-    assert store._meta("format") == str(FORMAT + 1)
+    assert len(rows_of(store, "words")[0]) == 6
+    assert store._meta("format") == str(FORMAT)
     store.close()
     Store(tmp_path).close()
 

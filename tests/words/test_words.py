@@ -19,7 +19,6 @@ from devise.vectors import Vector, unit
 from devise.words import (
     Tagger,
     WordVectors,
-    embeddings,
     list_vectors,
     neighbours,
     use_vectors,
@@ -219,15 +218,15 @@ def test_a_graph_is_loaded_when_it_is_asked_often(many: WordVectors) -> None:
         assert ("graph" in vars(fresh)) == (number >= IndexConfig.scans)
 
 
-@pytest.mark.parametrize("kept", [embeddings.KEPT, 0])
-def test_halves_are_made_floats_once(tmp_path: Path, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "KEPT", kept)
+@pytest.mark.parametrize("cache_bytes", [IndexConfig.cache_bytes, 0])
+def test_halves_are_made_floats_once(tmp_path: Path, cache_bytes: int) -> None:
     rows = np.random.default_rng(0).standard_normal((len(WORDS), 20))
     write_vectors(tmp_path / "halves.safetensors", WORDS, rows, source="test", dtype="float16")
-    vectors = WordVectors(tmp_path / "halves.safetensors")
+    settings = Settings(index=IndexConfig(cache_bytes=cache_bytes))
+    vectors = WordVectors(tmp_path / "halves.safetensors", settings)
     first = vectors.nearest("dog", 5)
     assert all(vectors.nearest("dog", 5) == first for _ in range(4))
-    assert (vectors._whole is not None) == bool(kept)
+    assert (vectors._whole is not None) == bool(cache_bytes)
     wide = unit(rows)
     assert [m.word for m in first] == [WORDS[i] for i in np.argsort(-wide @ wide[WORDS.index("dog")])[1:6]]
 
