@@ -15,7 +15,7 @@ from devise.index import hnsw_file, quantized
 from devise.index.base import Saved, UnusableIndexError, checked_rows
 from devise.index.hnsw import HnswIndex, available
 from devise.index.quantized import TOGETHER, QuantizedIndex
-from devise.vectors import Hits, Ids, Vector
+from devise.vectors import Hits, Ids, Vector, distinct
 
 
 class DeferredIndex:
@@ -52,10 +52,11 @@ class DeferredIndex:
 
     def remove(self, ids: ArrayLike) -> None:
         with self._lock:
-            new = np.setdiff1d(np.asarray(ids, np.int64), self._removed)
+            removed = np.asarray(ids, np.int64)
+            new = distinct(removed[~np.isin(removed, self._removed)])
             if not len(new):
                 return
-            self._removed = np.union1d(self._removed, new)
+            self._removed = distinct(np.concatenate([self._removed, new]))
             for loaded in (self._added, self._graph, self._rows):
                 if loaded is not None:
                     loaded.remove(new)

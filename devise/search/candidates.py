@@ -9,7 +9,7 @@ import numpy as np
 from devise.index.flat import best_of_each
 from devise.search.filtered import FilteredIds
 from devise.search.snapshot import Snapshot
-from devise.vectors import Ids, Vector
+from devise.vectors import Ids, Vector, distinct
 
 FURTHER = 4  # times as many are asked for when a filter drops too many
 
@@ -77,4 +77,4 @@ class Candidates(NamedTuple):
 
 
 def _joined(some: list[Ids]) -> Ids:
-    return np.unique(np.concatenate(some))
+    return distinct(np.concatenate(some))

@@ -20,7 +20,7 @@ from devise.spaces import Space
 from devise.store.base import Store, together
 from devise.store.filter import Filter
 from devise.store.regions import Regions
-from devise.vectors import Ids, Vector, mean, pooled, unit
+from devise.vectors import Ids, Vector, distinct, mean, pooled, unit
 
 TOGETHER = 256  # queries whose candidates are read at once: at most 33,000 rows of 128 each
 Scored = Callable[[Ids | None], Iterator[tuple[Ids, Scores]]]  # of candidates; None: of all
@@ -85,8 +85,8 @@ class Searcher:
                 if near is None or min(map(len, near)) < k:
                     best = best_of_each(snapshot.rows(space, None), some, k, metric)
                 else:
-                    best = _best_among(snapshot.rows(space, np.unique(np.concatenate(near))), some, near, k)
-                paths = self._store.paths_of(np.unique(np.concatenate([ids for ids, _ in best])))
+                    best = _best_among(snapshot.rows(space, distinct(np.concatenate(near))), some, near, k)
+                paths = self._store.paths_of(distinct(np.concatenate([ids for ids, _ in best])))
                 found += [_sorted(_matches(ids, scores, paths), k) for ids, scores in best]
         return found
 
@@ -162,7 +162,7 @@ class Searcher:
             fewest = self._settings.search.min_candidates_regions
             near = Candidates(snapshot, "words", among).near(scoring.wanted, k, fewest)
             if near is not None and len(good):  # however far from the query
-                near = np.union1d(near, good if among is None else among.of(good))
+                near = distinct(np.concatenate([near, good if among is None else among.of(good)]))
 
             def scored(found: Ids | None) -> Iterator[tuple[Ids, Scores]]:
                 for ids, cosines in _shown_in(self._store.vectors.regions(space, found), rows):
