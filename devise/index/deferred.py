@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from devise.config import IndexConfig
-from devise.index import hnsw_file, quantized
+from devise.index import quantized
 from devise.index.base import Saved, UnusableIndexError, checked_rows
-from devise.index.hnsw import HnswIndex, available
 from devise.index.quantized import TOGETHER, QuantizedIndex
 from devise.vectors import Hits, Ids, Vector, distinct
+
+if TYPE_CHECKING:  # what graphs need is imported where one is asked
+    from devise.index.hnsw import HnswIndex
 
 
 class DeferredIndex:
@@ -97,7 +99,11 @@ class DeferredIndex:
         """Whether it is a graph that answers so many, and whether loading it is worth its while."""
         if self._path.suffix != ".graph" or (k > self._ef() and self._fits()):
             return False
-        return self._graph is not None or (not self._is_worth_a_scan(num_queries) and available())
+        if self._graph is not None or self._is_worth_a_scan(num_queries):
+            return self._graph is not None
+        from devise.index.hnsw import available
+
+        return available()
 
     def _is_worth_a_scan(self, num_queries: int) -> bool:
         """The first few are answered by reading all: loading takes as long as four of them."""
@@ -123,10 +129,15 @@ class DeferredIndex:
         return quantized.nearest(lambda: _without(removed, self._stored()), queries, self.dim, k, among)
 
     def _stored(self) -> Iterable[tuple[Ids, Any]]:
-        read = hnsw_file.stored if self._path.suffix == ".graph" else quantized.stored
-        return read(self._path, self.dim, self._saved)
+        if self._path.suffix != ".graph":
+            return quantized.stored(self._path, self.dim, self._saved)
+        from devise.index import hnsw_file
+
+        return hnsw_file.stored(self._path, self.dim, self._saved)
 
     def _loaded(self) -> HnswIndex:
+        from devise.index.hnsw import HnswIndex
+
         with self._lock:
             if self._graph is None:
                 graph = HnswIndex.load(self._path, self.dim, self._saved, self._settings)

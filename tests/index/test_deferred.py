@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from devise.config import IndexConfig
-from devise.index import deferred
+from devise.index import hnsw
 from devise.index.base import Saved, UnusableIndexError
 from devise.index.deferred import DeferredIndex
 from devise.index.hnsw import HnswIndex, available
@@ -149,7 +149,7 @@ def test_a_damaged_file_is_told_each_time_and_read_once(opened: Open, rows: Vect
 def test_without_hnswlib_vectors_are_compared_all_the_same(
     opened: Open, rows: Vector, efs: list[int], loads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deferred, "available", lambda: False)
+    monkeypatch.setattr(hnsw, "available", lambda: False)
     index = opened()
     for _ in range(2 * USUAL.scans):
         assert found(index, rows[:1], 5) == [nearest(rows, rows[0], 5)]
@@ -160,8 +160,8 @@ def test_a_flat_file_never_asks_for_hnswlib(rows: Vector, tmp_path: Path, monkey
     index = QuantizedIndex(DIM)
     index.add(np.arange(COUNT), rows)
     saved: Saved = index.save(tmp_path / "a.flat")
-    monkeypatch.setattr(deferred, "available", lambda: pytest.fail("asked whether hnswlib is there"))
-    monkeypatch.setattr(deferred, "HnswIndex", None)
+    monkeypatch.setattr(hnsw, "available", lambda: pytest.fail("asked whether hnswlib is there"))
+    monkeypatch.setattr(hnsw, "HnswIndex", None)
     opened = DeferredIndex(tmp_path / "a.flat", DIM, saved, count=COUNT)
     for k in (5, 5, 5, 5, 5, 1_000):
         assert found(opened, rows[:1], k)[0][:5] == nearest(rows, rows[0], k)[:5]
