@@ -99,7 +99,7 @@ class IndexConfig:
     min_behind: int = 1_000  # so many it may always lack: a scan of them takes 0.3 ms
     seed: int = 100
     scans: int = 3  # searches that read a file through before a program loads it, which takes as long as four
-    scanned_bytes: int = 512 << 20  # of projections in memory: 1.9 million photos
+    scanned_bytes: int = 1 << 30  # of projections in memory: two million photos
     cache_bytes: int = 128 << 20  # of vectors of one space that a program which asks often keeps in memory
     cache_after: int = 200  # a library of n photos is searched n / 200 times before that: then it has nearly paid
     # Cosine of the nearest word: words have 1 to themselves, means of two words 0.66 to 0.75, of three 0.56 to 0.69

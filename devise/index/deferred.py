@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from devise.config import IndexConfig
 from devise.index import quantized
 from devise.index.base import Saved, UnusableIndexError, checked_rows
-from devise.index.quantized import TOGETHER, QuantizedIndex
+from devise.index.quantized import TOGETHER, QuantizedIndex, floats
 from devise.vectors import Hits, Ids, Vector, distinct
 
 if TYPE_CHECKING:  # what graphs need is imported where one is asked
@@ -113,13 +113,13 @@ class DeferredIndex:
         return self._settings.ef_of(self._count, far=far)
 
     def _fits(self) -> bool:
-        return QuantizedIndex.num_bytes(self._count, self.dim) <= self._settings.scanned_bytes
+        return self._count * (4 * self.dim + 8) <= self._settings.scanned_bytes
 
     def _scanned(self, queries: Vector, k: int, among: Ids | None) -> list[Hits]:
         """By the scores of all."""
         with self._lock:
             if self._rows is None and self._fits() and not self._is_worth_a_scan(len(queries)):
-                rows = QuantizedIndex.of(((ids, _fixed(some)) for ids, some in self._stored()), self.dim)
+                rows = QuantizedIndex.of(((ids, floats(some)) for ids, some in self._stored()), self.dim)
                 rows.remove(self._removed)
                 self._rows = rows
             self._scans += 1
@@ -144,10 +144,6 @@ class DeferredIndex:
                 graph.remove(self._removed)
                 self._graph = graph
             return self._graph
-
-
-def _fixed(rows: Any) -> quantized.Fixed:
-    return rows if rows.dtype == np.int16 else quantized.quantize(rows)
 
 
 def _without(removed: Ids, chunks: Iterable[tuple[Ids, Any]]) -> Iterable[tuple[Ids, Any]]:

@@ -34,6 +34,11 @@ class Duplicates(NamedTuple):
     def none(cls) -> Duplicates:
         return cls(np.empty(0, np.int64), np.empty(0, np.int64))
 
+    @property
+    def num_more(self) -> int:
+        """How many ids there are more than nodes. Nodes are sorted."""
+        return len(self.ids) - int(np.count_nonzero(np.diff(self.nodes))) - bool(len(self.nodes))
+
     def expand(self, nodes: Ids) -> tuple[Ids, NDArray[np.int64]]:
         """The ids of (n,) nodes, and the place in `nodes` of each: (ids,), (ids,)."""
         start = np.searchsorted(self.nodes, nodes)

@@ -83,8 +83,7 @@ class HnswIndex:
         return index
 
     def __len__(self) -> int:
-        shared = self._duplicates
-        return self.num_nodes + len(shared.ids) - len(np.unique(shared.nodes))
+        return self.num_nodes + self._duplicates.num_more
 
     @property
     def num_nodes(self) -> int:
