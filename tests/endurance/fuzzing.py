@@ -1,11 +1,15 @@
-"""Fuzzing of what opens photos: changed files of every format, steered by which lines they reach.
+"""Fuzzing of what reads files of others: changed files of every kind, steered by which lines they reach.
 
-    DEVISE_DATA=folder python -m tests.endurance.fuzzing [--seconds N | --full] [--found FOLDER]
+    DEVISE_DATA=folder python -m tests.endurance.fuzzing [photos | said | odd | vectors] [--seconds N | --full]
+        [--found FOLDER] [--corpus FOLDER]
+
+photos: all that opens them; the others stand in tests.endurance.parsers: what files say, odd and cut pictures, word
+vectors. --corpus keeps the files that reach new lines, and a later run goes on from them.
 
 With atheris (libFuzzer for Python; pip install atheris) the lines of Pillow's readers that are written in Python and
 devise's own are watched, and files that reach new ones are changed further. Decoders written in C are not compiled for
 it, so they are only fed. Without atheris files are changed blindly. What crashes, hangs or raises anything but
-PhotoError is kept in --found, named by its hash.
+a DeviseError is kept in --found, named by its hash.
 """
 
 from __future__ import annotations
@@ -16,7 +20,6 @@ import importlib.util
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +28,7 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
+from tests.endurance.parsers import TARGETS, Target
 from tests.endurance.watch import Outcome, report, watched, write
 
 QUICK, FULL = 40, 3_600
@@ -76,16 +80,21 @@ def corpus(folder: Path) -> int:
     return len(list(folder.iterdir()))
 
 
+def _target(what: str) -> Target:
+    return Target(look, corpus, ("PIL", "devise.photos"), LARGEST) if what == "photos" else TARGETS[what]
+
+
 # With atheris: a child that is steered, started again after each crash
 
 
-def steered(seconds: float, folder: Path, found: Path) -> tuple[int, int]:
+def steered(what: str, seconds: float, folder: Path, found: Path) -> tuple[int, int]:
     """How many files were looked at and how many of them were faults."""
     runs, until, faults = 0, time.monotonic() + seconds, 0
     while (left := int(until - time.monotonic())) > 3:
-        options = [f"-max_total_time={left}", f"-timeout={SECONDS * 3}", "-rss_limit_mb=0", f"-max_len={LARGEST}",
-                   f"-artifact_prefix={found}/", "-print_final_stats=1", "-close_fd_mask=1"]  # fmt: skip
-        command = [sys.executable, "-m", "tests.endurance.fuzzing", "--child", *options, str(folder)]
+        kept = f"-artifact_prefix={found}/"
+        options = [f"-max_total_time={left}", f"-timeout={SECONDS * 3}", "-rss_limit_mb=0",
+                   f"-max_len={_target(what).largest}", kept, "-print_final_stats=1", "-close_fd_mask=1"]  # fmt: skip
+        command = [sys.executable, "-m", "tests.endurance.fuzzing", "--child", what, *options, str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         counts = re.findall(r"(?:#(\d+)\s|number_of_executed_units: (\d+))", done.stderr)
         runs += max((int(a or b) for a, b in counts), default=0)
@@ -110,19 +119,23 @@ def _tell(file: Path) -> None:
     write(f"  {hashlib.sha256(data).hexdigest()[:16]}: {len(data):,} bytes, begins with {data[:12]!r}")
 
 
-def child(options: list[str]) -> None:
+def child(what: str, options: list[str]) -> None:
     import atheris
 
-    with atheris.instrument_imports(include=["PIL", "devise.photos"], enable_loader_override=False):
+    target = _target(what)
+    with atheris.instrument_imports(include=list(target.watched), enable_loader_override=False):
         from PIL import Image
 
         import devise.photos
+        import devise.words
 
         Image.init()
+        target.look(b"")  # imports the rest
     assert devise.photos
+    assert devise.words
 
     def one(data: bytes) -> None:
-        look(data)
+        target.look(data)
 
     atheris.Setup([sys.argv[0], *options], one)
     atheris.Fuzz()
@@ -131,13 +144,13 @@ def child(options: list[str]) -> None:
 # Without it
 
 
-def blind(seconds: float, folder: Path, found: Path) -> tuple[int, int]:
+def blind(what: str, seconds: float, folder: Path, found: Path) -> tuple[int, int]:
     """The same by changes drawn at random, in children that are watched."""
     files = [file.read_bytes() for file in sorted(folder.iterdir())]
     until, outcomes = time.monotonic() + seconds, list[Outcome]()
     start, batch = 0, 500
     while time.monotonic() < until:
-        work = partial(_changed_and_looked_at, files, start)
+        work = partial(_changed_and_looked_at, what, files, start)
         for outcome in watched(work, batch, batch=100, megabytes=MEGABYTES):
             outcomes.append(Outcome(start + outcome.number, outcome.said, outcome.fault))
             if outcome.fault:
@@ -149,8 +162,8 @@ def blind(seconds: float, folder: Path, found: Path) -> tuple[int, int]:
     return len(outcomes), report("changed files", outcomes, lambda number: f"number {number}")
 
 
-def _changed_and_looked_at(files: list[bytes], start: int, number: int) -> str:
-    return look(changed(files, random.Random(start + number)))
+def _changed_and_looked_at(what: str, files: list[bytes], start: int, number: int) -> str:
+    return _target(what).look(changed(files, random.Random(start + number)))
 
 
 def changed(files: list[bytes], chance: random.Random) -> bytes:
@@ -179,26 +192,30 @@ def changed(files: list[bytes], chance: random.Random) -> bytes:
 
 def main() -> int:
     if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2:])
+        child(sys.argv[2], sys.argv[3:])
         return 0
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="?", default="photos", choices=["photos", *TARGETS])
     parser.add_argument("--seconds", type=float, default=QUICK)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--found", type=Path, help="where inputs that fail are kept")
+    parser.add_argument("--corpus", type=Path, help="where files that reach new lines are kept, to go on from")
     parser.add_argument("--blind", action="store_true", help="even where atheris is installed")
     chosen = parser.parse_args()
     is_steered = importlib.util.find_spec("atheris") is not None and not chosen.blind
     with tempfile.TemporaryDirectory(prefix="devise-fuzzing-") as name:
-        folder, found = Path(name) / "corpus", chosen.found or Path(name) / "found"
+        folder, found = chosen.corpus or Path(name) / "corpus", chosen.found or Path(name) / "found"
         for each in (folder, found):
             each.mkdir(parents=True, exist_ok=True)
-        number = corpus(folder)
+        _target(chosen.what).corpus(folder)
+        number = len(list(folder.iterdir()))
         fuzz = steered if is_steered else blind
-        runs, faults = fuzz(FULL if chosen.full else chosen.seconds, folder, found)
+        runs, faults = fuzz(chosen.what, FULL if chosen.full else chosen.seconds, folder, found)
         kept = len(list(folder.iterdir())) - number
-        shutil.rmtree(folder)
     how = f"steered by lines, {kept:,} that reach new ones" if is_steered else "changed blindly; no atheris"
-    write(f"| fuzzing of photos | {runs:,} inputs from {number:,} files, {how} | crashed, hung or raised: {faults} |")
+    write(
+        f"| fuzzing: {chosen.what} | {runs:,} inputs from {number:,} files, {how} | crashed, hung or raised: {faults} |"
+    )
     return int(faults > 0)
 
 
