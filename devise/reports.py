@@ -40,7 +40,7 @@ class Skipped:
 
 @dataclass(frozen=True, kw_only=True)
 class IndexReport:
-    """What one run did, in photos. `moved`: renamed, vectors kept."""
+    """What one run did, in photos. `moved`: renamed, vectors kept. `filled`: given spaces that were added later."""
 
     added: int
     updated: int
@@ -49,11 +49,13 @@ class IndexReport:
     removed: int
     skipped: tuple[Skipped, ...]
     seconds: float
+    filled: int = 0
 
     def __str__(self) -> str:
         """As `devise index` says it: "12 added, 3 removed in 1.2 s"."""
         counts = ("added", "updated", "moved", "removed", "unchanged")
         parts = [f"{getattr(self, count):,} {count}" for count in counts if getattr(self, count)]
+        parts += [f"{self.filled:,} filled in"] if self.filled else []
         parts += [f"{len(self.skipped):,} skipped"] if self.skipped else []
         return f"{', '.join(parts) or 'nothing to do'} in {self.seconds:.1f} s"
 

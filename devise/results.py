@@ -23,6 +23,7 @@ class Note:
     text_word: a word without a vector is read in names and captions (data: word, count, is_wanted)
     classes: which classes of the model are meant (data: asked, names, is_class)
     index: the index of a space is missing or damaged, all photos were compared (data: space, state)
+    unfinished: a space was added to the library, and some photos have no row in it yet (data: space, num_photos)
     nothing: why nothing was found (data: reason, and undated: photos without a date that a filter asks for)
     """
 

@@ -36,6 +36,14 @@ def index(
         bool,
         typer.Option("--rehash", help="Read all files, also those whose size and time are as they were."),
     ] = False,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LOOK",
+            show_default=False,
+            help="Also compare photos by colour, phash, dhash or ahash (docs/looks.md). Needs no pass of the network.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no list of skipped photos.")] = False,
     library: LibraryPath = None,
     json: Json = False,
@@ -46,13 +54,16 @@ def index(
     New and changed ones are encoded, moved ones keep their vectors, vanished ones go.
 
     devise index ~/Pictures
+
+    devise index --add colour
     """
     from devise.cli.output.progress import BarProgress, stages
     from devise.library import Library
 
     with Library(library) as opened, stages() as shown:
         progress = None if quiet else BarProgress(shown)
-        report = opened.index(folders or (), model=model, allow_empty=allow_empty, rehash=rehash, progress=progress)
+        how = {"allow_empty": allow_empty, "rehash": rehash}
+        report = opened.index(folders or (), model=model, **how, add=add or (), progress=progress)
     report = replace(report, skipped=tuple(replace(s, path=show.path(s.path, relative)) for s in report.skipped))
     if json:
         show.output(show.Output(columns=(), rows=(), document=report.to_json()), Form.JSON)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,13 +33,6 @@ from devise.results import Answer
 
 if TYPE_CHECKING:
     from devise.results import Match, Note
-
-
-class SpaceName(StrEnum):
-    """Where photos are compared: features see looks, words see meaning."""
-
-    features = "features"
-    words = "words"
 
 
 Like = Annotated[
@@ -132,8 +124,13 @@ def similar(
     ],
     k: Top = config.SearchConfig.top,
     space: Annotated[
-        SpaceName, typer.Option(help="features: photos that look alike. words: photos that mean the same.")
-    ] = SpaceName.features,
+        str,
+        typer.Option(
+            metavar="SPACE",
+            help="features: photos that look alike. words: that mean the same. colour: of the same colours. "
+            "phash, dhash, ahash: the same picture.",
+        ),
+    ] = "features",
     like: Like = None,
     text: Text = None,
     inside: Inside = None,
@@ -161,7 +158,7 @@ def similar(
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
     targets.check(html, targets.PAGE)
     with Library(library) as opened:
-        answer = opened.similar(photo, k, space=space.value, like=like, where=where)
+        answer = opened.similar(photo, k, space=space, like=like, where=where)
         _tell(answer, relative)
         if html:
             from devise.cli import sheet

@@ -81,7 +81,7 @@ class Library:
         """Close what is open, for all threads."""
         self._resources.readers.close()
 
-    def index(
+    def index(  # noqa: PLR0913 (of a public call: all of it is asked for by name)
         self,
         folders: Sequence[str | Path] = (),
         *,
@@ -89,19 +89,23 @@ class Library:
         progress: Progress | None = None,
         allow_empty: bool = False,
         rehash: bool = False,
+        add: Sequence[str] = (),
     ) -> IndexReport:
         """Make the library agree with the folders: only new and changed photos are read, vanished ones are removed.
 
         folders: added to those indexed before; none given means all of those. allow_empty: also believe that a folder
         which has become empty, or is missing, has lost all its photos. rehash: read all files, also those whose size
-        and time are as they were. Photos that cannot be read are in the report.
+        and time are as they were. add: looks that the library is to have as well, "colour" or "phash" for example;
+        photos that are in it get them without a pass of the network, in this run or in those after it where it is
+        stopped. Photos that cannot be read are in the report.
         Raises FolderError, LibraryError, CheckpointError or WriteError; what was stored until then stays good.
         """
         from devise.library.update import update  # imports Pillow, which a search never needs
         from devise.progress import Progress
 
         folders = [folders] if isinstance(folders, str | Path) else list(folders)
-        return update(self._resources, folders, model, progress or Progress(), allow_empty=allow_empty, rehash=rehash)
+        how = {"allow_empty": allow_empty, "rehash": rehash}
+        return update(self._resources, folders, model, progress or Progress(), **how, add=add)
 
     def search(  # noqa: PLR0913 (of a public call: all of it is asked for by name)
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,6 +19,7 @@ from devise.words.embeddings import WordVectors
 
 if TYPE_CHECKING:
     from devise.descriptors.base import Descriptor
+    from devise.descriptors.looks import Looks
     from devise.descriptors.network.base import Network
     from devise.descriptors.network.classes import Classes
 
@@ -62,9 +64,18 @@ def _bound(encoder: Network) -> Descriptor:
     return encoder
 
 
-def info_of(encoder: Descriptor) -> ModelInfo:
-    """What a library remembers of the descriptor that made it."""
-    return ModelInfo(name=encoder.name, fingerprint=encoder.fingerprint, spaces=encoder.spaces)
+def info_of(encoder: Descriptor, looks: Looks | None = None) -> ModelInfo:
+    """What a library remembers of the descriptor that made it, and of the looks that it has beside that."""
+    spaces = (*encoder.spaces, *(looks.spaces if looks else ()))
+    return ModelInfo(name=encoder.name, fingerprint=encoder.fingerprint, spaces=spaces)
+
+
+def looks_beside(model: ModelInfo, encoder: Descriptor | None = None) -> Looks | None:
+    """The looks that a library has beside the spaces of its encoder; None: of none, as none are needed."""
+    from devise.descriptors.looks import looks_of
+
+    own = {space.name for space in encoder.spaces} if encoder else ()
+    return looks_of(space for space in model.spaces if space.name not in own)
 
 
 def open_words(model: ModelInfo, library: Path) -> WordVectors:
@@ -102,13 +113,25 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
     return classes
 
 
+def without_looks(model: ModelInfo) -> ModelInfo:
+    """A library's model alone: looks can be added to any."""
+    from devise.descriptors.looks import is_look
+
+    return replace(model, spaces=tuple(space for space in model.spaces if not is_look(space)))
+
+
 def check_model(store: Store, model: ModelInfo, space: str | None = None) -> None:
     """Raises LibraryError when the library's vectors, of one space or of all, were made by another model."""
+    from devise.descriptors.looks import is_look
+
     made_by = store.model()
     if made_by is None or store.is_empty():
         return
     ours, theirs = made_by.fingerprints(), model.fingerprints()
-    if ours == theirs or (space in ours and ours[space] == theirs.get(space)):
+    made_apart = {space.name for space in made_by.spaces if is_look(space)} - {*theirs}
+    if {name: made for name, made in ours.items() if name not in made_apart} == theirs or (
+        space in ours and ours[space] == theirs.get(space)
+    ):
         return
     raise LibraryError(
         f'the library {store.folder} was built with the model "{made_by.name}" ({made_by.fingerprint[:8]}), '

@@ -22,6 +22,7 @@ from devise.vectors import Vector
 
 if TYPE_CHECKING:
     from devise.descriptors.base import Descriptor
+    from devise.descriptors.looks import Looks
     from devise.photos.inputs import PhotoInput
 
 
@@ -43,11 +44,23 @@ class QueryPhotos:
         content_id, data = self._content(photo)
         store = self.reader()
         if content_id is None or store is None:
-            return None, models.of_space(self._encoded(data, photo, space), space, self.encoder(None))
+            return None, self._made(data, photo, space)
         rows = together(store.vectors.rows(self._space(store, space), np.array([content_id])))[1]
-        if not len(rows):
+        if len(rows):
+            return content_id, rows[0]
+        if space not in store.unfinished():
             raise self._lacking(space)
-        return content_id, rows[0]
+        from devise.photos.inputs import file_bytes
+
+        return content_id, self._made(file_bytes(photo, self.limits), photo, space)
+
+    def _made(self, data: bytes, photo: PhotoInput, space: str) -> Vector:
+        """By the look of that name without the network, else by the encoder."""
+        if looks := self._looks(space):
+            row: Vector = self._encoded(data, photo, looks)[space][0]
+            return row
+        encoder = self.checked_encoder(space)
+        return models.of_space(self._encoded(data, photo, encoder), space, encoder)
 
     def _space(self, store: Store, name: str) -> Space:
         model = store.model()
@@ -56,7 +69,10 @@ class QueryPhotos:
         return model.space(name)
 
     def _lacking(self, space: str) -> LibraryError:
-        return LibraryError(f'the library {self.path} has no space "{space}"; ask in another')
+        from devise.search.snapshot import no_space
+
+        store = self.reader()
+        return no_space(space, store.model() if store else None)
 
     def term(self, photo: PhotoInput) -> Vector:
         """The words vector of a photo, or of a photo's name, in a query."""
@@ -70,8 +86,9 @@ class QueryPhotos:
             for _, whole, regions in store.vectors.regions(self._space(store, "words"), np.array([content_id])):
                 return np.concatenate([whole, regions.vectors()[0]])
             raise self._lacking("words")
-        vectors = self._encoded(data, photo, "words")
-        whole = models.of_space(vectors, "words", self.encoder(None))[None]
+        encoder = self.checked_encoder("words")
+        vectors = self._encoded(data, photo, encoder)
+        whole = models.of_space(vectors, "words", encoder)[None]
         return np.concatenate([whole, vectors["parts"][0]]) if "parts" in vectors else whole
 
     def named(self, photo: str | os.PathLike[str]) -> str:
@@ -123,14 +140,22 @@ class QueryPhotos:
         data = file_bytes(photo, self.limits)
         return store.content_of_hash(digest_of(data)) if store else None, data
 
-    def _encoded(self, data: bytes, photo: PhotoInput, space: str) -> dict[str, Vector]:
+    def _encoded(self, data: bytes, photo: PhotoInput, encoder: Descriptor) -> dict[str, Vector]:
         from devise.photos import load
 
-        encoder, path = self.checked_encoder(space), None
+        path = None
         if isinstance(photo, str | os.PathLike):
             path = os.path.abspath(photo)
         pixels = load(data, size=encoder.size, resize=encoder.resize, path=path, limits=self.limits)
         return encoder.encode(pixels[None])
+
+    def _looks(self, space: str) -> Looks | None:
+        """What makes the rows of a space that needs no network; None: the encoder does."""
+        from devise.descriptors.looks import looks_of
+
+        store = self.reader()
+        model = store.model() if store else None
+        return looks_of(each for each in (model.spaces if model else ()) if each.name == space)
 
 
 def name_of(photo: PhotoInput) -> str:

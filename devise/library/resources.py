@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -23,6 +23,7 @@ from devise.words.embeddings import WordVectors
 if TYPE_CHECKING:
     from devise.descriptors.base import Descriptor
     from devise.descriptors.network.classes import Classes
+    from devise.library.ingest.descriptors import Descriptors
     from devise.search.class_weights import ClassWeights
     from devise.words import Tagger
 
@@ -67,6 +68,22 @@ class Resources:
         """A wish goes first, then the model the library was built with, then the one in use. store: the library's."""
         made_by = store.model() if store and not store.is_empty() else None
         return self._once("encoder", lambda: models.open_encoder(self.model, made_by))
+
+    def descriptors(self, store: base.Store, looks: Sequence[str]) -> Descriptors:
+        """The encoder, and the looks that the library has beside it. looks: to be in one that is new.
+
+        An open descriptor that was passed in is taken as it is; beside a checkpoint a new library has the usual looks.
+        """
+        from devise.descriptors.looks import Looks
+        from devise.library.ingest.descriptors import Descriptors
+
+        encoder, model = self.encoder(store), store.model()
+        if model is not None:
+            return Descriptors(encoder, models.looks_beside(model, encoder))
+        usual = self.settings.ingest.looks if self.model is None or isinstance(self.model, str | Path) else ()
+        own = {space.name for space in encoder.spaces}
+        names = [name for name in (*usual, *looks) if name not in own]
+        return Descriptors(encoder, Looks(names) if names else None)
 
     def words(self) -> WordVectors:
         return self._once("words", lambda: models.open_words(self.model_info(), self.path))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from devise.descriptors.looks import Looks
 from devise.errors import LibraryError
+from devise.library.ingest import fill
 from devise.library.ingest.run import index
 from devise.library.models import Model, check_model, info_of
 from devise.library.resources import Resources
@@ -24,9 +27,10 @@ def update(  # noqa: PLR0913 (as Library.index, by name)
     *,
     allow_empty: bool,
     rehash: bool,
+    add: Sequence[str] = (),
 ) -> IndexReport:
     """As Library.index. model: for photos that are new, where it is not the one that is in use already."""
-    path = resources.path
+    path, looks = resources.path, [space.name for space in Looks(add).spaces]
     if model is not None:
         resources.use(model)
     if not folders and not Store.exists(path):
@@ -39,8 +43,10 @@ def update(  # noqa: PLR0913 (as Library.index, by name)
         if model is not None:
             check_model(store, info_of(resources.encoder(store)))
         settings = resources.settings
-        report = index(store, folders, lambda: resources.encoder(store), allow_empty=allow_empty, rehash=rehash,
-                       progress=progress, settings=settings)  # fmt: skip
+        fill.add(store, looks)
+        report = index(store, folders, lambda: resources.descriptors(store, looks), allow_empty=allow_empty,
+                       rehash=rehash, progress=progress, settings=settings)  # fmt: skip
+        report = replace(report, filled=fill.fill(store, progress, settings))
         maintain.update(store, progress, settings.index)
     resources.forget_taggers()
     return report

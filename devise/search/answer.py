@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from devise.config import SearchConfig
+from devise.errors import counted
 from devise.results import Answer, Match, Note
 from devise.search.scoring import Feedback, Scoring
 from devise.store.filter import Filter
@@ -44,7 +45,7 @@ def similar(searcher: Searcher, request: PhotoRequest, k: int) -> Answer[Match]:
             request.vector, k, space=request.space, without=request.content_id, where=request.filter
         )
     notes = request.class_weights.notes() if request.class_weights else []
-    notes += index_notes(searcher)
+    notes += [*index_notes(searcher), *_unfinished_notes(searcher, request.space)]
     if not found and request.filter:
         notes.append(Note("nothing", "no other photo of the library is of that kind", {"reason": "filter"}))
     elif not found:
@@ -68,6 +69,14 @@ def _nothing(searcher: Searcher, request: Request) -> Note:
     likely = "likely" if least is None else f"{least:.0%} likely"
     text = f'no photo is {likely} to be "{request.text}"; --min-score 0 shows the nearest ones'
     return Note("nothing", text, {"reason": "probability"})
+
+
+def _unfinished_notes(searcher: Searcher, space: str) -> Iterator[Note]:
+    """That a space was added, and some photos are not in it yet."""
+    if lacking := searcher.num_lacking(space):
+        have = counted(lacking, "photo has", "photos have")
+        text = f"{have} no {space} yet and cannot be found by it; run: devise index"
+        yield Note("unfinished", text, {"space": space, "num_photos": lacking})
 
 
 def index_notes(searcher: Searcher) -> Iterator[Note]:

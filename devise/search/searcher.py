@@ -134,6 +134,10 @@ class Searcher:
         found, snapshot.unusable = snapshot.unusable, {}
         return found
 
+    def num_lacking(self, space: str) -> int:
+        """How many photos have no row in a space yet, after it was added to them."""
+        return self._known[1].unfinished.get(space, 0)
+
     def mean_features(self, paths: Iterable[str]) -> Vector:
         """The direction of the mean of the features of photos of the library."""
         photos = [photo for path in paths if (photo := self._store.photo(path))]

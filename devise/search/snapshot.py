@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from devise.search.vector_cache import Moment, VectorCache
 
 
+def no_space(name: str, model: ModelInfo | None) -> LibraryError:
+    """What is said of a space that a library does not have, and how to have it."""
+    from devise.descriptors.looks import is_known
+
+    has = ", ".join(space.name for space in model.spaces) if model else "none"
+    remedy = f"; add it with: devise index --add {name}" if is_known(name) else ""
+    return LibraryError(f'the library has no space "{name}"; it has: {has}{remedy}')
+
+
 class Shared:
     """What searchers of one library have in memory, whichever thread they are in: indices, and vectors of a moment."""
 
@@ -48,7 +57,7 @@ class Shared:
         """All of the store's snapshot. None where nobody has read them, unless `read`, or where they are damaged."""
         from devise.search.vector_cache import Moment, VectorCache  # which a program that asks once need not
 
-        moment = Moment.of(store)
+        moment = Moment.of(store, space)
         with self._lock:
             known, cached = self._vectors.get(space.name, (None, None))
             if known == moment or not read:
@@ -87,8 +96,13 @@ class Snapshot:
         """Raises LibraryError for one that the library's model does not know."""
         spaces = {known.name: known for known in self.model.spaces} if self.model else {}
         if name not in spaces:
-            raise LibraryError(f'the library has no space "{name}"; it has: {", ".join(spaces) or "none"}')
+            raise no_space(name, self.model)
         return spaces[name]
+
+    @cached_property
+    def unfinished(self) -> dict[str, int]:
+        """Of each space that was added to photos which were there before: how many have no row in it yet."""
+        return {name: len(self._store.vectors.lacking(self.space(name))) for name in self._store.unfinished()}
 
     def near(self, space: str, vectors: Vector, k: int) -> list[Hits] | None:
         """For each vector (n, dim) up to k contents that may be near; None: there is no good index, look at all."""

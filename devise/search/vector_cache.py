@@ -18,16 +18,22 @@ from devise.vectors import Ids, Vector
 
 
 class Moment(NamedTuple):
-    """Tells apart what a library holds at different times, for any thread: the vector of an id never changes."""
+    """Tells apart what a library holds at different times, for any thread: the vector of an id never changes.
+
+    A space that was added later has more and more of them.
+    """
 
     file: tuple[int, int]
     model: str
     ids_crc: int
+    num_lacking: int = 0
 
     @classmethod
-    def of(cls, store: Store) -> Moment:
+    def of(cls, store: Store, space: Space) -> Moment:
         status, model = (store.folder / FILE).stat(), store.model()
-        return cls((status.st_dev, status.st_ino), model.fingerprint if model else "", crc32(store.ids().data))
+        made_by = model.fingerprints().get(space.name, "") if model else ""
+        lacking = len(store.vectors.lacking(space)) if space.name in store.unfinished() else 0
+        return cls((status.st_dev, status.st_ino), made_by, crc32(store.ids().data), lacking)
 
 
 class VectorCache(NamedTuple):

@@ -152,6 +152,9 @@ class VectorStore(Protocol):
         Raises LibraryError for rows that are damaged.
         """
 
+    def lacking(self, space: Space) -> Ids:
+        """The contents that have no row in a space, ascending: some, after a space was added to a library."""
+
     def regions(self, space: Space, ids: Ids | None = None, *, after: int = 0) -> Iterator[tuple[Ids, Vector, Regions]]:
         """The same with the rows of each photo's regions."""
 
@@ -189,6 +192,11 @@ class Store(Catalog, Protocol):
         """The words that the model has learnt, kept so that tagging needs no model."""
 
     def set_model(self, model: ModelInfo, labels: Sequence[str]) -> None: ...
+
+    def unfinished(self) -> tuple[str, ...]:
+        """The spaces that were added to photos which were there before, as long as some of those have no row."""
+
+    def set_unfinished(self, spaces: Iterable[str]) -> None: ...
 
     def space(self, name: str) -> Space:
         """Raises LibraryError for one that the library's model does not know."""

@@ -373,7 +373,6 @@ def test_training_without_photos(devise: Callable[..., Result], tiny: str, tmp_p
     [
         [],
         ["search"],
-        ["similar", "a.jpg", "--space", "colours"],
         ["search", "red", "--json", "--csv"],
         ["search", "red", "--csv", "-0"],
         ["search", "red", "-k", "many"],

@@ -219,14 +219,13 @@ def test_damaged_and_foreign_libraries(tmp_path, photos):
 
 
 def test_memory_of_the_look_ahead_is_bounded(tmp_path, photos, monkeypatch):
-    from devise.library.ingest.prefetch import read_ahead
+    from devise.library.ingest.prefetch import View, read_ahead
     from devise.photos import find
 
     opened = []
     monkeypatch.setattr("devise.library.ingest.prefetch.load", lambda *_, path, **__: opened.append(path))
-    outcomes = read_ahead(
-        list(find([photos])), {}, size=8, resize="squash", settings=Settings(ingest=IngestConfig(prefetch=5))
-    )
+    settings = Settings(ingest=IngestConfig(prefetch=5))
+    outcomes = read_ahead(list(find([photos])), {}, [View(8, "squash")], settings)
     next(outcomes)
     time.sleep(0.2)
     assert len(opened) <= 6

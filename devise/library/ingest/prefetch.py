@@ -9,6 +9,7 @@ from collections.abc import Container, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,20 @@ Pixels = NDArray[np.uint8]
 _large = threading.Lock()
 
 
+class View(NamedTuple):
+    """The pixels that a descriptor looks at, as `devise.photos.load` takes them."""
+
+    size: int
+    resize: str
+
+
 @dataclass(frozen=True)
 class Opened:
-    """A file's hash; its pixels (size, size, 3) unless the hash was known already; what it says about itself."""
+    """A file's hash; of each view its pixels (size, size, 3), unless the hash was known; what it says about itself."""
 
     found: Found
     digest: bytes
-    pixels: Pixels | None
+    pixels: tuple[Pixels, ...] | None
     details: Details
 
 
@@ -52,7 +60,7 @@ Outcome = Opened | Failed | Gone
 
 
 def read_ahead(
-    work: Sequence[Found], known: Container[bytes], *, size: int, resize: str, settings: Settings
+    work: Sequence[Found], known: Container[bytes], views: Sequence[View], settings: Settings
 ) -> Generator[Outcome, None, None]:
     """The outcome for each photo, in order. settings: how many wait, which are read at all.
 
@@ -63,7 +71,7 @@ def read_ahead(
     waiting: deque[Future[Outcome]] = deque()
     try:
         for found in work:
-            waiting.append(pool.submit(_in_turn, found, known, size, resize, settings))
+            waiting.append(pool.submit(_in_turn, found, known, views, settings))
             if len(waiting) >= ingest.prefetch:
                 yield waiting.popleft().result()
         while waiting:
@@ -72,12 +80,12 @@ def read_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _in_turn(found: Found, known: Container[bytes], size: int, resize: str, settings: Settings) -> Outcome:
+def _in_turn(found: Found, known: Container[bytes], views: Sequence[View], settings: Settings) -> Outcome:
     with _large if found.size > settings.ingest.large_bytes else nullcontext():
-        return _outcome(found, known, size, resize, settings.photos)
+        return _outcome(found, known, views, settings.photos)
 
 
-def _outcome(found: Found, known: Container[bytes], size: int, resize: str, limits: PhotoConfig) -> Outcome:
+def _outcome(found: Found, known: Container[bytes], views: Sequence[View], limits: PhotoConfig) -> Outcome:
     try:
         data = read(found.path, limits)
     except PhotoError as error:
@@ -89,6 +97,7 @@ def _outcome(found: Found, known: Container[bytes], size: int, resize: str, limi
     if digest in known:
         return Opened(found, digest, None, about)
     try:
-        return Opened(found, digest, load(data, size=size, resize=resize, path=found.path, limits=limits), about)
+        each = (load(data, size=size, resize=resize, path=found.path, limits=limits) for size, resize in views)
+        return Opened(found, digest, tuple(each), about)
     except PhotoError as error:
         return Failed(found, error.reason, lasting=not lacks_memory(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from devise.config import Settings
-from devise.descriptors.base import Descriptor
 from devise.errors import FolderError, PhotoError, listed
+from devise.library.ingest.descriptors import Descriptors
 from devise.library.ingest.plan import Plan, plan
 from devise.library.ingest.prefetch import Failed, Gone, Opened, Outcome, Pixels, read_ahead
 from devise.library.models import check_model, info_of
@@ -29,13 +29,14 @@ from devise.store.records import Photo, Refused
 from devise.vectors import Vector
 
 Encoded = dict[bytes, dict[str, Vector]]  # hash -> space -> vector
+Encode = Callable[[Sequence[Sequence[Pixels]]], dict[str, Vector]]  # the views of each photo -> space -> vectors
 MAX_WAITING = 16  # batches of photos without new pixels (renamed, touched, bad) that share a transaction
 
 
 def index(  # noqa: PLR0913
     store: Store,
     folders: Sequence[str | Path],
-    open_encoder: Callable[[], Descriptor],
+    open_descriptors: Callable[[], Descriptors],
     *,
     allow_empty: bool,
     rehash: bool,
@@ -47,10 +48,10 @@ def index(  # noqa: PLR0913
     planned = plan(store, folders, allow_empty=allow_empty, rehash=rehash, progress=progress)
     run = _Run(store, planned, progress, settings)
     if planned.work:
-        encoder = open_encoder()
-        check_model(store, info_of(encoder))
-        run.remember(folders, encoder)
-        run.work(encoder)
+        descriptors = open_descriptors()
+        check_model(store, info_of(descriptors.encoder))
+        run.remember(folders, descriptors)
+        run.work(descriptors)
     else:
         run.remember(folders, None)
     run.listen()
@@ -70,7 +71,7 @@ class _Run:
     done: int = 0
     roots: frozenset[str] = frozenset()
     gone: list[str] = field(default_factory=list)
-    spaces: Sequence[Space] = ()  # of the encoder, and of the regions of its photos
+    spaces: Sequence[Space] = ()  # of what makes rows
 
     @property
     def total(self) -> int:
@@ -79,32 +80,37 @@ class _Run:
     def __post_init__(self) -> None:
         self.counts = {"added": 0, "updated": 0, "moved": 0, "unchanged": self.plan.unchanged}
 
-    def remember(self, folders: Sequence[str | Path], encoder: Descriptor | None) -> None:
+    def remember(self, folders: Sequence[str | Path], descriptors: Descriptors | None) -> None:
         """Before the work, so that an interrupted first run can be taken up by `devise index` alone."""
         known, lost = set(self.store.roots()), set(self.plan.lost_roots)
         roots = {os.path.abspath(folder) for folder in folders} - known - lost
         self.roots = frozenset((known | roots) - lost)
-        model = info_of(encoder) if encoder else None
+        model = descriptors.model if descriptors else None
         if not roots and not lost and (model is None or model == self.store.model()):
             return
         with self.store.transaction():
             self.store.add_roots(sorted(roots))
             self.store.remove_roots(lost)
-            if encoder and model:
-                self.store.set_model(model, encoder.labels)
+            if descriptors and model:
+                self.store.set_model(model, descriptors.encoder.labels)
         backup.keep(self.store)
 
-    def work(self, encoder: Descriptor) -> None:
+    def work(self, descriptors: Descriptors) -> None:
         self.progress.worked(0, self.total)
-        self.spaces = [*encoder.spaces, *(space.regions() for space in encoder.spaces if space.name == "words")]
+        self.spaces = descriptors.spaces
         known = self.store.known_hashes()
-        outcomes = read_ahead(self.plan.work, known, size=encoder.size, resize=encoder.resize, settings=self.settings)
+        outcomes = read_ahead(self.plan.work, known, descriptors.views, self.settings)
         before: tuple[list[Outcome], Future[Encoded]] | None = None
-        with closing(known), closing(outcomes), ThreadPoolExecutor(1, thread_name_prefix="devise-encode") as encoding:
+        with (
+            closing(known),
+            closing(outcomes),
+            ThreadPoolExecutor(1, thread_name_prefix="devise-encode") as encoding,
+            ThreadPoolExecutor(1, thread_name_prefix="devise-look") as looking,
+        ):
             for batch in _batches(outcomes, self.settings.ingest.batch):
                 stored = self.store.hash_to_id(outcome.digest for outcome in batch if isinstance(outcome, Opened))
                 on_the_way = {outcome.digest for outcome in before[0] if isinstance(outcome, Opened)} if before else ()
-                vectors = encoding.submit(_encoded, encoder, batch, {*stored, *on_the_way})
+                vectors = encoding.submit(_encoded, descriptors, looking, batch, {*stored, *on_the_way})
                 if before:
                     self._store(before[0], before[1].result())
                 before = batch, vectors
@@ -233,8 +239,10 @@ def _batches(outcomes: Iterable[Outcome], size: int) -> Iterator[list[Outcome]]:
         yield waiting
 
 
-def _encoded(encoder: Descriptor, outcomes: Sequence[Outcome], known: Container[bytes]) -> Encoded:
-    """Hash -> vectors of the new contents of a batch, each once."""
+def _encoded(
+    descriptors: Descriptors, looking: Executor, outcomes: Sequence[Outcome], known: Container[bytes]
+) -> Encoded:
+    """Hash -> vectors of the new contents of a batch, each once. looking: looks are made there, beside the network."""
     pixels = {
         outcome.digest: outcome.pixels
         for outcome in outcomes
@@ -242,18 +250,20 @@ def _encoded(encoder: Descriptor, outcomes: Sequence[Outcome], known: Container[
     }
     if not pixels:
         return {}
+    looks = looking.submit(_rows, descriptors.look, pixels)
     try:
-        return _rows(encoder, pixels)
+        found = _rows(descriptors.encode, pixels)
     except ValueError:  # one photo without a direction: find out which, and keep the others
-        good: Encoded = {}
-        for digest, picture in pixels.items():
+        found = {}
+        for digest, views in pixels.items():
             try:
-                good |= _rows(encoder, {digest: picture})
+                found |= _rows(descriptors.encode, {digest: views})
             except ValueError:
                 continue
-        return good
+    seen = looks.result()
+    return {digest: vectors | seen[digest] for digest, vectors in found.items()}
 
 
-def _rows(encoder: Descriptor, pixels: dict[bytes, Pixels]) -> Encoded:
-    spaces = encoder.encode(np.stack(list(pixels.values())))
+def _rows(encode: Encode, pixels: dict[bytes, tuple[Pixels, ...]]) -> Encoded:
+    spaces = encode([*pixels.values()])
     return {digest: {space: rows[i] for space, rows in spaces.items()} for i, digest in enumerate(pixels)}

@@ -120,7 +120,14 @@ def _found(folder: Path) -> list[Finding]:
                 raise damaged(folder)
             if not backup.is_whole(store):
                 return [Finding("what the library says of its model is damaged", _mended_by(backup.decide))]
-            return [*_lost(store), *_vectors(store), *_texts(store), *_indices(store), *_photos(store)]
+            return [
+                *_lost(store),
+                *_vectors(store),
+                *_unfinished(store),
+                *_texts(store),
+                *_indices(store),
+                *_photos(store),
+            ]
     except FormatError:
         raise
     except LibraryError as error:
@@ -148,8 +155,9 @@ def _lost(store: Store) -> Iterator[Finding]:
 def _vectors(store: Store) -> Iterator[Finding]:
     """Contents without a vector in a space of the model, or with one that is none."""
     model, bad = store.model(), set[int]()
+    unfinished = store.unfinished()
     for space in model.spaces if model else ():
-        bad |= audit.without_row(store, space)
+        bad |= (audit.damaged_rows if space.name in unfinished else audit.without_row)(store, space)
         if space.name == "words" and (space.num_regions or audit.has_rows(store, space.regions())):
             bad |= audit.without_row(store, space.regions())
     if bad:
@@ -158,6 +166,14 @@ def _vectors(store: Store) -> Iterator[Finding]:
             f"the vectors of {counted(len(ids), 'photo')} are missing or damaged; the next run reads them again",
             _mended_by(lambda store: audit.forget(store, ids)),
         )
+
+
+def _unfinished(store: Store) -> Iterator[Finding]:
+    """Spaces that were added, and that some photos lack as yet."""
+    for name in store.unfinished():
+        if lacking := len(store.vectors.lacking(store.space(name))):
+            lack = counted(lacking, f"photo has no {name} yet", f"photos have no {name} yet")
+            yield Finding(f"{lack}; run: devise index")
 
 
 def _texts(store: Store) -> Iterator[Finding]:

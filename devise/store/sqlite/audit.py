@@ -58,11 +58,13 @@ def remove_unowned(store: Store) -> None:
 
 def without_row(store: Store, space: Space) -> set[int]:
     """Contents that have no row in a space, or one that is damaged."""
+    return set(store.vectors.lacking(space).tolist()) | damaged_rows(store, space)
+
+
+def damaged_rows(store: Store, space: Space) -> set[int]:
     number = store.space_numbers().get(space.name, 0)
-    sql = f"SELECT id FROM contents WHERE ? << {ID_BITS} | id NOT IN (SELECT key FROM vectors)"
-    missing = {content_id for (content_id,) in store.db.rows(sql, (number,))}
     bad = _bad_regions if space.dtype == "regions" else _bad_rows
-    return missing | set(bad(store, space, number))
+    return set(bad(store, space, number))
 
 
 def has_rows(store: Store, space: Space) -> bool:

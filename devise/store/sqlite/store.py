@@ -96,6 +96,14 @@ class Store:
         self._set_meta("labels", json.dumps(list(labels)))
         self._set_meta("model_crc", model_crc(model.to_json(), labels))
 
+    def unfinished(self) -> tuple[str, ...]:
+        """The spaces that were added to photos which were there before, as long as some of those have no row."""
+        with understanding(self.folder):
+            return tuple(map(str, json.loads(self._meta("unfinished") or "[]")))
+
+    def set_unfinished(self, spaces: Iterable[str]) -> None:
+        self._set_meta("unfinished", json.dumps(sorted({*spaces})))
+
     def model_crc(self) -> str | None:
         """What `model_crc` gave of the model and its labels when they were set; None in older libraries."""
         return self._meta("model_crc")

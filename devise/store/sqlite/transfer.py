@@ -47,10 +47,13 @@ def add_library(store: Store, other: Path, model: ModelInfo | None, labels: Sequ
 def _add_contents(store: Store) -> None:
     execute = store.db.execute
     execute("INSERT INTO contents (hash) SELECT hash FROM other.contents WHERE hash NOT IN (SELECT hash FROM contents)")
-    execute("INSERT INTO spaces (name) SELECT name FROM other.spaces WHERE name NOT IN (SELECT name FROM spaces)")
-    pairs = store.db.rows(
-        "SELECT ours.number, theirs.number FROM spaces AS ours JOIN other.spaces AS theirs USING (name)"
-    )
+    model = store.model()
+    names = [each.name for space in model.spaces for each in (space, space.regions())] if model else []
+    marks = ",".join("?" * len(names))  # of looks that only the other has no row comes over
+    missing = f"name IN ({marks}) AND name NOT IN (SELECT name FROM spaces)"
+    execute(f"INSERT INTO spaces (name) SELECT name FROM other.spaces WHERE {missing}", names)
+    both = "spaces AS ours JOIN other.spaces AS theirs USING (name)"
+    pairs = store.db.rows(f"SELECT ours.number, theirs.number FROM {both} WHERE name IN ({marks})", names)
     for ours, theirs in pairs:
         execute(
             f"INSERT OR IGNORE INTO vectors SELECT ?1 << {ID_BITS} | mine.id, row.data FROM other.vectors AS row "

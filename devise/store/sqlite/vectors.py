@@ -44,6 +44,10 @@ class SqliteVectors:
         for batch in self._batches(sql, CHUNK, _keys(first, ids, after)):
             yield codec.decoded(self._db.folder, space, batch)
 
+    def lacking(self, space: Space) -> Ids:
+        sql = f"SELECT id FROM contents WHERE ? << {ID_BITS} | id NOT IN (SELECT key FROM vectors) ORDER BY id"
+        return np.array([content_id for (content_id,) in self._db.rows(sql, (self._number(space),))], np.int64)
+
     def regions(self, space: Space, ids: Ids | None = None, *, after: int = 0) -> Iterator[tuple[Ids, Vector, Regions]]:
         first, theirs = (self._number(each) << ID_BITS for each in (space, space.regions()))
         sql = (
