@@ -148,6 +148,7 @@ class TagConfig:
 
     k: int = 5  # tags a photo: what one glance takes in
     sure: float = 0.5  # least probability of a tag: right more often than wrong
+    specific: float = 0.8  # least probability of a name beside its kind: a beagle that may be none is a dog
     min_labels: int = (
         100  # a model with fewer labels also tags with visible things; with more, those only add odd words
     )

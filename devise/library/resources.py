@@ -118,7 +118,8 @@ class Resources:
         vocabulary = list(labels)
         if len(labels) < self.settings.tags.min_labels:
             vocabulary += visible_words(self.words())
-        return Tagger(self.words(), None if any_word else vocabulary, self.model_info().space("words"))
+        space, specific = self.model_info().space("words"), self.settings.tags.specific
+        return Tagger(self.words(), None if any_word else vocabulary, space, specific=specific)
 
     def _once(self, key: object, make: Callable[[], T]) -> T:
         if key not in self._opened:

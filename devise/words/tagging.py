@@ -9,14 +9,17 @@ from importlib import resources
 
 import numpy as np
 
+from devise.config import TagConfig
 from devise.errors import WordError, listed
 from devise.results import Answer, WordMatch
 from devise.spaces import Space
 from devise.vectors import Vector, pooled
 from devise.words.embeddings import WordVectors
+from devise.words.naming import Named
 
 FEW = 5  # views whose nearest words are looked for: each takes a scan of all words
 ASKED = 4  # times k of the words are looked at: a word has rarely more than three inflections among the nearest
+MOST = 100  # likeliest words that are looked at for what a person would call it
 
 
 class Tagger:
@@ -29,11 +32,15 @@ class Tagger:
       WordMatch('puppy', score=0.554)
 
     vocabulary: words or phrases with a vector (None: every word of `vectors`). Raises WordError with all words
-    that have none. space: what turns scores into probabilities.
+    that have none. space: what turns scores into probabilities. specific: least probability of a name such as "beagle"
+    beside its kind.
     """
 
-    def __init__(self, vectors: WordVectors, vocabulary: Iterable[str] | None, space: Space | None = None) -> None:
-        self._vectors, self._space = vectors, space
+    def __init__(
+        self, vectors: WordVectors, vocabulary: Iterable[str] | None, space: Space | None = None,
+        *, specific: float = TagConfig.specific,
+    ) -> None:  # fmt: skip
+        self._vectors, self._space, self._specific = vectors, space, specific
         self._words: list[str] | None = None
         if vocabulary is not None:
             self._words = list(dict.fromkeys(vocabulary))
@@ -42,18 +49,25 @@ class Tagger:
     def tags(self, views: Vector, k: int = 5, sure: float = 0.0) -> Answer[WordMatch]:
         """Up to k words, best first, each with a probability of at least `sure`, where probabilities are known.
 
+        Above a `sure` of 0 a thing is named once, by its usual name, and before more special ones by the general one
+        (devise.words.naming); with 0 words stand as the model ranks them.
         views: (dim,) a photo's vector, or (1 + parts, dim) with those of its parts. The score is that of the best
         inflection: its cosine to the whole photo, or the mean of it and its cosine to the parts that fit best.
         Raises WordError for k below 1.
         """
         if k < 1:
             raise WordError(f"k must be at least 1, not {k}; leave it out to get 5 tags")
+        matches = self._nearest(np.atleast_2d(views), k)
+        if self._space and self._space.calibration.scale:
+            calibration = self._space.calibration
+            matches = [replace(match, probability=calibration.probability(match.score)) for match in matches]
+            if sure > 0:
+                matches = Named.shipped().of(matches[:MOST], sure, self._specific)
         found: dict[str, WordMatch] = {}
-        for match in self._nearest(np.atleast_2d(views), k):
-            probability = self._space.calibration.probability(match.score) if self._space else None
-            if len(found) == k or (probability is not None and probability < sure):
+        for match in matches:
+            if len(found) == k:
                 break
-            found.setdefault(stem(match.word), replace(match, probability=probability))
+            found.setdefault(stem(match.word), match)
         return Answer.of(found.values())
 
     def _nearest(self, views: Vector, k: int) -> list[WordMatch]:
