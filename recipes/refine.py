@@ -27,6 +27,7 @@ from devise.files import replacing
 from recipes.bar import Bar
 from recipes.folding import folded
 from recipes.multi_teacher import Losses, MultiStudent, normalized
+from recipes.muon import Muon
 from recipes.probe import Probe
 from recipes.shipped_model import distilled
 from recipes.views import Lessons
@@ -37,7 +38,9 @@ FRESH = 10.0  # times the backbone's rate for the layers that begin from noise
 RISE = 200  # steps in which the rate rises, at the start of each plan
 LONGEST = 1.0  # gradient that is followed in full
 WEIGHT_DECAY = 0.02
-PLANS = "160:32:200:1e-4:heads,192:24:12000:4e-5:all,256:12:8000:4e-5:all,320:8:8000:4e-5:cools"
+PLANS = (
+    "160:32:100:1e-4:heads,160:32:3000:2e-4:all,192:32:6000:2e-4:all,256:20:3000:1.5e-4:all,320:16:3000:1.2e-4:cools"
+)
 SIZE = 320  # of the photos that the finished model looks at
 
 
@@ -66,26 +69,32 @@ class Plan:
 
 @dataclass
 class Learner:
+    """muon: of the backbone's kernels; adam: of its biases and of the heads."""
+
     student: MultiStudent
     average: MultiStudent
-    optimizer: torch.optim.Optimizer
+    muon: torch.optim.Optimizer
+    adam: torch.optim.Optimizer
     step: int = 0
 
     @classmethod
-    def of(cls, student: MultiStudent) -> Learner:
-        groups = [{"params": [p for p in part.parameters() if p.requires_grad], "factor": factor}
-                  for part, factor in ((student.backbone, 1.0), (student.heads, FRESH))]  # fmt: skip
-        optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, betas=(0.9, 0.999))
-        return cls(student, copy.deepcopy(student).eval(), optimizer)
+    def of(cls, student: MultiStudent, workers: Workers) -> Learner:
+        mine = [p for p in student.backbone.parameters() if p.requires_grad]
+        groups = [{"params": [p for p in mine if p.dim() < 4], "factor": 1.0},
+                  {"params": list(student.heads.parameters()), "factor": FRESH}]  # fmt: skip
+        adam = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, betas=(0.9, 0.999))
+        muon = Muon([p for p in mine if p.dim() == 4], workers, lr=0)
+        return cls(student, copy.deepcopy(student).eval(), muon, adam)
 
     def learn(self, loss: Tensor, rate: float, workers: Workers) -> None:
         self.student.zero_grad(set_to_none=True)
         loss.backward()
         workers.average_gradients(self.student)
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), LONGEST)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
-        self.optimizer.step()
+        for optimizer in (self.muon, self.adam):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group.get("factor", 1.0)
+            optimizer.step()
         self.step += 1
         decay = min(DECAY, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
@@ -97,7 +106,8 @@ class Learner:
             "config": self.student.backbone.config.to_json(),
             "student": self.student.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.adam.state_dict(),
+            "muon": self.muon.state_dict(),
             "step": self.step,
         }
         with replacing(file) as temporary:
@@ -107,7 +117,8 @@ class Learner:
         state = torch.load(file, weights_only=True)
         self.student.load_state_dict(state["student"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.adam.load_state_dict(state["optimizer"])
+        self.muon.load_state_dict(state["muon"])
         self.step = state["step"]
 
 
@@ -189,7 +200,7 @@ def main() -> None:
     begun_as = distilled(Path(options.begin)) if Path(options.begin).exists() else load(options.begin)
     student = MultiStudent(folded(begun_as.backbone, SIZE))
     student.take_classes(begun_as.heads.get("classes"))
-    learner = Learner.of(student)
+    learner = Learner.of(student, workers)
     if (options.out / "state.pt").exists():
         learner.restore(options.out / "state.pt")
     workers.agree(learner.student)
