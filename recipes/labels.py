@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from devise.words import WordVectors
 from recipes.coco import COCO, KINDS, words_of
-from recipes.path_labels import article, colour, of_path
+from recipes.path_labels import SAID, article, colour, of_path
 from recipes.shipped_model import folders, singular, table, voc
 from recipes.views import Lessons
 
@@ -57,6 +57,15 @@ class Labels:
     def of(cls, path: str, labels: Sequence[str], group: str) -> Labels:
         return cls(path, dict.fromkeys(labels, 1.0), group)
 
+    def plain(self) -> Labels:
+        """With the words that people use."""
+        truth: dict[str, float] = {}
+        for label, value in self.truth.items():
+            word = SAID.get(label, label)
+            if word:
+                truth[word] = max(value, truth.get(word, 0.0))
+        return Labels(self.path, truth, self.group)
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -71,8 +80,9 @@ def labelled(data: Path, lessons: Lessons, vectors: WordVectors, without: Collec
     """Of all packed photos; held-out ones have no labels of people. without: groups to leave out."""
     names = lessons.photos.names
     number = {name: i for i, name in enumerate(names) if not lessons.photos.held_out[i]}
-    people = [said for said in of_people(data, names) if said.path in number and said.group not in without]
-    teachers = [*_texts(data, lessons), *_detected(lessons)]
+    found = [said for said in of_people(data, names) if said.path in number and said.group not in without]
+    people = [plain for said in found if (plain := said.plain()).truth or not said.truth]
+    teachers = [scored for scored in (*_texts(data, lessons), *_detected(lessons)) if scored.word not in SAID]
     counts = Counter(label for said in people for label in said.truth)
     words = {label for label, count in counts.items() if count >= MIN_PHOTOS} | {scored.word for scored in teachers}
     labels = tuple(sorted(word for word in words if _has(vectors, word)))

@@ -30,6 +30,22 @@ COLOURS = {"Navy Blue": ("blue", "navy"), "Turquoise Blue": ("blue", "turquoise"
            "Off White": ("white",), "Charcoal": ("grey",), "Coffee Brown": ("brown",), "Fluorescent Green": ("green",),
            "Burgundy": ("red", "burgundy"), "Maroon": ("red", "maroon"), "Olive": ("green", "olive"),
            "NA": (), "Multi": ()}  # fmt: skip
+# What data sets call it, and what people say; "" is no word for what a photo shows
+SAID = {"airplanes": "airplane", "buildings": "building", "car side": "car", "cougar body": "cougar",
+        "cougar face": "cougar", "crocodile head": "crocodile", "faces": "face", "faces easy": "face",
+        "flamingo head": "flamingo", "leaves": "leaf", "leopards": "leopard", "motorbikes": "motorbike",
+        "water lilly": "water lily", "flip flops": "flip flop", "handbags": "handbag", "sandals": "sandal",
+        "shirts": "shirt", "shoes": "shoe", "sweaters": "sweater", "sweatshirts": "sweatshirt", "tops": "top",
+        "tshirts": "tshirt", "wallets": "wallet", "watches": "watch", "kurtis": "kurtas", "ties": "tie",
+        "belts": "belt", "caps": "cap", "dresses": "dress", "skirts": "skirt", "jackets": "jacket", "socks": "sock",
+        "backpacks": "backpack", "figure skating men": "figure skating", "figure skating pairs": "figure skating",
+        "figure skating women": "figure skating", "weight lifting": "weightlifting", "swivel chair": "chair",
+        "chest of drawers": "cabinet", "trash can": "rubbish bin", "olympic wrestling": "wrestling",
+        "innerwear vests": "underwear", "lounge shorts": "shorts", "sports sandals": "sandal",
+        **dict.fromkeys(("apparel", "trade name", "base", "step", "case", "earth", "land", "hood", "booth", "ashcan",
+                         "bannister", "washer", "screen door", "buffet", "cradle", "canopy", "grandstand", "blind",
+                         "dirt track", "gaga", "ultimate", "back", "high", "looks", "background", "pump", "counter",
+                         "travel accessory", "shoe accessories", "accessory gift set", "free gifts"), "")}  # fmt: skip
 
 
 def of_path(name: str) -> tuple[str, ...]:
