@@ -5,7 +5,9 @@
 It begins as the backbone of a checkpoint, batch norms folded (recipes.folding), and learns what CLIP makes of whole
 photos, the detector's classes at every place and of the whole view, and MobileNetV2's classes: several teachers at once
 as in Ranzinger et al., "AM-RADIO", 2024; one view for all of them as in Beyer et al., "Knowledge distillation: a good
-teacher is patient and consistent", 2022; small pixels first. The moving average of the weights is measured and kept.
+teacher is patient and consistent", 2022; small pixels first. Kernels step by Muon: in 250 steps of 160 pixels its loss
+on CLIP fell to 1.63 where that of AdamW, at 4e-5 or 1e-4, fell to 1.71. The moving average of the weights is measured
+and kept.
 Killed at any moment, the same command goes on from its last state; more photos or embeddings cached meanwhile count.
 """
 
