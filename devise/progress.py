@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from devise.training.overview import Overview
     from devise.training.report import EpochReport
 
 
 class Progress:
     """Override what you want to show; every method does nothing. Called from the thread that called for the work.
 
-    `Library.index` tells walked, worked and building; `train` features, photos and epoch; `import_vectors` building.
+    `Library.index` tells walked, worked and building; `train` dataset, features, photos and epoch; `import_vectors`
+    building.
 
     >>> class Dots(Progress):
     ...     def worked(self, done, total):
@@ -27,6 +29,9 @@ class Progress:
 
     def building(self, space: str, done: int, total: int) -> None:
         """`done` of `total` vectors are in the graph of a space; "words" is also that of imported word vectors."""
+
+    def dataset(self, overview: Overview) -> None:
+        """What is going to be learnt from which photos; nothing has been computed yet."""
 
     def features(self, done: int, total: int) -> None:
         """`done` of `total` photos to learn from have their features."""

@@ -32,7 +32,7 @@ from devise.descriptors.network.checkpoint import Checkpoint, load, save
 from devise.descriptors.network.config import BACKBONES, HeadConfig
 from devise.errors import VectorsError
 from devise.training import TrainOptions, TrainProgress, train
-from devise.training.data import NOTHING, as_label
+from devise.training.datasets.example import NOTHING, as_label
 from devise.training.report import EpochReport
 from devise.words import WordVectors
 from devise.words.importing import import_vectors

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from devise import config, display
+from devise.cli.labelled import Aliases, LabelColumns, LabelLevel, MinPhotos, PathColumn, Separator, reading
 from devise.cli.options import LibraryPath
 from devise.cli.output import show
 from devise.errors import MAX_LISTED, needed
+from devise.training.datasets.example import Reading
 from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, TrainOptions
 from devise.training.report import TrainReport
 
@@ -19,7 +21,9 @@ def train(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER|CSV", help="One folder a label, or a CSV of path and labels (a|b).", readable=False
+            metavar="FOLDER|FILE",
+            help="One folder a label, a CSV of path and labels (a|b), or COCO's or YOLO's files.",
+            readable=False,
         ),
     ],
     out: Annotated[str, typer.Option("--out", "-o", metavar="NAME", help="The checkpoint's name, or its file.")],
@@ -44,6 +48,12 @@ def train(
     val: Annotated[
         float, typer.Option(metavar="SHARE", help="Share of the photos kept for validation.")
     ] = TrainOptions.validation,
+    alias: Aliases = None,
+    min_photos: MinPhotos = Reading.min_photos,
+    path_column: PathColumn = Reading.path_column,
+    label_column: LabelColumns = None,
+    separator: Separator = Reading.separator,
+    label_level: LabelLevel = Reading.label_level,
     from_feedback: Annotated[
         bool, typer.Option("--from-feedback", help="Also learn what was said with devise mark, in the library.")
     ] = False,
@@ -75,6 +85,7 @@ def train(
         seed=seed,
         resume=resume,
         force=force,
+        reading=reading(alias or (), min_photos, path_column, label_column or (), separator, label_level),
     )
     with stages() as shown:
         report = run(options, BarProgress(shown))

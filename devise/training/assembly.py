@@ -19,12 +19,15 @@ from devise.descriptors.network.weights import load_backbone
 from devise.errors import TrainingError
 from devise.progress import Progress
 from devise.training import data
-from devise.training.data import Example
+from devise.training.datasets.example import NOTHING, Example
+from devise.training.datasets.read import read
 from devise.training.features import features_of
 from devise.training.feedback import judged
+from devise.training.labels import resolved
 from devise.training.objectives.base import Lessons, Objective
 from devise.training.objectives.table import OBJECTIVES
 from devise.training.options import TrainOptions
+from devise.training.overview import Overview, overview
 from devise.training.sources import Cached, Photos, Source
 from devise.training.splits import split
 from devise.training.state import Learner, key_of
@@ -43,12 +46,16 @@ class Assembly:
     path: Path
     key: str
     paths: list[str]
-    labels: tuple[str, ...]
+    overview: Overview
     checkpoint: Checkpoint
     objectives: list[Objective]
     source: Source
     training: Tensor
     validation: Tensor
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(row.label for row in self.overview.labels)
 
 
 def assemble(options: TrainOptions, progress: Progress) -> Assembly:
@@ -57,22 +64,54 @@ def assemble(options: TrainOptions, progress: Progress) -> Assembly:
     if path.exists() and not options.force and not options.resume:
         raise TrainingError(f"{path} exists; choose another --out, go on with --resume, or replace it with --force")
     vectors = WordVectors.open(options.vectors)
-    examples = data.read(options.data)
-    feedback = judged(options.feedback, vectors) if options.feedback else []
-    labels = data.check_labels([*examples, *feedback], vectors)
-    training, validation = split(examples, options.validation, options.seed)
-    training += feedback
-    if len(training) < 2:
-        raise TrainingError(f"{len(training)} photos to train on; at least 2 are needed")
-    ordered = [*training, *validation]
+    learnt = learnable(options, vectors)
+    progress.dataset(learnt.overview)
+    ordered = [*learnt.training, *learnt.validation]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    objectives = _objectives(options, _lessons(ordered, labels, vectors, device))
+    objectives = _objectives(options, _lessons(ordered, learnt.labels, vectors, device))
     checkpoint = _new_checkpoint(options, path.stem, objectives, device)
     source, good = _source(options, checkpoint, ordered, progress)
-    rows, checked = _rows(good, len(training), source)
-    return Assembly(options=options, path=path, key=key_of(options, [*examples, *feedback], vectors.fingerprint),
-                    paths=[example.path for example in ordered], labels=labels, checkpoint=checkpoint,
+    rows, checked = _rows(good, len(learnt.training), source)
+    return Assembly(options=options, path=path, key=key_of(options, learnt.examples, vectors.fingerprint),
+                    paths=[example.path for example in ordered], overview=learnt.overview, checkpoint=checkpoint,
                     objectives=objectives, source=source, training=rows, validation=checked)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Learnable:
+    """Examples to learn from and to judge by, and all there are; labels that have a word vector."""
+
+    training: list[Example]
+    validation: list[Example]
+    examples: list[Example]
+    labels: tuple[str, ...]
+    overview: Overview
+
+
+def learnable(options: TrainOptions, vectors: WordVectors) -> Learnable:
+    """What the data give to learn from. Raises TrainingError, FolderError, LibraryError."""
+    dataset = read(options.data, options.reading)
+    feedback = judged(options.feedback, vectors) if options.feedback else []
+    found = resolved(dataset.examples, vectors, options.reading, feedback)
+    training, validation = split(found.examples, options.validation, options.seed)
+    training += found.more
+    if len(training) < 2:
+        raise TrainingError(f"{len(training)} photos to train on; at least 2 are needed")
+    _check_several(found.labels, training)
+    parts = {"train": training, "validation": validation, "test": [e for e in found.examples if e.part == "test"]}
+    spelt = {label: label if label in vectors else " + ".join(label.split()) for label in found.labels}
+    told = ((*dataset.notes, *found.notes), (*dataset.left_out, *found.left_out))
+    return Learnable(training, validation, [*found.examples, *found.more], found.labels,
+                     overview(parts, spelt, found.sources, vectors.name, told))  # fmt: skip
+
+
+def _check_several(labels: tuple[str, ...], training: Sequence[Example]) -> None:
+    """A label is learnt by what does not have it."""
+    if not labels:
+        raise TrainingError("no photo has a label; put photos into one folder per label, or give a CSV")
+    if len(labels) == 1 and all(example.labels for example in training):
+        raise TrainingError(f'"{labels[0]}" is the only label, and every photo has it: there is nothing to tell it '
+                            f'from; add photos of other labels, or of none in a folder "{NOTHING}"')  # fmt: skip
 
 
 def checkpoint_path(out: str) -> Path:

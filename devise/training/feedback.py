@@ -12,7 +12,7 @@ from pathlib import Path
 from devise.errors import WordError
 from devise.library import Library
 from devise.reports import Judgement
-from devise.training.data import Example
+from devise.training.datasets.example import Example
 from devise.words import WordVectors
 from devise.words.queries import Term
 

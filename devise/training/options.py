@@ -8,6 +8,7 @@ from pathlib import Path
 
 from devise.config import PhotoConfig
 from devise.errors import TrainingError
+from devise.training.datasets.example import Reading
 
 BACKBONE_NAMES = ("slim", "vgg16", "vgg16_bn", "vgg11_bn")
 LOSS_NAMES = ("sigmoid", "softmax", "cosine", "hinge")
@@ -43,6 +44,7 @@ class TrainOptions:
     threads: int = 0  # decoding threads; 0: one per core
     objectives: tuple[str, ...] = ("words", "classes")  # learnt together; the first decides which epoch is best
     photos: PhotoConfig = PhotoConfig()  # which photos are read at all
+    reading: Reading = Reading()  # how the data are to be understood
 
     def check(self) -> None:
         """Raises TrainingError for a number that makes no sense."""

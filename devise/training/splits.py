@@ -7,15 +7,19 @@ from collections import Counter
 from collections.abc import Sequence
 
 from devise.errors import TrainingError, listed
-from devise.training.data import NOTHING, Example
+from devise.training.datasets.example import NOTHING, Example
 
 
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """Training and validation examples: `share` of each label's photos, at least one, drawn with `seed`.
 
-    Parts that a CSV gives are kept. Raises TrainingError when a label has one photo only.
+    Parts that are given are kept; test photos are in neither. Raises TrainingError when a label has one photo only.
     """
-    if any(example.part for example in examples):
+    given = {example.part for example in examples}
+    examples = [example for example in examples if example.part != "test"]
+    if not examples:
+        raise TrainingError("all photos are for testing; nothing is left to learn from: mend the splits")
+    if "validation" in given or (given != {""} and "test" not in given):
         return [e for e in examples if e.part != "validation"], [e for e in examples if e.part == "validation"]
     if share == 0:
         return list(examples), []
@@ -24,7 +28,7 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
     if single:
         raise TrainingError(
             f"labels with one photo: {listed(single)}; at least 2 are needed, one to train on and one to check "
-            "(add photos, or train without checking: --val 0)"
+            "(add photos, leave them out with --min-photos 2, or train without checking: --val 0)"
         )
     wanted = {label: max(1, round(count * share)) for label, count in counts.items()}
     validation: set[int] = set()

@@ -15,14 +15,14 @@ from torch import nn
 from devise.descriptors.network.checkpoint import Checkpoint
 from devise.errors import TrainingError
 from devise.files import replacing
-from devise.training.data import Example
+from devise.training.datasets.example import Example
 from devise.training.options import TrainOptions
 from devise.training.report import EpochReport
 
 DAMAGED = "is damaged; delete it and train anew without --resume"
 NOT_IN_KEY = ("resume", "force", "threads", "out")  # what may differ when a run goes on
 # Options that came later: in the key only where they are not what every run did before, so that those still go on
-LATER = ("objectives", "photos")
+LATER = ("objectives", "photos", "reading")
 
 
 @dataclass

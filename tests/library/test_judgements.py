@@ -21,7 +21,9 @@ from devise.library import Library
 from devise.search.scoring import Feedback, Scoring
 from devise.spaces import Space
 from devise.training import TrainOptions, train
-from devise.training.data import NOTHING, Example, read, truth
+from devise.training.data import truth
+from devise.training.datasets.example import NOTHING, Example
+from devise.training.datasets.read import read
 from devise.training.feedback import judged
 from devise.training.splits import split
 from devise.vectors import unit
@@ -144,7 +146,7 @@ def test_photos_of_nothing(tmp_path: Path, draw: Callable[..., Path]) -> None:
     (tmp_path / "all.csv").write_text(
         f"path,labels,group\na.png,red,x\nb.png,blue,y\nnoise.png,{NOTHING},\nsand.png,-,x\n"
     )
-    examples = read(tmp_path / "all.csv")
+    examples = read(tmp_path / "all.csv").examples
     true, known = truth(examples, ["blue", "red"])
     assert true.tolist() == [[0, 1], [1, 0], [0, 0], [0, 0]]
     assert known.tolist() == [[0, 1], [1, 0], [1, 1], [1, 1]]

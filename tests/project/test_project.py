@@ -48,6 +48,7 @@ MAY_IMPORT = {
     "library.upkeep": {*STORE, "search", "library"},
     "training.objectives": {*DATA, "analysis", "descriptors.network", "training"},
 }
+MAY_IMPORT["training.datasets"] = {*BASE, "photos"}
 MAY_IMPORT["training"] = {*MAY_IMPORT} - {"library.ingest", "library.upkeep"}
 MAY_IMPORT["web"] = {"display", "errors", "files", "photos", "results"}
 MAY_IMPORT["cli.output"] = {*STORE}
@@ -74,6 +75,7 @@ HOMES = {
     "safetensors": {"descriptors.network", "training", "words"},
     "sqlite3": {"store.sqlite"},
     "filelock": {"store", "store.sqlite", "words"},
+    "yaml": {"training.datasets"},
     "typer": {"cli", "cli.output"},
     "rich": {"cli", "cli.output"},
 }

@@ -39,7 +39,7 @@ PACKAGE = Path(checkpoints.__file__).parents[2]
 # What can run code that is in a file; the pickles of others are read by a reader that imports nothing, and torch's by
 # its own which takes plain weights only
 RUNS = re.compile(
-    r"\bpickle\b|torch\.load|np\.load|allow_pickle|marshal|shelve|\beval\(|\bexec\(|KeyedVectors\.load\(|yaml"
+    r"\bpickle\b|torch\.load|np\.load|allow_pickle|marshal|shelve|\beval\(|\bexec\(|KeyedVectors\.load\(|yaml\.(?!safe_load|YAMLError)"
 )
 HARMLESS = ("weights_only=True", "allow_pickle=False", "module.eval()", "encoder.eval()", ".eval()")
 SMALL = Settings(index=IndexConfig(exact_below=2, min_behind=2))

@@ -17,8 +17,10 @@ from devise.analysis.metrics import average_precision, hits
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.errors import CheckpointError, FolderError, TrainingError
 from devise.training import TrainOptions, TrainProgress, train
-from devise.training.data import Example, as_label, check_labels, read
+from devise.training.datasets.example import Example, as_label
+from devise.training.datasets.read import read
 from devise.training.features import _checked, features_of
+from devise.training.labels import resolved
 from devise.training.report import EpochReport
 from devise.training.samplers import drawn
 from devise.training.splits import split
@@ -204,7 +206,7 @@ def test_a_csv_gives_several_labels_groups_and_parts(options: TrainOptions, clas
     rows += [(f"blue/{i}.png", "blue", "b", "train" if i else "val") for i in range(4)]
     with file.open("w", newline="") as opened:
         csv.writer(opened).writerows([("path", "labels", "group", "split"), *rows])
-    examples = read(file)
+    examples = read(file).examples
     assert examples[0] == Example(str(classes / "red" / "0.png"), ("red", "green"), "validation", "a")
     report = train(replace(options, data=file))
     assert (report.num_training, report.num_validation) == (6, 2)
@@ -275,7 +277,7 @@ def test_splits_keep_every_label_on_both_sides() -> None:
 
 def test_labels_are_words(tiny_vectors: WordVectors) -> None:
     assert as_label("light__sky ") == "light sky"
-    assert check_labels([Example("x", ("red", "light sky"))], tiny_vectors) == ("light sky", "red")
+    assert resolved([Example("x", ("red", "light sky"))], tiny_vectors).labels == ("light sky", "red")
 
 
 def test_hits_and_precision_against_small_cases() -> None:

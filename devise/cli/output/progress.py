@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from devise import display
 from devise.cli.output import show
+from devise.cli.output.overview import lines
 from devise.progress import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
     from rich.progress import Task, TaskID
 
+    from devise.training.overview import Overview
     from devise.training.report import EpochReport
 
 
@@ -59,6 +61,10 @@ class BarProgress(Progress):
 
     def building(self, space: str, done: int, total: int) -> None:
         self.stages.move(f"graph of {space}", self.unit, done, total)
+
+    def dataset(self, overview: Overview) -> None:
+        for line in lines(overview):
+            self.note(line)
 
     def features(self, done: int, total: int) -> None:
         self.stages.move("looking at photos", "photos", done, total)

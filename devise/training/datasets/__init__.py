@@ -1,0 +1,1 @@
+"""Labelled photos as people keep them: folders, CSVs, COCO, YOLO. All become examples; nothing else knows of files."""
