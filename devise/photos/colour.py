@@ -82,7 +82,7 @@ def _converted(image: Image.Image, strip: int) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         return _from_deep(image, strip)
     if image.mode == "LAB":
-        return _from_lab(image)
+        return from_lab(image)
     if image.has_transparency_data:
         return _on_white(image, strip)
     return image.convert("RGB")
@@ -127,7 +127,8 @@ def _white(image: Image.Image, brightest: float) -> float:
     return next((white for white in usual if brightest <= white), brightest)
 
 
-def _from_lab(image: Image.Image) -> Image.Image:
+def from_lab(image: Image.Image) -> Image.Image:
+    """A picture of CIE L*a*b*, in RGB."""
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     converted = ImageCms.applyTransform(image, ImageCms.buildTransform(lab, srgb, "LAB", "RGB"))
     assert converted is not None  # None only for inPlace=True

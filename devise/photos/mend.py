@@ -10,16 +10,17 @@ import io
 import random
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from devise.photos import cut
+from devise.photos.cut import IncompleteError, refuse
 from devise.photos.png import SIGNATURE
 
-TOLERABLE = 0.01  # share of a picture whose last pixels may be missing: nobody sees it, and no vector moves
 _END = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")  # within a scan: neither a stuffed byte nor a restart
 _SOS, _EOI, _PROGRESSIVE = 0xDA, 0xD9, 0xC2
@@ -28,17 +29,16 @@ _SHOWN = frozenset((b"tRNS", b"eXIf", b"iCCP"))  # chunks without pixels that de
 NOISE = 1 << 16  # bytes: enough to fill some rows
 
 
-class IncompleteError(Exception):
-    """Says how much of a picture is missing."""
+def mended(data: bytes, formats: Sequence[str] = ()) -> bytes | None:
+    """The file as a decoder takes it; None if there is no remedy. formats: those that it may have, by Pillow's names.
 
-
-def mended(data: bytes) -> bytes | None:
-    """The file as a decoder takes it; None if there is no remedy. Raises IncompleteError."""
+    Raises IncompleteError.
+    """
     if data.startswith(SIGNATURE):
         return _png(data)
     if data.startswith(b"\xff\xd8"):
         return _jpeg(data)
-    return data + b"\0;" if data.startswith(b"GIF8") else None
+    return data + b"\0;" if data.startswith(b"GIF8") else cut.mended(data, formats)
 
 
 def _png(data: bytes) -> bytes | None:
@@ -52,10 +52,15 @@ def _png(data: bytes) -> bytes | None:
             kept.append(chunk[:-4] + checksum)
         has_end = has_end or kind == b"IEND"
     if not has_end:
-        _check_rows(data)
-        kept.append(b"\0\0\0\0IEND\xaeB`\x82")
+        if pixels := _filled(data):
+            kept = [chunk for chunk in kept if chunk[4:8] != b"IDAT"] + [_chunk(b"IDAT", pixels)]
+        kept.append(_chunk(b"IEND", b""))
     made = b"".join(kept)
     return made if made != data else None
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
 
 
 def _is_profile(data: bytes) -> bool:
@@ -78,30 +83,31 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         place = end
 
 
-def _check_rows(data: bytes) -> None:
-    """Raises IncompleteError with the share of a PNG's rows that its pixels end before."""
+def _filled(data: bytes) -> bytes | None:
+    """The pixels of a PNG that is cut, packed anew with as many zeros as there are too few; None: interlaced.
+
+    Raises IncompleteError with the share of its rows that are missing.
+    """
     width, height, depth, colour, _, _, is_interlaced = (
         *(int.from_bytes(data[place : place + 4]) for place in (16, 20)),
         *data[24:29],
     )
     bands = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
     expected = height * (1 + -(-width * bands * depth // 8))
-    place, unpacker, found = len(SIGNATURE), zlib.decompressobj(), 0
+    place, unpacker, found = len(SIGNATURE), zlib.decompressobj(), list[bytes]()
     try:
         while place + 8 <= len(data):
             size = int.from_bytes(data[place : place + 4])
             if data[place + 4 : place + 8] == b"IDAT":
-                found += len(unpacker.decompress(data[place + 8 : place + 8 + size]))
+                found.append(unpacker.decompress(data[place + 8 : place + 8 + size]))
             place += 12 + size
     except zlib.error:
         pass
-    if not is_interlaced:
-        _refuse(1 - found / max(expected, 1))
-
-
-def _refuse(missing: float) -> None:
-    if missing > TOLERABLE:
-        raise IncompleteError(f"the lower {max(1, round(100 * missing))} % are missing")
+    if is_interlaced:
+        return None
+    rows = b"".join(found)
+    refuse(1 - len(rows) / max(expected, 1))
+    return zlib.compress(rows + bytes(max(0, expected - len(rows))), 1)
 
 
 def _jpeg(data: bytes) -> bytes | None:
@@ -115,7 +121,7 @@ def _jpeg(data: bytes) -> bytes | None:
     if not _covers(frame, scans[:-1] if differs.any() else scans):
         if len(scans) > 1 or frame.kind == _PROGRESSIVE:
             raise IncompleteError("its finer passes are missing")
-        _refuse(_share_after(differs, frame.rows))
+        refuse(_share_after(differs, frame.rows))
     return data + _END
 
 

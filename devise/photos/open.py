@@ -16,11 +16,12 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from devise.config import PhotoConfig
 from devise.errors import PhotoError, lacks_memory
-from devise.photos import mend, tiff
+from devise.photos import cut, mend, tiff
 from devise.photos.colour import to_rgb, to_srgb
+from devise.photos.cut import IncompleteError
 from devise.photos.formats import RAW, no_reader, readable, unknown
-from devise.photos.png import SIGNATURE
 from devise.photos.quiet import hush
+from devise.photos.tiff_layout import KNOWN_COMPRESSIONS
 
 hush()
 
@@ -156,8 +157,8 @@ def _unpacked(data: bytes, path: str) -> ImageFile.ImageFile:
     """The picture without its pixels."""
     try:
         return Image.open(io.BytesIO(data), formats=readable(path))
-    except UnidentifiedImageError:
-        whole = _mended(data, path) if data.startswith(SIGNATURE) else None
+    except OSError:  # UnidentifiedImageError, and what WebP's decoder says
+        whole = _mended(data, path)
         if whole is None:
             raise
         return Image.open(io.BytesIO(whole), formats=readable(path))
@@ -184,8 +185,8 @@ def _drafted(image: ImageFile.ImageFile, at_least: int) -> ImageFile.ImageFile:
 def _mended(data: bytes, path: str) -> bytes | None:
     """Raises PhotoError for what lacks pixels."""
     try:
-        return mend.mended(data)
-    except mend.IncompleteError as error:
+        return mend.mended(data, readable(path))
+    except IncompleteError as error:
         raise PhotoError(path, f"it is cut short: {error}; copy it again from its source") from error
     except Exception:  # so damaged that its decoder's own words are better
         return None
@@ -201,17 +202,20 @@ def _check_size(image: ImageFile.ImageFile, path: str, max_megapixels: float) ->
 
 
 def _reason(error: Exception, data: bytes, limits: PhotoConfig) -> str:
-    if isinstance(error, UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError) and not cut.told(data):
         return unknown(data)
     if isinstance(error, Image.DecompressionBombError):
         return f"it claims more than {limits.max_megapixels:.0f} megapixels; make a smaller copy"
     if lacks_memory(error):
         return "it needs more memory than there is; make a smaller copy"
-    if kind := tiff.described(data, tiff.KNOWN_COMPRESSIONS):
+    if said := cut.told(data):
+        return f"it is cut short: {said}; copy it again from its source"
+    if kind := tiff.described(data, KNOWN_COMPRESSIONS):
         return no_reader(kind)
     if "truncated" in str(error).lower():
         return "it is cut short; copy it again from its source"
-    return f"it is damaged ({str(error) or type(error).__name__}); copy it again from its source"
+    said = " ".join(str(error).split()) or type(error).__name__  # libheif's has two lines
+    return f"it is damaged ({said}); copy it again from its source"
 
 
 def _orientation(image: Image.Image) -> int:

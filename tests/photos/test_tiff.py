@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from devise.errors import PhotoError
 from devise.photos import details, load, picture
@@ -134,17 +134,20 @@ def test_floating_point_in_planes_of_bytes(kind: str, order: str) -> None:
     assert np.abs(seen(data) - expected("rgb")).max() <= 2
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("bits", [10, 12, 14])
-def test_numbers_without_gaps(bits: int) -> None:
+def test_numbers_without_gaps(bits: int, order: str) -> None:
     grey = (scene().mean(axis=2, keepdims=True) * (2**bits - 1)).round().astype("u2")
 
     def encode(strip: bytes) -> bytes:
-        rows = np.frombuffer(strip, "<u2").reshape(-1, WIDTH, 1).astype(">u2").view(np.uint8).reshape(-1, WIDTH, 2)
+        rows = (
+            np.frombuffer(strip, f"{order}u2").reshape(-1, WIDTH, 1).astype(">u2").view(np.uint8).reshape(-1, WIDTH, 2)
+        )
         return np.packbits(np.unpackbits(rows, axis=2)[..., 16 - bits :].reshape(len(rows), -1), axis=1).tobytes()
 
     for colours in ("black is zero", "white is zero"):
         samples = 2**bits - 1 - grey if colours == "white is zero" else grey
-        data = tiff(samples, encode=encode, bits=bits, photometric=COLOURS[colours])
+        data = tiff(samples, order, encode=encode, bits=bits, photometric=COLOURS[colours])
         assert np.abs(seen(data) - expected(colours)).max() <= 2
 
 
@@ -177,9 +180,37 @@ def test_alpha_and_bands_that_nobody_knows(kind: str, extra: int, colours: str, 
         tags={338: ("H", [extra])},
     )
     right = expected(colours) if extra == 0 else expected(colours) * cover + 255 * (1 - cover)
-    if extra == 1 and kind == "u1" and not planar:
+    if extra == 1 and kind == "u1" and not planar and colours == "rgb":
         return  # Pillow's own, by another rounding
     assert np.abs(seen(data) - right).max() <= 3
+
+
+@pytest.mark.parametrize("colours", ["white is zero", "cmyk"])
+@pytest.mark.parametrize("extra", [0, 2])
+def test_alpha_of_eight_bits_that_pillow_lacks(colours: str, extra: int) -> None:
+    cover = np.full((HEIGHT, WIDTH, 1), 102, np.uint8)
+    samples = np.concatenate([stored(colours, scene(), "u1"), cover], axis=2)
+    right = expected(colours) if extra == 0 else expected(colours) * 0.4 + 255 * 0.6
+    data = tiff(samples, photometric=COLOURS[colours], tags={338: ("H", [extra])})
+    assert np.abs(seen(data) - right).max() <= 3
+
+
+@pytest.mark.parametrize("photometric", [8, 9])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("planar", [False, True])
+def test_lab(photometric: int, bits: int, planar: bool) -> None:
+    """CIE L*a*b* with signed colours, and as ICC profiles have it."""
+    drawn = Image.fromarray((255 * scene()).round().astype(np.uint8))
+    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+    lab = ImageCms.applyTransform(drawn, to_lab)
+    assert lab is not None
+    light, *colours = (np.asarray(band, np.int64) for band in lab.split())
+    if photometric == 8:
+        colours = [(band - 128) % 256 for band in colours]
+    white = 65280 if photometric == 9 else 65535
+    bands = [light, *colours] if bits == 8 else [light * white // 255, *(band * 256 for band in colours)]
+    data = tiff(np.stack(bands, 2).astype(f"u{bits // 8}"), planar=planar, photometric=photometric)
+    assert np.abs(seen(data) - expected("rgb")).mean() <= 3
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "f4"])
@@ -231,7 +262,7 @@ def test_holes_and_infinities() -> None:
     assert np.abs(seen(tiff(samples, photometric=2)) - expected("rgb"))[6:].max() <= 2
 
 
-@pytest.mark.parametrize("tags", [{262: ("H", [32803])}, {259: ("H", [34676])}, {262: ("H", [8])}])
+@pytest.mark.parametrize("tags", [{262: ("H", [32803])}, {259: ("H", [34676])}, {262: ("H", [10])}])
 def test_what_cannot_be_read_is_called_by_its_name(tags: dict[int, tuple[str, list[int]]]) -> None:
     data = tiff(stored("rgb", scene(), "u2"), photometric=2, tags=tags)
     with pytest.raises(PhotoError, match=r"3 bands of 16 bits.*export it as JPEG") as caught:

@@ -1,0 +1,121 @@
+"""Files that end too early, told by what they say of themselves: WebP, HEIC, AVIF, JPEG 2000, TIFF, unpacked pixels.
+
+What lacks no pixel is made whole: metadata behind the picture that are cut, a missing byte of padding, a last row that
+lacks some pixels.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from devise.photos import tiff
+
+TOLERABLE = 0.01  # share of a picture whose last pixels may be missing: nobody sees it, and no vector moves
+_OF_WEBP = (b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"VP8X")  # chunks that a picture cannot do without
+_OF_BOXES = (b"ftyp", b"meta", b"mdat", b"moov", b"jp2h", b"jp2c")  # the same of HEIC, AVIF and JPEG 2000
+_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
+_JP2, _J2K = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
+_RAW = ("BMP", "DIB", "PPM", "TGA", "PCX", "SGI", "SUN", "QOI", "TIFF")  # whose pixels stand one after another
+
+
+class IncompleteError(Exception):
+    """Says how much of a picture is missing."""
+
+
+def refuse(missing: float, what: str = "the lower {} % are missing") -> None:
+    """Raises IncompleteError where so large a share is missing that it would be seen."""
+    if missing > TOLERABLE:
+        raise IncompleteError(what.format(max(1, min(99, round(100 * missing)))))
+
+
+def share(data: bytes) -> float:
+    """How much of a file is missing by what its head says: of bytes, from 0 (nothing, or nobody knows) to 1."""
+    if _is_webp(data):
+        expected = 8 + int.from_bytes(data[4:8], "little")
+    elif (data[4:8] == b"ftyp" and data[8:12] in _BRANDS) or data.startswith(_JP2):
+        expected = max((end for _, _, end in _boxes(data)), default=0)
+    else:
+        return tiff.lacking(data)
+    return max(0.0, 1 - len(data) / expected) if expected else 0.0
+
+
+def told(data: bytes) -> str | None:
+    """What to say of a file that cannot be read because it ends too early; None: it does not, or nobody knows."""
+    missing = share(data)
+    if missing:
+        return f"the last {max(1, min(99, round(100 * missing)))} % of its bytes are missing"
+    if data.startswith((_JP2, _J2K)) and b"\xff\xd9" not in data[-1024:]:
+        return "its end is missing"
+    return "its directory, which stands at its end, is missing" if tiff.lacks_directory(data) else None
+
+
+def mended(data: bytes, formats: Sequence[str]) -> bytes | None:
+    """The file as a decoder takes it; None if there is no remedy. Raises IncompleteError."""
+    if _is_webp(data):
+        return _webp(data)
+    if data[4:8] == b"ftyp":
+        ends = [start for kind, start, end in _boxes(data) if end > len(data) and kind not in _OF_BOXES]
+        return data[: ends[0]] if ends else None
+    return _padded(data, formats)
+
+
+def _is_webp(data: bytes) -> bool:
+    return data.startswith(b"RIFF") and data[8:12] == b"WEBP"
+
+
+def _webp(data: bytes) -> bytes | None:
+    """Without chunks behind the picture that are cut; with a missing byte of padding."""
+    place, kept = 12, len(data)
+    while place + 8 <= len(data):
+        kind, end = data[place : place + 4], place + 8 + int.from_bytes(data[place + 4 : place + 8], "little")
+        if end > len(data):
+            if kind in _OF_WEBP:
+                return None
+            kept = place
+            break
+        place = end + end % 2
+    else:
+        kept = min(len(data), place)
+    body = data[8:kept] + bytes(kept % 2)
+    made = b"RIFF" + len(body).to_bytes(4, "little") + body
+    return made if made != data else None
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of the outermost boxes of an ISO base media file (ISO 14496-12, 4.2)."""
+    place = 0
+    while place + 8 <= len(data):
+        size, head = int.from_bytes(data[place : place + 4]), 8
+        if size == 1:
+            size, head = int.from_bytes(data[place + 8 : place + 16]), 16
+        size = size or len(data) - place  # to the end of the file
+        if size < head:
+            return
+        yield data[place + 4 : place + 8], place, place + size
+        place += size
+
+
+def _padded(data: bytes, formats: Sequence[str]) -> bytes | None:
+    """With as many bytes as could be missing, if next to no pixel turns out to come from them."""
+    first, second = (_seen(data, formats, filler) for filler in (b"\x55", b"\xaa"))
+    if first is None or second is None:
+        return None
+    refuse(float((first != second).any(axis=2).mean()), "{} % of its pixels are missing")
+    return data + bytes(4 * first.shape[0] * first.shape[1])
+
+
+def _seen(data: bytes, formats: Sequence[str], filler: bytes) -> NDArray[np.uint8] | None:
+    try:
+        image = Image.open(io.BytesIO(data), formats=tuple(formats))
+    except UnidentifiedImageError:
+        return None
+    with image:
+        if image.format not in _RAW:
+            return None
+        image.fp = io.BytesIO(data + filler * (4 * image.width * image.height))
+        return np.asarray(image.convert("RGB"))
