@@ -62,6 +62,7 @@ class PhotoConfig:
 
     max_megapixels: float = 150.0  # the largest phone sensors give 108; a 200-megapixel picture takes 600 MB as RGB
     max_file_megabytes: float = 500.0  # read whole to be hashed and decoded from one copy; larger files are no photos
+    is_library_only: bool = False  # whether the photos that queries name are those of the library: a server's are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +164,21 @@ class Settings:
     index: IndexConfig = IndexConfig()
     search: SearchConfig = SearchConfig()
     tags: TagConfig = TagConfig()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebConfig:
+    """What a server gives, and to how many at once."""
+
+    max_k: int = 1_000  # photos of one answer: a page that long is scrolled through by nobody
+    max_upload_bytes: int = 40_000_000  # of a photo to ask with: the largest of telephones have 25 MB
+    max_body_bytes: int = 200_000  # of all else that is sent: a thousand ids have 10,000
+    max_waiting: int = 64  # requests that wait for their turn; more are told to come back
+    max_zip_photos: int = 500
+    sizes: tuple[int, ...] = (480, 2048)  # pixels of the longer side: of a grid, and of one photo on a sharp screen
+    thumbnail_bytes: int = 1_000_000_000  # on the disk: of 480 pixels 25,000
+    tagged: int = 2_000  # photos that the page of tags looks at
+    poll_seconds: float = 1.0  # between two looks at whether the library has changed
 
 
 # Regions of a photo

@@ -67,6 +67,25 @@ class IndexReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PhotoInfo:
+    """What a library knows of a photo. paths: all files with this content; pixels: width times height.
+
+    id: of the content, above 0, never given to another photo; taken: local time, as 2020-05-13T10:11:12.
+    """
+
+    id: int
+    paths: tuple[str, ...]
+    size: int
+    taken: str | None
+    pixels: int | None
+    kind: str | None
+    captions: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LibraryInfo:
     """What `devise info` tells about a library. `num_contents`: photos that differ, copies counted once."""
 

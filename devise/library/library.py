@@ -28,6 +28,7 @@ from devise.words.grammar import Query, written
 if TYPE_CHECKING:  # what a search does without is imported where it is used
     from devise.descriptors.base import Descriptor
     from devise.library.judgements import Judgements
+    from devise.library.listing import Listing
     from devise.photos.inputs import PhotoInput
     from devise.progress import Progress
     from devise.reports import IndexReport, LibraryInfo
@@ -227,6 +228,13 @@ class Library:
         from devise.library.judgements import Judgements
 
         return Judgements(self.path, self._reader, self._photos, self._interpret, self.settings.search)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The photos by number, the latest first, and what is known of each: for pages that show them."""
+        from devise.library.listing import Listing
+
+        return Listing(self._reader, self._photos)
 
     def words(self) -> WordVectors:
         """The word vectors that the library's model was trained on. Raises LibraryError when they are not at hand."""

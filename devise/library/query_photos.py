@@ -94,12 +94,13 @@ class QueryPhotos:
     def named(self, photo: str | os.PathLike[str]) -> str:
         """The path of a photo, by that or by the end of it if only one in the library ends so. Raises PhotoError."""
         name, store = os.fspath(photo), self.reader()
-        path = os.path.abspath(name)
-        if os.path.exists(path) or (store and store.photo(path)):
+        path, here = os.path.abspath(name), not self.limits.is_library_only
+        if (here and os.path.exists(path)) or (store and store.photo(path)):
             return path
         found = store.paths_ending(name) if store else []
         if not found:
-            raise PhotoError(name, "there is no such photo here or in the library; give its path")
+            place = "here or in the library; give its path" if here else "in the library; give the end of its path"
+            raise PhotoError(name, f"there is no such photo {place}")
         if len(found) > 1:
             raise PhotoError(name, f"{len(found)} photos in the library are called so; give one path: {listed(found)}")
         return found[0]
@@ -135,6 +136,8 @@ class QueryPhotos:
             content_id = _as_indexed(store, photo) if store else None
             if content_id is not None:
                 return content_id, b""
+            if self.limits.is_library_only and not (store and store.photo(photo)):
+                raise PhotoError(photo, "it is no photo of the library; give one that is")
         from devise.photos.inputs import file_bytes  # imports Pillow, which a search never needs
 
         data = file_bytes(photo, self.limits)

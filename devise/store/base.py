@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from devise.spaces import ModelInfo, Space
 from devise.store.filter import Filter
-from devise.store.records import GraphFile, Judged, Photo, Refused
+from devise.store.records import Card, GraphFile, Judged, Photo, Refused
 from devise.store.regions import Regions
 from devise.vectors import Hits, Ids, Vector
 
@@ -52,6 +52,22 @@ class Judgements(Protocol):
         """When the latest one was made; an empty text where there is none."""
 
 
+class Listing(Protocol):
+    """The photos as a page shows them: by the ids of their contents, the latest first."""
+
+    def ids_of(self, paths: Iterable[str]) -> dict[str, int]:
+        """The contents of those of the paths that are photos of the library."""
+
+    def cards(self, content_id: int) -> list[Card]:
+        """All files with a content, sorted by path."""
+
+    def latest(self, where: Filter, k: int, start: int = 0) -> list[tuple[str, int]]:
+        """Paths and contents, the latest taken first, then those that do not say when; equal ones by path."""
+
+    def kinds(self) -> dict[str, int]:
+        """How many photos of each format there are."""
+
+
 class Catalog(Protocol):
     """Think of it as the list of photos: which files there are, which content each has, what each says.
 
@@ -61,6 +77,9 @@ class Catalog(Protocol):
 
     @property
     def judgements(self) -> Judgements: ...
+
+    @property
+    def listing(self) -> Listing: ...
 
     def transaction(self) -> AbstractContextManager[None]:
         """All that is written inside, or nothing of it."""

@@ -16,6 +16,19 @@ class Photo(NamedTuple):
     stamp: str | None = None
 
 
+class Card(NamedTuple):
+    """What is known of a file without opening it. pixels: width times height; captions: one a line."""
+
+    path: str
+    content_id: int
+    size: int
+    mtime_ns: int
+    taken: str | None
+    pixels: int | None
+    kind: str | None
+    captions: str
+
+
 class Refused(NamedTuple):
     """A file that could not be read as a photo, why, and how it looked then."""
 

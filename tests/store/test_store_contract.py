@@ -258,3 +258,23 @@ def test_judgements(store: Both) -> None:
     with store.catalog.transaction():
         assert store.catalog.judgements.undo() == judged[1:]
     assert store.catalog.judgements.all() == judged[:1]
+
+
+def test_photos_are_listed_by_content_the_latest_first(store: Both) -> None:
+    catalog, listing = store.catalog, store.catalog.listing
+    with catalog.transaction():
+        red, blue = catalog.add_content(b"red"), catalog.add_content(b"blue")
+        for path, content, taken in (("/b/new.jpg", red, "2021-01-01T00:00:00"), ("/a/copy.jpg", red, None),
+                                     ("/a/old.png", blue, "2019-01-01T00:00:00")):  # fmt: skip
+            catalog.put_photo(Photo(path, content, 10, 1))
+            catalog.put_texts(path, "", Says(taken, 12, path[-3:], "a caption\nand one more"), ["/"])
+    assert listing.ids_of(["/a/old.png", "/b/new.jpg", "/none"]) == {"/a/old.png": blue, "/b/new.jpg": red}
+    assert listing.ids_of([]) == {}
+    assert [card.path for card in listing.cards(red)] == ["/a/copy.jpg", "/b/new.jpg"]
+    assert "and one more" in listing.cards(blue)[0].captions
+    assert listing.cards(99) == []
+    everything = [("/b/new.jpg", red), ("/a/old.png", blue), ("/a/copy.jpg", red)]
+    assert listing.latest(Filter(), 9) == everything
+    assert listing.latest(Filter(), 1, 1) == everything[1:2]
+    assert listing.latest(Filter(inside="/a"), 9) == everything[1:]
+    assert listing.kinds() == {"jpg": 2, "png": 1}

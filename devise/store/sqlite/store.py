@@ -23,6 +23,7 @@ from devise.store.sqlite.database import FILE, Database, understanding
 from devise.store.sqlite.filters import condition
 from devise.store.sqlite.hashes import KnownHashes
 from devise.store.sqlite.judgements import SqliteJudgements
+from devise.store.sqlite.listing import SqliteListing
 from devise.store.sqlite.vectors import CHUNK, SqliteVectors
 from devise.vectors import Ids
 
@@ -37,6 +38,7 @@ class Store:
         self.db = Database(folder, write=write, threads=threads)
         self.vectors = SqliteVectors(self.db)
         self.judgements = SqliteJudgements(self.db)
+        self.listing = SqliteListing(self.db)
 
     @staticmethod
     def exists(folder: Path) -> bool:

@@ -1,0 +1,78 @@
+"""The photos of a library by number, the latest first, and what is known of each: for pages that show them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from devise.library.query_photos import QueryPhotos
+from devise.reports import PhotoInfo, Skipped
+from devise.store.filter import Filter
+from devise.store.sqlite.store import Store
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Think of it as a table of photos, whose ids are good for as long as the photos are in the library."""
+
+    reader: Callable[[], Store]
+    photos: QueryPhotos
+
+    def ids_of(self, paths: Iterable[str]) -> dict[str, int]:
+        """The ids of those of the paths that are photos of the library; copies share one."""
+        return self.reader().listing.ids_of(paths)
+
+    def named(self, name: str) -> str:
+        """The path of a photo of the library, by that or by the end of it. Raises PhotoError."""
+        return self.photos.named(name)
+
+    def photo(self, photo_id: int) -> PhotoInfo | None:
+        """None where no photo of the library has the id. Files that are there stand before those that are gone."""
+        cards = self.reader().listing.cards(photo_id)
+        if not cards:
+            return None
+        cards.sort(key=lambda card: (not os.path.isfile(card.path), card.path))
+        first = cards[0]
+        taken = min((card.taken for card in cards if card.taken), default=None)
+        lines = dict.fromkeys(line for card in cards for line in card.captions.splitlines() if line.strip())
+        return PhotoInfo(
+            id=photo_id,
+            paths=tuple(card.path for card in cards),
+            size=first.size,
+            taken=taken,
+            pixels=first.pixels,
+            kind=first.kind,
+            captions=tuple(lines),
+        )
+
+    def file(self, photo_id: int) -> str | None:
+        """A file that shows the photo as it was indexed; None where none does any more."""
+        paths = (card.path for card in self.reader().listing.cards(photo_id))
+        return next((path for path in paths if self.photos.is_as_indexed(path)), None)
+
+    def digest(self, photo_id: int) -> bytes:
+        """The hash of the content of a photo of the library."""
+        return self.reader().hash_of_content(photo_id)
+
+    def latest(self, where: Filter, k: int, start: int = 0) -> list[tuple[str, int]]:
+        """Paths and ids from number `start` on: the latest taken first, last those that do not say when."""
+        return self.reader().listing.latest(where, k, start)
+
+    def kinds(self) -> dict[str, int]:
+        """How many photos there are of each format, most first."""
+        return self.reader().listing.kinds()
+
+    def folders(self) -> dict[str, int]:
+        """How many photos stand in each folder, sorted by path."""
+        counts = Counter(map(os.path.dirname, self.reader().paths()))
+        return dict(sorted(counts.items()))
+
+    def skipped(self) -> list[Skipped]:
+        """Files that cannot be read as photos, sorted by path, and why."""
+        return [Skipped(refused.path, refused.reason) for refused in self.reader().skipped()]
+
+    def revision(self) -> int:
+        """A higher number whenever photos have come, changed or gone."""
+        return self.reader().revision()
