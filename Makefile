@@ -87,7 +87,7 @@ check: lint types test ## All that CI checks
 # No package server is named in the lock file, so it is good for any mirror
 lock: ## Write requirements.lock from pyproject.toml
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
-	$(UV) pip compile pyproject.toml --extra train --extra heic --extra raw --extra dev --extra demo --universal --generate-hashes \
+	$(UV) pip compile pyproject.toml --extra train --extra heic --extra raw --extra web --extra dev --extra demo --universal --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 wheel: setup ## Build the wheel, with the model and the word vectors that ship

@@ -19,6 +19,7 @@ COMMANDS = {
     "mark": ("mark", "Say which photos are good or bad answers to a query."),
     "tag": ("tag", "Name what photos show."),
     "words": ("words", "Show words near a word."),
+    "serve": ("serve", "Show the library in a browser, and to programs."),
     "train": ("train", "Train a model on your own photos."),
     "check": ("check", "Look whether the library is whole."),
     "info": ("info", "Show what is in use."),

@@ -50,7 +50,7 @@ MAY_IMPORT = {
 }
 MAY_IMPORT["training.datasets"] = {*BASE, "photos"}
 MAY_IMPORT["training"] = {*MAY_IMPORT} - {"library.ingest", "library.upkeep"}
-MAY_IMPORT["web"] = {"display", "errors", "files", "photos", "results"}
+MAY_IMPORT["web"] = {*STORE, "library", "search", "words"}
 MAY_IMPORT["cli.output"] = {*STORE}
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
 MAY_IMPORT["__main__"] = {"cli"}
@@ -76,6 +76,8 @@ HOMES = {
     "sqlite3": {"store.sqlite"},
     "filelock": {"store", "store.sqlite", "words"},
     "yaml": {"training.datasets"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
     "typer": {"cli", "cli.output"},
     "rich": {"cli", "cli.output"},
 }

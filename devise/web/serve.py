@@ -1,0 +1,105 @@
+"""Serve one library from this machine: a socket, a token where others can reach it, and a browser."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import uvicorn
+
+from devise.config import WebConfig
+from devise.errors import DeviseError
+from devise.library import Library
+from devise.web.app import ServerOptions, app
+
+KEEP_ALIVE_SECONDS = 30  # a connection of a browser that says nothing
+BACKLOG = 128  # connections that wait to be taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """host: the address to be reached at; port: 0 is any that is free; told: is given the address as a link."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    is_read_only: bool = False
+    opens_browser: bool = True
+    limits: WebConfig = WebConfig()
+
+
+def serve(library: Library, options: ServeOptions, told: Callable[[str], None]) -> None:
+    """Answer until a signal comes. Raises DeviseError where the address cannot be had."""
+    with _bound(options.host, options.port) as bound:
+        port = bound.getsockname()[1]
+        is_local = is_loopback(options.host)
+        token = None if is_local else secrets.token_urlsafe(24)
+        server = ServerOptions(
+            hosts=tuple(_names(options.host, port)),
+            token=token,
+            is_read_only=options.is_read_only,
+            limits=options.limits,
+        )
+        config = uvicorn.Config(
+            app(library, server), log_level="warning", access_log=False, server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=3, lifespan="on",
+        )  # fmt: skip
+        link = f"http://{_shown(options.host)}:{port}/" + (f"?token={token}" if token else "")
+        told(link)
+        if options.opens_browser:
+            webbrowser.open(link)
+        uvicorn.Server(config).run(sockets=[bound])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+        return bound
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise DeviseError(f"cannot serve at {host}:{port}: {reason}; choose another --host or --port") from error
+
+
+def _names(host: str, port: int) -> set[str]:
+    """What browsers call us; of an address that means all of this machine's, each of those that are known."""
+    names = {"localhost", "127.0.0.1", "[::1]"} if is_loopback(host) or _is_any(host) else {_bracketed(host)}
+    if _is_any(host):
+        names |= {socket.gethostname().lower(), *map(_bracketed, _own_addresses())}
+    return {f"{name}:{port}" for name in names} | (names if port == 80 else set())
+
+
+def _own_addresses() -> set[str]:
+    try:
+        return {str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None)}
+    except OSError:
+        return set()
+
+
+def _is_any(host: str) -> bool:
+    return host in ("0.0.0.0", "::", "")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host.lower()
+
+
+def _shown(host: str) -> str:
+    return socket.gethostname().lower() if _is_any(host) else _bracketed(host)
