@@ -21,6 +21,7 @@ COMMANDS = {
     "words": ("words", "Show words near a word."),
     "serve": ("serve", "Show the library in a browser, and to programs."),
     "train": ("train", "Train a model on your own photos."),
+    "cache": ("cache", "Show or clear the cache."),
     "check": ("check", "Look whether the library is whole."),
     "info": ("info", "Show what is in use."),
     "library": ("library", "Copy, merge and move libraries."),

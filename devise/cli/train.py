@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +13,15 @@ from devise import config, display
 from devise.cli.labelled import Aliases, LabelColumns, LabelLevel, MinPhotos, PathColumn, Separator, reading
 from devise.cli.options import LibraryPath
 from devise.cli.output import show
-from devise.errors import MAX_LISTED, needed
+from devise.errors import MAX_LISTED, counted, needed
 from devise.training.datasets.example import Reading
 from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, TrainOptions
 from devise.training.report import TrainReport
+
+if TYPE_CHECKING:
+    from devise.cli.output.progress import BarProgress
+
+AUTO = "auto"
 
 
 def train(
@@ -43,7 +50,15 @@ def train(
     ] = TrainOptions.unfreeze,
     epochs: Annotated[int, typer.Option(metavar="N", help="Passes over the photos.")] = TrainOptions.epochs,
     batch: Annotated[int, typer.Option(metavar="N", help="Photos a step.")] = TrainOptions.batch,
-    lr: Annotated[float, typer.Option(metavar="RATE", help="Learning rate.")] = TrainOptions.learning_rate,
+    lr: Annotated[
+        str, typer.Option(metavar="RATE|auto", help="Learning rate, which falls to 0 over the run; auto looks for one.")
+    ] = f"{TrainOptions.learning_rate:g}",
+    patience: Annotated[
+        int, typer.Option(metavar="N", help="End after so many epochs without a better one; 0: never.")
+    ] = TrainOptions.patience,
+    best_by: Annotated[
+        str, typer.Option(metavar="FIGURE", show_default=False, help="Which figure decides, such as mAP or hit@5.")
+    ] = TrainOptions.best_by,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same result.")] = TrainOptions.seed,
     val: Annotated[
         float, typer.Option(metavar="SHARE", help="Share of the photos kept for validation.")
@@ -80,7 +95,10 @@ def train(
         unfreeze=unfreeze,
         epochs=epochs,
         batch=batch,
-        learning_rate=lr,
+        learning_rate=TrainOptions.learning_rate if lr == AUTO else _rate(lr),
+        find_rate=lr == AUTO,
+        patience=patience,
+        best_by=best_by,
         validation=val,
         seed=seed,
         resume=resume,
@@ -88,19 +106,45 @@ def train(
         reading=reading(alias or (), min_photos, path_column, label_column or (), separator, label_level),
     )
     with stages() as shown:
-        report = run(options, BarProgress(shown))
-    _tell(report, out)
+        watching = BarProgress(shown)
+        try:
+            report = run(options, watching)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # Ctrl-C, or another signal
+                _tell_to_resume(options)
+            raise
+    _tell(report, out, watching)
 
 
-def _tell(report: TrainReport, out: str) -> None:
-    from devise.cli.output.progress import figures
+def _rate(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number; give one, or auto", param_hint="--lr") from None
 
+
+def _tell_to_resume(options: TrainOptions) -> None:
+    from devise.training.assembly import checkpoint_path
+    from devise.training.state import epochs_done
+
+    done = epochs_done(checkpoint_path(options.out).with_suffix(".training"))
+    said = [argument for argument in sys.argv[1:] if argument not in ("--force", "--resume")]
+    if done:
+        command = shlex.join(["devise", *said, "--resume"])
+        show.note(f"{done} of {counted(options.epochs, 'epoch')} are done; go on with: {command}")
+    else:
+        show.note("no epoch is done yet; features that were computed are kept for the next run")
+
+
+def _tell(report: TrainReport, out: str, watching: BarProgress) -> None:
     for error in report.skipped[:MAX_LISTED]:
         show.note(f"skipped {error}")
     if len(report.skipped) > MAX_LISTED:
         show.note(f"skipped {len(report.skipped) - MAX_LISTED} more")
     show.note(
         f"{len(report.labels)} labels learnt from {report.num_training:,} photos in {report.seconds:.0f} s; "
-        f"epoch {report.best.epoch} was best{figures(report.best)}"
+        f"epoch {report.best.epoch} was best{watching.figures(report.best)}"
     )
+    if report.folder and report.history:
+        show.note(f"curves and a log: {display.name(str(report.folder))}")
     show.note(f"wrote {display.name(str(report.path))}; use it with: devise index FOLDER --model {out}")

@@ -134,7 +134,8 @@ def learner_of(assembly: Assembly) -> Learner:
     groups: list[dict[str, Any]] = [{"params": fresh, "lr": options.learning_rate}]
     if source.parameters():  # what is already good needs smaller steps
         groups.append({"params": source.parameters(), "lr": options.learning_rate / 10})
-    return Learner(assembly.checkpoint, modules, torch.optim.AdamW(groups, weight_decay=options.weight_decay))
+    optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
+    return Learner(assembly.checkpoint, modules, optimizer, rate=options.learning_rate)
 
 
 def _lessons(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,19 @@ import numpy as np
 import torch
 
 from devise.descriptors.network.checkpoint import load, save
-from devise.errors import TrainingError
+from devise.errors import TrainingError, counted
 from devise.progress import Progress
-from devise.training.assembly import Assembly, assemble, learner_of
+from devise.training.assembly import Assembly, assemble, checkpoint_path, learner_of
+from devise.training.log import RunLog
 from devise.training.options import TrainOptions
 from devise.training.quantize import quantize
+from devise.training.rate import found_rate
 from devise.training.report import EpochReport, TrainReport
-from devise.training.state import Learner, keep, restore
+from devise.training.state import Learner, epochs_done, keep, restore
 from devise.training.validate import is_best, validated
 
-NOT_TOLD = ("resume", "force", "threads", "photos")  # options that a checkpoint does not depend on
+STATE = ".training"  # beside the checkpoint, while the run has not ended
+NOT_TOLD = ("resume", "force", "threads", "photos", "reading")  # options that a checkpoint does not depend on
 FOLDERS = ("out", "backbone", "data", "weights", "feedback")  # told by their last part: no folders of this machine
 
 
@@ -34,36 +37,71 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     progress = progress or Progress()
     options.check()
     begun = time.monotonic()
+    _refuse_to_discard(options)
     assembly = assemble(options, progress)
     learner, path = learner_of(assembly), assembly.path
-    state = path.with_suffix(".training")
+    state, log = path.with_suffix(STATE), RunLog(path, path.stem)
     if options.resume and state.exists():
         restore(learner, state, assembly.key)
+        progress.note(f"going on after epoch {learner.epoch} of {options.epochs}")
     elif options.resume and path.exists():
         return _finished(assembly, begun)
     else:
+        if options.resume:
+            progress.note(f"there is no interrupted run of {path.stem}; this one begins at epoch 1")
+        if options.find_rate:
+            learner.rate = found_rate(assembly, learner)
+            progress.note(f"learning rate found: {learner.rate:g}")
         keep(learner, state, assembly.key)  # a checkpoint without it would be taken for a finished one
-    while learner.epoch < options.epochs:
-        report = _next_epoch(learner, assembly, progress)
-        if report.is_best:
-            learner.checkpoint.training = _about(assembly, report)
-            save(learner.checkpoint, path)
-        keep(learner, state, assembly.key)
-        progress.epoch(report)
+    log.begin(assembly.overview, learner.history)
+    _run(learner, assembly, progress, log)
+    assert learner.best is not None
+    log.end(learner.history, learner.best)
     quantize(path, assembly.paths, options.photos)
     state.unlink(missing_ok=True)
-    assert learner.best is not None
     return TrainReport(path=path, best=learner.best, num_training=len(assembly.training),
                        num_validation=len(assembly.validation), labels=assembly.labels,
-                       skipped=tuple(assembly.source.skipped.values()), seconds=time.monotonic() - begun)  # fmt: skip
+                       skipped=tuple(assembly.source.skipped.values()), seconds=time.monotonic() - begun,
+                       history=tuple(learner.history), folder=log.folder)  # fmt: skip
+
+
+def _refuse_to_discard(options: TrainOptions) -> None:
+    """Raises TrainingError where this run would begin anew over the epochs of an interrupted one."""
+    state = checkpoint_path(options.out).with_suffix(STATE)
+    if not options.resume and not options.force and (done := epochs_done(state)):
+        raise TrainingError(f"{state} holds {counted(done, 'epoch')} of an interrupted run; "
+                            "go on with --resume, or begin anew with --force")  # fmt: skip
+
+
+def _run(learner: Learner, assembly: Assembly, progress: Progress, log: RunLog) -> None:
+    """Epochs, till there are enough or no better one comes."""
+    options, path = assembly.options, assembly.path
+    begun, first = time.monotonic(), learner.epoch
+    while learner.epoch < options.epochs:
+        report = _next_epoch(learner, assembly, progress)
+        each = (time.monotonic() - begun) / (learner.epoch - first)
+        report = replace(report, seconds_left=round(each * (options.epochs - learner.epoch), 1))
+        learner.history.append(report)
+        if report.is_best:
+            learner.checkpoint.training = _about(assembly, learner, report)
+            save(learner.checkpoint, path)
+        keep(learner, path.with_suffix(STATE), assembly.key)
+        log.epoch(learner.history)
+        progress.epoch(report)
+        if options.patience and learner.best and learner.epoch - learner.best.epoch >= options.patience:
+            progress.note(f"no better epoch in {options.patience}: the run ends here (--patience)")
+            break
 
 
 def _next_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> EpochReport:
     """One more epoch, what it gives on the validation photos, and whether it is the best so far."""
     loss = _epoch(learner, assembly, progress)
-    figures = validated(assembly)
+    figures, validation_loss = validated(assembly)
     learner.epoch += 1
-    report = EpochReport(epoch=learner.epoch, loss=loss, figures=figures, is_best=is_best(figures, learner.best))
+    better = is_best(figures, learner.best, assembly.options.best_by)
+    rate = learner.optimizer.param_groups[0]["lr"]
+    report = EpochReport(epoch=learner.epoch, loss=loss, figures=figures, is_best=better, learning_rate=rate,
+                         epochs=assembly.options.epochs, validation_loss=validation_loss)  # fmt: skip
     if report.is_best:
         learner.best = report
         for objective in assembly.objectives:  # with what validation has fitted
@@ -81,7 +119,7 @@ def _epoch(learner: Learner, assembly: Assembly, progress: Progress) -> float:
     count = len(assembly.training)
     total, step = 0.0, learner.epoch * count
     steps = max(1, options.epochs * count)
-    base = [options.learning_rate, options.learning_rate / 10]
+    base = [learner.rate, learner.rate / 10]
     drawn = objectives[0].sampler(assembly.training)
     for features, rows in assembly.source.batches(drawn, options.batch, train=True):
         for group, rate in zip(learner.optimizer.param_groups, base, strict=False):
@@ -98,10 +136,11 @@ def _epoch(learner: Learner, assembly: Assembly, progress: Progress) -> float:
     return total / count
 
 
-def _about(assembly: Assembly, report: EpochReport) -> dict[str, Any]:
+def _about(assembly: Assembly, learner: Learner, report: EpochReport) -> dict[str, Any]:
     """What a checkpoint tells of its training."""
     chosen = {name: value for name, value in asdict(assembly.options).items() if name not in NOT_TOLD}
     chosen |= {name: Path(chosen[name]).name for name in FOLDERS if chosen[name] is not None}
+    chosen["learning_rate"] = learner.rate
     return {
         **chosen,
         "best_epoch": report.epoch,

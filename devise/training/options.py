@@ -23,6 +23,7 @@ class TrainOptions:
     feedback: a library whose judged photos are learnt as well.
     unfreeze: last blocks of the backbone that are trained as well; 0 trains heads on cached features.
     objectives: names of devise.training.objectives.table.
+    best_by: the figure that decides which epoch is best, where it is not the first, such as "mAP".
     """
 
     data: Path
@@ -44,6 +45,9 @@ class TrainOptions:
     threads: int = 0  # decoding threads; 0: one per core
     objectives: tuple[str, ...] = ("words", "classes")  # learnt together; the first decides which epoch is best
     photos: PhotoConfig = PhotoConfig()  # which photos are read at all
+    find_rate: bool = False  # the learning rate is looked for, in place of the one that is given
+    patience: int = 0  # epochs without a better one after which the run ends; 0: all epochs
+    best_by: str = ""
     reading: Reading = Reading()  # how the data are to be understood
 
     def check(self) -> None:
@@ -61,6 +65,7 @@ class TrainOptions:
                 f"validation must be a share from 0 to below 1, not {self.validation}",
             ),
             (self.unfreeze < 0, f"unfreeze must be 0 or more blocks, not {self.unfreeze}"),
+            (self.patience < 0, f"patience must be 0 or more epochs, not {self.patience}"),
             (not self.objectives, "there must be an objective"),
         ]
         for is_wrong, text in wrong:

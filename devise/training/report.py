@@ -12,13 +12,18 @@ from devise.errors import PhotoError
 class EpochReport:
     """figures: of the validation photos, higher is better and the first decides; empty where there are none.
 
-    Of words they are {"hit@1": 0.7, "hit@5": 0.9, "hit@10": 0.9}.
+    Of words they are {"hit@1": 0.7, "hit@5": 0.9, "hit@10": 0.9}, and "mAP" where photos have several labels.
+    epochs: of how many it is; seconds_left: till the last of them, as fast as so far.
     """
 
     epoch: int  # from 1
     loss: float  # of the first objective, the mean over training photos
     figures: dict[str, float]
     is_best: bool
+    epochs: int = 0
+    validation_loss: float | None = None
+    learning_rate: float | None = None  # at its end
+    seconds_left: float | None = None
 
     @property
     def hits(self) -> dict[int, float]:
@@ -28,7 +33,10 @@ class EpochReport:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainReport:
-    """path: the checkpoint, which holds the best epoch, or the last one when nothing was kept for validation."""
+    """path: the checkpoint, which holds the best epoch, or the last one when nothing was kept for validation.
+
+    history: all epochs; empty of a run that had ended before. folder: with a log and curves.
+    """
 
     path: Path
     best: EpochReport
@@ -37,3 +45,5 @@ class TrainReport:
     labels: tuple[str, ...]
     skipped: tuple[PhotoError, ...]
     seconds: float
+    history: tuple[EpochReport, ...] = ()
+    folder: Path | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from devise.training.report import EpochReport
 DAMAGED = "is damaged; delete it and train anew without --resume"
 NOT_IN_KEY = ("resume", "force", "threads", "out")  # what may differ when a run goes on
 # Options that came later: in the key only where they are not what every run did before, so that those still go on
-LATER = ("objectives", "photos", "reading")
+LATER = ("objectives", "photos", "reading", "find_rate", "patience", "best_by")
 
 
 @dataclass
@@ -34,6 +34,8 @@ class Learner:
     optimizer: torch.optim.Optimizer
     best: EpochReport | None = None
     epoch: int = 0  # epochs done
+    rate: float = 0.0  # learning rate before its schedule
+    history: list[EpochReport] = field(default_factory=list)
 
     def parts(self) -> dict[str, nn.Module]:
         return {**self.checkpoint.modules(), **self.modules}
@@ -49,6 +51,14 @@ def key_of(options: TrainOptions, examples: Sequence[Example], vectors_fingerpri
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
+def epochs_done(state: Path) -> int:
+    """Of an interrupted run; 0 where there is none, or none that can be read."""
+    try:
+        return int(torch.load(state, map_location="cpu", weights_only=True)["epoch"])
+    except Exception:  # no file; and a damaged pickle raises whatever it likes
+        return 0
+
+
 def keep(learner: Learner, state: Path, key: str) -> None:
     """Write all that changes, whole or not at all. Raises WriteError."""
     frozen = not any(p.requires_grad and p.grad is not None for p in learner.checkpoint.backbone.parameters())
@@ -57,6 +67,8 @@ def keep(learner: Learner, state: Path, key: str) -> None:
         "key": key,
         "epoch": learner.epoch,
         "best": asdict(learner.best) if learner.best else None,
+        "rate": learner.rate,
+        "history": [asdict(report) for report in learner.history],
         "modules": modules,
         "optimizer": learner.optimizer.state_dict(),
     }
@@ -85,6 +97,8 @@ def restore(learner: Learner, state: Path, key: str) -> None:
                 module.load_state_dict(saved["modules"][name])
         learner.optimizer.load_state_dict(saved["optimizer"])
         learner.epoch, learner.best = saved["epoch"], _best(saved["best"])
+        learner.rate = saved.get("rate") or learner.rate  # earlier versions kept neither
+        learner.history = [EpochReport(**report) for report in saved.get("history", ())]
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise TrainingError(f"{state} {DAMAGED}") from error
 

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "results": {"errors", "notebook"},
     "reports": {"errors", "spaces"},
     "progress": set(),
+    "charts": {"display", "errors", "files"},
     "index": BASE,
     "photos": BASE,
     "words": {*DATA, "index"},

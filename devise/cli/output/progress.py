@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from devise.training.report import EpochReport
 
 
+MANY = 10  # labels from which on a right one among five says something
+
+
 @dataclass
 class Stages:
     """A bar for the stage that runs; each replaces the one before it. Without bars only notes are shown."""
@@ -52,6 +55,7 @@ class BarProgress(Progress):
 
     stages: Stages
     unit: str = "vectors"
+    learnt: Overview | None = None
 
     def walked(self, photos: int) -> None:
         self.stages.move("looking for photos", "photos", photos, None)
@@ -63,6 +67,7 @@ class BarProgress(Progress):
         self.stages.move(f"graph of {space}", self.unit, done, total)
 
     def dataset(self, overview: Overview) -> None:
+        self.learnt = overview
         for line in lines(overview):
             self.note(line)
 
@@ -74,16 +79,37 @@ class BarProgress(Progress):
 
     def epoch(self, report: EpochReport) -> None:
         best = "  best so far" if report.is_best else ""
-        self.note(f"epoch {report.epoch:3d}  loss {report.loss:.4f}{figures(report)}{best}")
+        judged = "" if report.validation_loss is None else f"  validation loss {report.validation_loss:.4f}"
+        left = f"  {time_left(report.seconds_left)} left" if report.seconds_left else ""
+        number = f"epoch {report.epoch:3d}" + (f" of {report.epochs}" if report.epochs else "")
+        self.note(f"{number}  loss {report.loss:.4f}{judged}{self.figures(report)}{best}{left}")
+
+    def figures(self, report: EpochReport) -> str:
+        """Those that say something of such labels, each after two spaces."""
+        few = len(self.learnt.labels) < MANY if self.learnt else False
+        several = self.learnt.is_multilabel if self.learnt else False
+        hidden = {"hit@10", *(("hit@5",) if few or several else ())}
+        found = {name: f"{x:.1%}" if name.startswith("hit@") else f"{x:.4f}" for name, x in report.figures.items()
+                 if name not in hidden}  # fmt: skip
+        return "".join(f"  {name} {shown}" for name, shown in found.items())
 
     def note(self, text: str) -> None:
         self.stages.note(text)
 
 
-def figures(report: EpochReport) -> str:
-    """What an epoch gives on the validation photos, each figure after two spaces."""
-    found = {name: f"{x:.1%}" if name.startswith("hit@") else f"{x:.4f}" for name, x in report.figures.items()}
-    return "".join(f"  {name} {shown}" for name, shown in found.items())
+def time_left(seconds: float) -> str:
+    """As people say it.
+
+    >>> time_left(200)
+    '3 min'
+    """
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 100
+        else f"{seconds / 60:.0f} min"
+        if seconds < 6000
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 @contextmanager

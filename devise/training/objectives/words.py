@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from devise.analysis.metrics import hits, probability
+from devise.analysis.metrics import average_precision, hits, probability
 from devise.descriptors.network.config import HeadConfig
 from devise.training.objectives.base import Batch, Heads, Lessons
 from devise.training.objectives.losses import LOSSES, cosines
 from devise.training.options import TrainOptions
 from devise.training.samplers import drawn
 
+MEAN_AP = "mAP"  # the figure of photos with several labels: of each label the photos that have it should come first
 PAIRED = 512  # validation photos that are compared with each other: a quarter of a million pairs fit two numbers
 
 
@@ -66,7 +68,10 @@ class Words:
         self._fitted = {name: round(value, 4) for name, value in fitted.items()}
         named = truth.any(1)
         hit = hits(found.masked_fill(known == 0, -1)[named].numpy(), truth[named].numpy()) if named.any() else {}
-        return {f"hit@{k}": share for k, share in hit.items()}
+        figures = {f"hit@{k}": share for k, share in hit.items()}
+        if (self.lessons.truth.sum(1) > 1).any():
+            figures[MEAN_AP] = _mean_ap(found.numpy(), truth.numpy(), known.numpy())
+        return figures
 
     def _of_labels(self, rows: Tensor, found: Tensor) -> dict[str, float]:
         """Scale and bias of the scores of labels, found (rows, labels), on photos that count as in training."""
@@ -74,6 +79,14 @@ class Words:
         weights = self.lessons.weights[rows, None].expand_as(found)
         fitted = probability(found[is_known], self.lessons.truth[rows][is_known], weights[is_known])
         return dict(zip(("scale", "bias"), fitted, strict=True))
+
+
+def _mean_ap(scores: np.ndarray, truth: np.ndarray, known: np.ndarray) -> float:
+    """Mean over the labels that some photo has, among the photos of which it is known: all (photos, labels)."""
+    said = [known[:, label] > 0 for label in range(truth.shape[1])]
+    each = [average_precision(scores[of, label], truth[of, label]) for label, of in enumerate(said)
+            if truth[of, label].any()]  # fmt: skip
+    return float(np.mean(each)) if each else 0.0
 
 
 def _of_photos(views: Tensor, truth: Tensor, known: Tensor) -> dict[str, float]:
