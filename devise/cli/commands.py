@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from devise.cli.query_command import QueryCommand
+
 # name -> (module, first sentence of its help, which --help thus shows without loading any)
 COMMANDS = {
     "index": ("index", "Bring photos into the library."),
@@ -18,7 +20,7 @@ COMMANDS = {
     "explain": ("explain", "Show what each term of a query gives a photo, and where."),
     "mark": ("mark", "Say which photos are good or bad answers to a query."),
     "tag": ("tag", "Name what photos show."),
-    "words": ("words", "Show words near a word."),
+    "words": ("words", "Show words near a word, and give words of your own a meaning."),
     "serve": ("serve", "Show the library in a browser, and to programs."),
     "train": ("train", "Train a model on your own photos."),
     "cache": ("cache", "Show or clear the cache."),
@@ -27,6 +29,9 @@ COMMANDS = {
     "library": ("library", "Copy, merge and move libraries."),
     "vectors": ("vectors", "Import, list and choose word vectors."),
 }
+
+
+ASKING = ("search", "explain")  # in which "-cat" is a word that is pushed away
 
 
 class Commands(MutableMapping[str, Any]):
@@ -57,7 +62,7 @@ def _loaded(name: str) -> Any:
     found = getattr(import_module(f"devise.cli.{COMMANDS[name][0]}"), name)
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(name)(found)
+        alone.command(name, cls=QueryCommand if name in ASKING else None)(found)
         found = alone
     made = get_command(found)
     made.name = name

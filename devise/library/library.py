@@ -265,6 +265,7 @@ class Library:
             photo=self._photos.term,
             num_photos=self._reader().having,
             class_weights=self._resources.class_weights,
+            learnt=self._resources.learnt,
         )
         return interpret(query, options or Options(), sources)
 

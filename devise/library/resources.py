@@ -88,6 +88,10 @@ class Resources:
     def words(self) -> WordVectors:
         return self._once("words", lambda: models.open_words(self.model_info(), self.path))
 
+    def learnt(self) -> frozenset[str]:
+        """The words that the library's model has learnt, in lower case."""
+        return self._once("learnt", lambda: frozenset(label.lower() for label in self.store().labels()))
+
     def class_weights(self, name: str) -> ClassWeights:
         """A class of the library's model by its name or a synonym, else the classes nearest to a word."""
         from devise.search.class_weights import class_weights
@@ -104,8 +108,8 @@ class Resources:
     def forget_taggers(self) -> None:
         """The library's model may be another one."""
         with self._lock:
-            for any_word in (False, True):
-                self._opened.pop(("tagger", any_word), None)
+            for key in ("learnt", ("tagger", False), ("tagger", True)):
+                self._opened.pop(key, None)
 
     def put(self, name: str, value: Classes | WordVectors | Descriptor) -> None:
         """What is already open: "classes", "words" or "encoder"."""

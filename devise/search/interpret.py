@@ -1,26 +1,25 @@
 """A query is read here, once: text, photos and choices go in, and a `Request` comes out that nothing looks behind.
 
-    interpret   parse -> read -> texts -> class weights       each step hands on what it made, and its notes
-    parse       words.grammar: signs, weights, phrases, photos; nothing is looked up
-    read        words.queries: the vector of each word, phrase and photo; what only names and captions know
-    texts       words that only those know become a part of the filter
+    interpret    understood -> read -> texts -> class weights      each step hands on what it made, and its notes
+    understood   words.understanding: quotes, signs, phrases, photos, "without" and "or", words of one's own
+    read         words.queries: the vector of each word, phrase and photo; what only names and captions know
+    texts        words that only those know become a part of the filter
 
-What is to be understood beside this (other spellings, "without", other languages) is a step of its own: a function
-that takes what the step before made (`QueryItem` behind parse, a `Reading` behind read) and gives the same with its
-notes. The notes of all steps come with the answer, to Python and to the command line alike.
+The notes of all steps come with the answer, to Python and to the command line alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from devise.results import Note
 from devise.store.filter import Filter, quoted
 from devise.vectors import Vector
-from devise.words.grammar import Query, parse, written
+from devise.words.grammar import Query, written
 from devise.words.queries import Reading, Term, TextWord, only_pushes, read, says_nothing
+from devise.words.understanding import understood
 
 if TYPE_CHECKING:
     from devise.photos.inputs import PhotoInput
@@ -46,12 +45,14 @@ class Sources(NamedTuple):
     """Where the things that a query names are found; each is asked only when one does.
 
     photo: the words vector of a photo, or of a photo's name. num_photos: how many have a word in their texts.
+    learnt: the words that the model has learnt, in lower case.
     """
 
     words: Callable[[], WordVectors]
     photo: Callable[[PhotoInput], Vector]
     num_photos: Callable[[str], int]
     class_weights: Callable[[str], ClassWeights]
+    learnt: Callable[[], Collection[str]] = tuple
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +89,14 @@ def interpret(query: Query, options: Options, sources: Sources) -> Request:
     >>> interpret("sofa cat -dog", Options(), sources).terms
     (Term('sofa', ...), Term('cat', ...), Term('dog', ..., weight=-1.0))
     """
-    text = written(query)
+    text, notes = written(query), list[Note]()
     if not text and options.filter.text is not None:
         reading = Reading([], [])
     else:
-        reading = read(sources.words(), parse(query), sources.photo, lambda word: sources.num_photos(quoted(word)))
+        words = sources.words()
+        items, notes = understood(query, lambda word: word in words)
+        learnt = sources.learnt()
+        reading = read(words, items, sources.photo, lambda word: sources.num_photos(quoted(word)), learnt)
         _check(query, reading, options)
     weights = None if options.class_name is None else sources.class_weights(options.class_name)
     return Request(
@@ -102,13 +106,13 @@ def interpret(query: Query, options: Options, sources: Sources) -> Request:
         filter=_with_texts(options.filter, reading.text_words),
         options=options,
         class_weights=weights,
-        notes=(*(weights.notes() if weights else ()), *_text_notes(reading.text_words)),
+        notes=(*notes, *reading.notes, *(weights.notes() if weights else ()), *_text_notes(reading.text_words)),
     )
 
 
 def _check(query: Query, reading: Reading, options: Options) -> None:
     """Raises WordError for a query that says nothing, or only what is not wanted."""
-    terms, words = reading
+    terms, words = reading.terms, reading.text_words
     if not terms and not words:
         raise says_nothing(query)
     is_wanted = options.filter.text is not None or any(word.is_wanted for word in words)

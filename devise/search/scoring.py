@@ -3,6 +3,10 @@
 All terms have to be in the photo. A term with cosine s is there with probability p = sigmoid(scale * s + bias), so a
 photo is what was asked for with the product of the p of what is wanted and the 1 - p of what is pushed away. What is
 pushed away thus costs nothing where it is absent, and does not drag the query anywhere.
+
+Of things of which either will do, the likelier one counts. A word that the model has not learnt says little of photos:
+its logarithms count as far as they can be trusted (devise.search.trust), so that it puts those in order that show the
+other words, and turns none of them away.
 """
 
 from __future__ import annotations
@@ -49,7 +53,8 @@ class Feedback:
 class Scoring:
     """How a photo is scored for all terms of a query.
 
-    vectors: (terms, dim) unit rows; weights: (terms,), negative ones push away; is_photo: (terms,).
+    vectors: (terms, dim) unit rows; weights: (terms,), negative ones push away; is_photo: (terms,). trust: (terms,), of
+    which the highest is 1. groups: of each group the terms of each of its sides, of which the best one counts.
 
     is_average: the weighted mean of the terms' scores instead, which one term alone can win. feedback: adds to each
     score its weight times the cosine to the good photos less that to the bad ones: <q + b g - c b', x> of Rocchio
@@ -61,6 +66,8 @@ class Scoring:
     vectors: Vector
     weights: Floats
     is_photo: NDArray[np.bool_]
+    trust: Floats
+    groups: tuple[tuple[tuple[int, ...], ...], ...]
     is_average: bool = False
     feedback: Feedback = field(default_factory=Feedback)
 
@@ -71,6 +78,8 @@ class Scoring:
             np.stack([term.vector for term in terms]),
             np.array([term.weight for term in terms]),
             np.array([term.is_photo for term in terms]),
+            _relative([term.trust for term in terms], [term.weight > 0 for term in terms]),
+            _groups(terms),
             is_average,
             feedback or Feedback(),
         )
@@ -82,7 +91,10 @@ class Scoring:
 
     def default_min_probability(self, min_term: float) -> float:
         """The probability below which a photo is no answer. min_term: of one term that is wanted."""
-        return 0.0 if self.is_average or not len(self.wanted) else float(min_term ** len(self.wanted))
+        if self.is_average or not len(self.wanted):
+            return 0.0
+        counting = np.where(self.weights > 0, self.trust, 0.0)
+        return float(min_term ** sum(max(counting[list(side)].sum() for side in sides) for sides in self.groups))
 
     def scores(self, cosines: Vector, space: Space) -> Floats:
         """(terms, n) -> (n,): with one term its cosine; else the cosine that stands for the mean log probability.
@@ -96,10 +108,9 @@ class Scoring:
             alone: Floats = cosines[0].astype(np.float64)
             return alone
         if self.is_average or not self._is_known(space):
-            mean: Floats = self.weights @ cosines.astype(np.float64) / np.abs(self.weights).sum()
-            return mean
-        counting = self.weights[self.weights > 0] if len(self.wanted) else np.abs(self.weights)
-        logs = np.abs(self.weights) @ self._logs(cosines, space) / counting.sum()
+            return self._mean(cosines.astype(np.float64), np.abs(self.weights))
+        counting = self.weights > 0 if len(self.wanted) else np.ones(len(self.weights), bool)
+        logs = self._mean(self._logs(cosines, space), np.abs(self.weights) * self.trust, counting)
         scale, bias = self._line(space)
         # the logit of exp(logs), kept from infinity where a photo is certain
         logits = logs - np.log(-np.expm1(np.minimum(logs, -1e-12)))
@@ -108,7 +119,31 @@ class Scoring:
 
     def probabilities(self, cosines: Vector, space: Space) -> Floats | None:
         """(terms, n) -> (n,): that all wanted terms are there and no other, were they independent; None if unknown."""
-        return np.exp(self._logs(cosines, space).sum(0)) if self._is_known(space) else None
+        if not self._is_known(space):
+            return None
+        logs = self.trust[:, None] * self._logs(cosines, space)
+        best: Floats = np.sum([self._best(sides, logs) for sides in self.groups], axis=0)
+        return np.exp(best)
+
+    def _mean(self, values: Floats, weights: Floats, counting: NDArray[np.bool_] | None = None) -> Floats:
+        """(terms, n) -> (n,): the weighted mean of the groups, each by its best side; below, only what counts."""
+        signs = np.sign(self.weights) if counting is None else np.ones(len(weights))
+        total, over = np.zeros(values.shape[1]), 0.0
+        for sides in self.groups:
+            sums = [float(weights[list(side)].sum()) for side in sides]
+            most = max(sums)
+            means = [
+                (signs * weights)[list(side)] @ values[list(side)] / whole
+                for side, whole in zip(sides, sums, strict=True)
+            ]
+            total += most * np.max(means, axis=0)
+            over += most if counting is None or counting[sides[0][0]] else 0.0
+        return total / over
+
+    @staticmethod
+    def _best(sides: Sequence[Sequence[int]], logs: Floats) -> Floats:
+        best: Floats = np.max([logs[list(side)].sum(0) for side in sides], axis=0)
+        return best
 
     def shown(self, cosines: Vector, space: Space) -> Floats | None:
         """(terms, n): the probability that a term is in what has that cosine; None if unknown."""
@@ -149,3 +184,18 @@ class Scoring:
         if self.is_photo[self.weights > 0 if len(self.wanted) else slice(None)].all():
             return space.calibration.photo_scale, space.calibration.photo_bias
         return space.calibration.scale, space.calibration.bias
+
+
+def _groups(terms: Sequence[Term]) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """The places of the terms, by group and side; what is in no group is one of its own."""
+    found: dict[object, dict[int, list[int]]] = {}
+    for at, term in enumerate(terms):
+        group, side = term.clause or (("alone", at), 0)
+        found.setdefault(group, {}).setdefault(side, []).append(at)
+    return tuple(tuple(map(tuple, sides.values())) for sides in found.values())
+
+
+def _relative(trust: Sequence[float], is_wanted: Sequence[bool]) -> Floats:
+    """Trust beside that of the term that is trusted most: where nothing was learnt, all count as they are."""
+    most = max((one for one, wanted in zip(trust, is_wanted, strict=True) if wanted), default=1.0)
+    return np.minimum(1.0, np.array(trust) / most)

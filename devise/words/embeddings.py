@@ -119,6 +119,10 @@ class WordVectors:
         """Up to n known words spelt most like `word`, the frequent ones first."""
         return self._spelling.near(word, n)
 
+    def corrected(self, word: str) -> str | None:
+        """The known word that a mistyped one is clearly meant to be, if there is one."""
+        return self._spelling.clear(word)
+
     def nearest(self, query: str | Vector, k: int = 10) -> Answer[WordMatch]:
         """The k words of the highest cosine, best first, without the words asked with.
 

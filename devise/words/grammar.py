@@ -42,7 +42,7 @@ class QueryItem:
     """One thing that a query asks for, as it is written. weight: negative for what is pushed away.
 
     is_quoted: one phrase; else the words are a run, in which phrases are looked for. is_photo: the name of a photo.
-    photo: the photo itself, where a program gave it.
+    photo: the photo itself, where a program gave it. clause: of what is either of several things: (group, side).
     """
 
     text: str
@@ -50,6 +50,7 @@ class QueryItem:
     is_quoted: bool = False
     is_photo: bool = False
     photo: PhotoInput | None = field(default=None, compare=False, repr=False)
+    clause: tuple[int, int] | None = None
 
     @property
     def is_plain(self) -> bool:

@@ -1,17 +1,26 @@
-"""What a query means: its phrases, words that say nothing, and errors that name every unknown word."""
+"""What a query means: the vector of each word and phrase in the form that is known, and what says nothing.
+
+A word is taken as it is written; else, in this order, as one for many (or many for one), without accents, hyphens and
+possession; else as the words it is made of; else it is looked for in names and captions; else its spelling is mended,
+where one word is clearly the nearest. Learnt words go first: "dogs" is read as the "dog" that the model has learnt.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from devise.errors import WordError, listed
+from devise.results import Note
 from devise.vectors import Vector, mean
-from devise.words.grammar import Query, QueryItem, parse, written
+from devise.words import forms
+from devise.words.grammar import Query, QueryItem, written
+from devise.words.understanding import understood
+from devise.words.wording import EDGES, is_number, left_out, may_be_named
 
 if TYPE_CHECKING:
     from devise.photos.inputs import PhotoInput
@@ -22,8 +31,11 @@ MAX_PHRASE = 6  # words of an entry: "american staffordshire bull terrier dog" i
 _ARTICLES = "a an the this that these those some any"
 _PREPOSITIONS = "of with without in on at by to from for into onto over under near as"
 _OTHERS = "and or but is are was were be been being it its his her their my your our there"
-STOP_WORDS = frozenset(f"{_ARTICLES} {_PREPOSITIONS} {_OTHERS}".split())
-EDGES = ".,;:!?()[]{}«»“”'`"  # what stands around words in a sentence
+_TALK = (
+    "i me we us you he she they them who which where when while no not without except has have having do does either"
+)
+STOP_WORDS = frozenset(f"{_ARTICLES} {_PREPOSITIONS} {_OTHERS} {_TALK}".split())
+SAME = 0.8  # cosine of forms of one word: dogs and dog have 0.94, bicycles and bicycle 0.89
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,8 @@ class Term:
     """One thing asked for: its text as written, its vector, and the slots of the entries it is made of.
 
     weight: how much it counts; negative for what is pushed away. is_photo: the vector is that of a photo.
+    clause: of what is either of several things: (group, side). is_learnt: by the model, as one word. trust: how much
+    its scores say of photos, 0 to 1.
     """
 
     text: str
@@ -38,6 +52,9 @@ class Term:
     slots: tuple[int, ...] = ()
     weight: float = 1.0
     is_photo: bool = False
+    clause: tuple[int, int] | None = None
+    is_learnt: bool = False
+    trust: float = 1.0
 
 
 class TextWord(NamedTuple):
@@ -57,6 +74,7 @@ class Reading(NamedTuple):
 
     terms: list[Term]
     text_words: list[TextWord]
+    notes: tuple[Note, ...] = ()
 
 
 class Vectors(Protocol):
@@ -65,6 +83,7 @@ class Vectors(Protocol):
     def slot(self, word: str) -> int | None: ...
     def rows(self, slots: Sequence[int]) -> Vector: ...
     def hints(self, word: str, n: int = 5) -> list[str]: ...
+    def corrected(self, word: str) -> str | None: ...
 
 
 def spellings(text: str) -> Iterator[str]:
@@ -85,14 +104,16 @@ def read(
     asked: Iterable[QueryItem],
     photo: Callable[[PhotoInput], Vector] | None = None,
     num_photos: Callable[[str], int] = lambda word: 0,
+    learnt: Collection[str] = (),
 ) -> Reading:
-    """What `parse` found, each word looked up once: quoted parts whole, then the longest known phrases, then words.
+    """What `understood` found, each word looked up once: quoted parts whole, then longest known phrases, then words.
 
-    Stop words count only inside a phrase or quotes. photo: gives the vector of a photo, or of a photo's name.
-    num_photos: how many photos have a word in their texts; it is asked of words without a vector.
-    Raises WordError with all words that nobody knows. Nothing may be left, or only what is pushed away.
+    Stop words and numbers count only inside a phrase or quotes. photo: gives the vector of a photo, or of a photo's
+    name. num_photos: how many photos have a word in their texts; it is asked of words without a vector. learnt: the
+    words that the model has learnt, in lower case. Raises WordError with all words that nobody knows. Nothing may be
+    left, or only what is pushed away.
     """
-    known, having = _Known(vectors), cache(num_photos)
+    known, having = _Known(vectors, learnt), cache(num_photos)
     found: list[Term] = []
     unknown: list[str] = []
     text_words: list[TextWord] = []
@@ -101,23 +122,30 @@ def read(
             found.append(_photo(each, photo))
             continue
         before = len(found) + len(unknown) + len(text_words)
-        for text, slots, missing in _phrases(known, each):
+        for text, slots, missing in _phrases(known, each, having):
             if missing and (count := having(text)):
                 text_words.append(TextWord(text, each.weight, count))
                 continue
-            unknown += missing
-            if slots and not missing:
-                found.append(Term(text, _vector(vectors, text, slots), slots, each.weight))
+            mended = [known.mended(word) for word in missing]
+            unknown += [word for word, slot in zip(missing, mended, strict=True) if slot is None]
+            if None in mended:
+                continue
+            slots = (*slots, *(slot for slot in mended if slot is not None))
+            if slots:
+                text = known.correct(text)
+                vector, is_learnt = _vector(vectors, text, slots), known.is_learnt(text)
+                found.append(Term(text, vector, slots, each.weight, clause=each.clause, is_learnt=is_learnt))
         if each.weight != 1 and len(found) + len(unknown) + len(text_words) == before:
             raise WordError(f'a sign or a weight stands before "{each.text}", which says nothing; put it before a word')
     if unknown:
         raise _unknown(vectors, unknown)
-    return Reading(found, text_words)
+    return Reading(found, text_words, known.notes())
 
 
 def terms(vectors: Vectors, query: Query, photo: Callable[[PhotoInput], Vector] | None = None) -> list[Term]:
     """The terms of a query of which all is to be seen. Raises WordError, also when all of it is pushed away."""
-    found = read(vectors, parse(query), photo).terms
+    items, _ = understood(query, lambda word: vectors.slot(word) is not None)
+    found = read(vectors, items, photo).terms
     if not found:
         raise says_nothing(query)
     if all(term.weight < 0 for term in found):
@@ -126,23 +154,88 @@ def terms(vectors: Vectors, query: Query, photo: Callable[[PhotoInput], Vector] 
 
 
 class _Known:
-    """The slots of words, each looked up once."""
+    """The slots of words, each looked up once, and what was read otherwise than it is written."""
 
-    def __init__(self, vectors: Vectors) -> None:
-        self.slot = cache(vectors.slot)
+    def __init__(self, vectors: Vectors, learnt: Collection[str] = ()) -> None:
+        self._vectors, self._learnt = vectors, learnt
+        self.entry = cache(vectors.slot)
+        self.slot = cache(self._slot)
+        self._others: dict[str, tuple[str, str]] = {}  # word -> (what it is read as, why)
+        self._left_out: list[str] = []
+
+    def _slot(self, text: str) -> int | None:
+        """Of the form that the model has learnt, else as it is written, else of another form."""
+        own = self.entry(text)
+        if own is not None and text.lower() in self._learnt:
+            return own
+        for form in forms.inflections(text):
+            slot = self.entry(form) if form in self._learnt else None
+            if slot is not None and (own is None or self._are_one(own, slot)):
+                return self._noted(text, form, slot, "learnt")
+        if own is not None:
+            return own
+        for other in forms.others(text):
+            for form in (other, *(form for form in forms.inflections(other) if form in self._learnt)):
+                if (slot := self.entry(form)) is not None:
+                    return self._noted(text, form, slot, "form")
+        for form in forms.inflections(text):
+            if (slot := self.entry(form)) is not None:
+                return self._noted(text, form, slot, "form")
+        return None
+
+    def _are_one(self, a: int, b: int) -> bool:
+        rows = self._vectors.rows([a, b])
+        return bool(rows[0] @ rows[1] >= SAME)
+
+    def mended(self, word: str) -> int | None:
+        """The slot of the one word that a mistyped one is clearly meant to be."""
+        better = self._vectors.corrected(word)
+        slot = None if better is None else self.slot(better)
+        return None if better is None or slot is None else self._noted(word, better, slot, "spelling")
+
+    def _noted(self, text: str, form: str, slot: int, why: str) -> int:
+        self._others[text] = form, why
+        return slot
+
+    def is_learnt(self, text: str) -> bool:
+        form, _ = self._others.get(text, (text, ""))
+        return any(spelt.lower() in self._learnt for spelt in (text, form))
+
+    def correct(self, text: str) -> str:
+        """As it is written, or as it should have been."""
+        form, why = self._others.get(text, (text, ""))
+        return form if why == "spelling" else text
+
+    def leave_out(self, word: str) -> None:
+        self._left_out.append(word)
+
+    def notes(self) -> tuple[Note, ...]:
+        found = []
+        for text, (form, why) in self._others.items():
+            more = ", which the model has learnt" if why == "learnt" else ""
+            data = {"asked": text, "read": form, "why": why}
+            found.append(Note("read_as", f'"{text}" is read as "{form}"{more}', data))
+        return (*found, left_out(self._left_out)) if self._left_out else tuple(found)
 
 
 def only_pushes(query: Query) -> WordError:
     return WordError(f'"{written(query)}" only says what to push away; add a word for what to find')
 
 
-def _phrases(known: _Known, asked: QueryItem) -> Iterator[tuple[str, tuple[int, ...], list[str]]]:
+def _phrases(
+    known: _Known, asked: QueryItem, having: Callable[[str], int]
+) -> Iterator[tuple[str, tuple[int, ...], list[str]]]:
     """(text, slots, unknown words) of each word or phrase."""
     if asked.is_quoted:
         yield asked.text, *_whole(known, asked.text)
         return
-    for text, slots in _split(known, [word.strip(EDGES) or word for word in asked.text.split()]):
+    for text, slots in _split(known, [word for word in map(_bare, asked.text.split()) if word], having):
         yield text, slots, [] if slots else [text]
+
+
+def _bare(word: str) -> str:
+    """Without what stands around it; nothing is left of signs alone."""
+    return word.strip(EDGES)
 
 
 def _photo(asked: QueryItem, photo: Callable[[PhotoInput], Vector] | None) -> Term:
@@ -171,14 +264,19 @@ def mean_of(terms: Sequence[Term], text: str) -> Vector:
         raise WordError(f'the words of "{text}" cancel each other out; leave one out') from None
 
 
-def _split(known: _Known, words: list[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Words -> (text, slots); no slots for an unknown word. Stop words alone are left out."""
+def _split(known: _Known, words: list[str], having: Callable[[str], int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Words -> (text, slots); no slots for an unknown word. Stop words and numbers alone are left out."""
     at = 0
     while at < len(words):
         for end in range(min(len(words), at + MAX_PHRASE), at, -1):
             text = " ".join(words[at:end])
             if end == at + 1 and text.lower() in STOP_WORDS:
                 break
+            if end == at + 1 and is_number(text):
+                if not (may_be_named(text) and having(text)):
+                    known.leave_out(text)
+                    break
+                continue
             slot = known.slot(text)
             if slot is not None:
                 yield text, (slot,)
@@ -201,8 +299,8 @@ def _whole(known: _Known, text: str) -> tuple[tuple[int, ...], list[str]]:
     slot = known.slot(text) if text.strip() else None
     if slot is not None:
         return (slot,), []
-    words = [word.strip(EDGES) or word for word in re.split(r"[\s_]+", text) if word]
-    kept = [word for word in words if word.lower() not in STOP_WORDS] or words
+    words = [word for word in map(_bare, re.split(r"[\s_]+", text)) if word]
+    kept = [word for word in words if word.lower() not in STOP_WORDS and not is_number(word)] or words
     slots: list[int] = []
     missing = []
     for word, found in _split_all(known, kept):
@@ -228,15 +326,18 @@ def _vector(vectors: Vectors, text: str, slots: tuple[int, ...]) -> Vector:
 def _unknown(vectors: Vectors, words: Sequence[str]) -> WordError:
     """All unknown words in one error, each with the nearest spellings."""
     words = list(dict.fromkeys(words))
-    hints = {word: vectors.hints(word) for word in words}
+    hints = {word: vectors.hints(word) if forms.is_latin(word) else [] for word in words}
     lines = [f'"{word}"' + (f" (did you mean {_either(near)}?)" if near else "") for word, near in hints.items()]
-    remedy = "" if any(hints.values()) else "; try another word for the same thing"
-    return WordError(f"no word vector for {listed(lines)}{remedy}", hints)
+    text = f"no word vector for {listed(lines)}"
+    names = [word for word in words if any(c.isdigit() for c in word)]
+    if len(names) == len(words):
+        return WordError(f"{text}, nor is it in names or captions; ask for what the photo shows", hints)
+    return WordError(f"{text}; queries are English words; your own: devise words alias {words[0]} MEANING", hints)
 
 
 def _either(words: Sequence[str]) -> str:
-    first = [f'"{word}"' for word in words[:3]]  # more do not fit on the line
-    return first[0] if len(first) == 1 else ", ".join(first[:-1]) + f" or {first[-1]}"
+    quoted = [f'"{word}"' for word in words]
+    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" or {quoted[-1]}"
 
 
 def says_nothing(query: Query) -> WordError:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 from numpy.typing import NDArray
 
 LETTERS = 32  # bytes are counted modulo this: a to z stay apart, all else only makes the sieve coarser
 SIEVED = 300  # words compared letter by letter: 30 milliseconds
+SHORTEST = 5  # letters of a word that is mended: "hund" may be a hand, a hunt or a hound
+CLEAR = 0.5  # edits that all other words must be further away
+ALIKE = 1.2  # edits that a word which sounds the same is nearer: "elefant" is no "elegant"
 RARENESS = 0.08  # edits that a word e times as rare must be nearer: decides between equals, rarely more
+
+
+_HEARD = (
+    ("ph", "f"),
+    ("ck", "k"),
+    ("c", "k"),
+    ("y", "i"),
+    ("z", "s"),
+    ("ie", "ei"),
+    ("or", "er"),
+    ("ar", "er"),
+    ("ant", "ent"),
+)
 
 
 class Speller:
@@ -29,9 +46,24 @@ class Speller:
 
     def near(self, word: str, n: int) -> list[str]:
         """Up to n words, best first; none when nothing is close enough to be what was meant."""
+        return [known for _, known in self._scored(word)[:n]] if n > 0 else []
+
+    def clear(self, word: str) -> str | None:
+        """The one word that is clearly nearer than all others. Short words are near to too many."""
+        found = self._scored(word) if len(word) >= SHORTEST and word.isalpha() else []
+        if not found:
+            return None
+        best, known = found[0]
+        if word.lower().startswith(known) and sound(word) != sound(known):  # "katze" is no "katz"
+            return None
+        others = [score for score, other in found[1:] if not _is_form(other, known)]
+        return known if not others or others[0] - best >= CLEAR else None
+
+    def _scored(self, word: str) -> list[tuple[float, str]]:
+        """(how far, word), nearest first."""
         word = word.lower()
         data = np.frombuffer(word.encode("utf-8", "surrogatepass")[:100], np.uint8)
-        if n < 1 or not len(data):
+        if not len(data):
             return []
         most = 1 if len(word) < 4 else 2 if len(word) < 9 else 3
         own = np.bincount(data % LETTERS, minlength=LETTERS).astype(np.int8)
@@ -44,11 +76,30 @@ class Speller:
             edits = distance(word, known, most)
             if 0 < edits <= most:
                 other_start = 0.5 * (known[0] != word[0])  # people seldom get the first letter wrong
-                scored.append((edits + other_start + RARENESS * math.log(slot + 1), known))
-        return [known for _, known in sorted(scored)[:n]]
+                alike = ALIKE * (sound(known) == sound(word))
+                scored.append((edits + other_start - alike + RARENESS * math.log(slot + 1), known))
+        return sorted(scored)
 
     def _word(self, slot: int) -> str:
         return self._bytes[self._starts[slot] : self._ends[slot]].tobytes().decode("utf-8")
+
+
+def sound(word: str) -> str:
+    """What is heard of a word, roughly: letters that are written double or otherwise without another sound.
+
+    >>> sound("elefant") == sound("elephant"), sound("baloon") == sound("balloon"), sound("giraff") == sound("giraffe")
+    (True, True, True)
+    """
+    for written, heard in _HEARD:
+        word = word.replace(written, heard)
+    once = re.sub(r"([b-df-hj-np-tv-z])\1", r"\1", word)
+    return once[:-1] if len(once) > 4 and once.endswith("e") else once
+
+
+def _is_form(a: str, b: str) -> bool:
+    """Whether one is the other and an ending: "bicycles" does not speak against "bicycle"."""
+    short, long = sorted((a, b), key=len)
+    return long.startswith(short) and long[len(short) :] in ("s", "es", "d", "ed", "'s")
 
 
 def distance(a: str, b: str, most: int) -> int:

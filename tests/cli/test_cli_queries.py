@@ -193,3 +193,24 @@ def test_relative_messages(tmp_path, monkeypatch) -> None:
         show.relative_paths(f'{tmp_path}/a b.jpg, "{tmp_path.parent}/c", (/d) 1/2 / e')
         == f'a b.jpg, "../c", ({up}d) 1/2 / e'
     )
+
+
+def test_a_minus_needs_no_dashes_before_it(devise: Run, knowing: Path) -> None:  # noqa: F811
+    plain = devise("search", "--paths", "-k", "3", "--", "red", "-yellow")
+    for typed in (["red", "-yellow", "--paths", "-k", "3"], ["-k3", "--paths", "red", "-yellow"]):
+        assert devise("search", *typed).stdout == plain.stdout
+    assert devise("explain", knowing / "red.png", "red", "-yellow").exit_code == 0
+    assert "No such option: --yellow" in devise("search", "red", "--yellow").stderr
+
+
+def test_words_of_ones_own(devise: Run, knowing: Path) -> None:  # noqa: F811
+    assert "there are no words of your own yet" in devise("words", "alias").stderr
+    assert devise("words", "alias", "rot", "red").exit_code == 0
+    found = devise("search", "rot", "--paths", "-k", "1")
+    assert names(found) == ["red"]
+    assert '"rot" stands for "red"' in found.stderr
+    assert json.loads(devise("words", "alias", "--json").stdout) == [{"word": "rot", "meaning": "red"}]
+    assert devise("words", "alias", "rot", "--remove").exit_code == 0
+    assert "devise words alias rot MEANING" in devise("search", "rot").stderr
+    assert devise("words", "alias", "rot", "qqqq").exit_code == 1
+    assert devise("words", "near", "red", "-k", "1").stdout == devise("words", "red", "-k", "1").stdout

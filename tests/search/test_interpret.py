@@ -17,12 +17,11 @@ from devise.config import IndexConfig, SearchConfig, Settings
 from devise.errors import WordError
 from devise.library import Library, Where
 from devise.results import Answer, Note
-from devise.search import interpret as module
 from devise.search.class_weights import ClassWeights
 from devise.search.interpret import Options, Sources, interpret
 from devise.store.sqlite.store import Store
 from devise.vectors import unit
-from devise.words import WordVectors
+from devise.words import WordVectors, understanding
 from devise.words.format import write_vectors
 
 Run = Callable[..., Result]
@@ -97,8 +96,8 @@ def test_a_search_reads_its_query_once(devise: Run, knowing: Path, monkeypatch: 
     (knowing / "red.txt").write_text("zugspitze")
     devise("index")
     calls: Counter[str] = Counter()
-    parse, having, open_ = module.parse, Store.having, WordVectors.open
-    monkeypatch.setattr(module, "parse", lambda query: calls.update(["parse"]) or parse(query))
+    parse, having, open_ = understanding.parse, Store.having, WordVectors.open
+    monkeypatch.setattr(understanding, "parse", lambda query: calls.update(["parse"]) or parse(query))
     monkeypatch.setattr(Store, "having", lambda store, word: calls.update([word]) or having(store, word))
     monkeypatch.setattr(WordVectors, "open", lambda *name: calls.update(["vectors"]) or open_(*name))
     result = devise("search", "red", "zugspitze", "--json")

@@ -75,3 +75,27 @@ def test_more_of_what_is_wanted_never_lowers_a_photo(terms: list[tuple[float, fl
     asked = question(*weights)
     assert score(asked, low, *cosines[1:]) <= score(asked, high, *cosines[1:]) + 1e-4
     assert math.isfinite(score(asked, *cosines))
+
+
+def test_either_of_two_is_the_likelier_one() -> None:
+    """(first and second) or third, and fourth, which weighs twice."""
+    vector = np.array([1, 0], np.float32)
+    clauses, weights = [(1, 0), (1, 0), (1, 1), None], [1.0, 1, 1, 2]
+    asked = Scoring.of(
+        [Term("", vector, (), weight, clause=clause) for clause, weight in zip(clauses, weights, strict=True)]
+    )
+    a, b, c, d = (sigmoid(30 * cosine - 9) for cosine in (0.4, 0.2, 0.3, 0.5))
+    found = score(asked, 0.4, 0.2, 0.3, 0.5)
+    best = max((math.log(a) + math.log(b)) / 2, math.log(c))
+    assert math.log(sigmoid(30 * found - 9)) == pytest.approx((2 * best + 2 * math.log(d)) / 4, rel=1e-5)
+    cosines = np.array([[0.4], [0.2], [0.3], [0.5]], np.float32)
+    assert asked.probabilities(cosines, SPACE) == pytest.approx([max(a * b, c) * d])
+    assert asked.default_min_probability(0.1) == pytest.approx(0.1**3)
+    assert score(asked, 0.4, 0.2, 0.3, 0.5, space=UNKNOWN) == pytest.approx((2 * 0.3 + 2 * 0.5) / 4)
+
+
+def test_one_of_two_keeps_its_cosine() -> None:
+    vector = np.array([1, 0], np.float32)
+    asked = Scoring.of([Term("", vector, clause=(1, 0)), Term("", vector, clause=(1, 1))])
+    assert score(asked, 0.3, -0.2) == pytest.approx(0.3, abs=1e-6)
+    assert score(asked, -0.2, 0.3) == pytest.approx(0.3, abs=1e-6)
