@@ -72,9 +72,9 @@ class IngestConfig:
     batch: int = 32  # photos a pass of the network: as fast as 4 or 64 on two cores, and a transaction now and then
     prefetch: int = 96  # decoded photos waiting: enough to hide one slow file; 19 MB at 256 x 256
     max_threads: int = 8  # that read: more only wait for the disk and for Python's lock
-    # Looks of a new library: 0.2 ms of a processor a photo beside the network's 10, 160 bytes beside 7,900; so nobody
+    # Looks of a new library: 0.2 ms of a processor a photo beside the network's 10, 440 bytes beside 7,900; so nobody
     # who looks for duplicates or colours has to read all photos a second time (docs/looks.md)
-    looks: tuple[str, ...] = ("phash", "colour")
+    looks: tuple[str, ...] = ("phash", "grey", "colour")
     large_bytes: int = 50_000_000  # larger files are decoded one at a time: all threads with one each had 4 GB
 
 
@@ -156,6 +156,22 @@ class TagConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DuplicateConfig:
+    """When two photos are the same, near or similar: measured on known changes of 1,000 photos (docs/looks.md)."""
+
+    # Saved again, resized or in another format, 0.99 of photos differ in at most 2 bits of pHash, 2 of 255 levels of
+    # grey and 0.06 of colour; with a text or a watermark on them in 10 levels at least
+    same_bits: int = 4
+    same_grey: float = 5.0
+    same_colour: float = 0.1
+    near_bits: int = 10  # brighter photos differ in 8 at most, those with a text in 10
+    near_grey: float = 4.0  # levels, of all pixels: a text changes 3.7
+    near_correlation: float = 0.98  # of grey pixels: brighter photos have 0.98; of different products 1 of 10,000 pairs
+    posed_bits: int = 8  # of a hash that was mirrored or turned as such: 0.99 of photos
+    similar_cosine: float = 0.95  # of features: crops of a tenth have 0.951 and more
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All that a library can be told, passed in: `Library(path, settings=Settings(index=IndexConfig(ef=256)))`."""
 
@@ -164,6 +180,7 @@ class Settings:
     index: IndexConfig = IndexConfig()
     search: SearchConfig = SearchConfig()
     tags: TagConfig = TagConfig()
+    duplicates: DuplicateConfig = DuplicateConfig()
 
 
 @dataclass(frozen=True, kw_only=True)

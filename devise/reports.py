@@ -66,6 +66,38 @@ class IndexReport:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class DuplicatePhoto:
+    """A file in a group of duplicates. bytes: of the file; pixels: width times height, 0 where nobody knows them.
+
+    how: what it is to the photo that is kept: "equal bytes", "saved again", "mirrored", ...; empty for that one.
+    distance: how far it is from that: bits of pHash that differ, of similar photos 1 minus the cosine of features.
+    """
+
+    path: str
+    bytes: int
+    pixels: int
+    taken: str | None = None
+    how: str = ""
+    distance: float = 0.0
+
+
+@dataclass(frozen=True)
+class DuplicateGroup:
+    """Photos that are one picture. kind: same, near or similar. keep: which one, and why: in words."""
+
+    kind: str
+    keep: DuplicatePhoto
+    why: str
+    others: tuple[DuplicatePhoto, ...]
+
+    def __repr__(self) -> str:
+        return f"DuplicateGroup({self.kind}, keep={self.keep.path!r} ({self.why}), {len(self.others)} more)"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PhotoInfo:
     """What a library knows of a photo. paths: all files with this content; pixels: width times height.

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 from zlib import crc32
 
 Metric = Literal["cosine", "inner", "l1", "hamming"]  # a higher score is nearer, whatever the metric
-Dtype = Literal["float16", "float32", "bits", "sparse", "regions"]
+Dtype = Literal["float16", "float32", "uint8", "bits", "sparse", "regions"]
 METRICS: Final[tuple[str, ...]] = get_args(Metric)
 DTYPES: Final[tuple[str, ...]] = get_args(Dtype)
 REGIONS: Final = "parts"  # the space of the regions of photos: libraries and models say so since format 2
@@ -42,8 +42,9 @@ class Space:
 
     dim: numbers of a row, of `bits` its bits. metric: cosine (of rows of length 1) and inner are products, l1 is minus
     the sum of the differences, hamming minus the number of bits that differ.
-    dtype: how a row is stored; `bits` are packed into bytes, the highest bit first; `sparse` keeps the numbers that are
-    not 0; `regions` is for the regions of a photo (devise.store.regions), which no search compares by themselves.
+    dtype: how a row is stored; `uint8` are whole numbers from 0 to 255; `bits` are packed into bytes, the highest bit
+    first; `sparse` keeps the numbers that are not 0; `regions` is for the regions of a photo (devise.store.regions),
+    which no search compares by themselves.
     fingerprint: of the descriptor that makes the rows; None: that of the model it belongs to.
     vectors, vectors_fingerprint: the word vectors of a words space. num_regions: of a photo, beside the whole photo.
     """

@@ -17,6 +17,7 @@ COMMANDS = {
     "index": ("index", "Bring photos into the library."),
     "search": ("search", "Find photos by words and photos."),
     "similar": ("search", "Find photos like a photo."),
+    "duplicates": ("duplicates", "Find photos that are the same picture."),
     "explain": ("explain", "Show what each term of a query gives a photo, and where."),
     "mark": ("mark", "Say which photos are good or bad answers to a query."),
     "tag": ("tag", "Name what photos show."),

@@ -27,18 +27,20 @@ SMALL = 64  # pixels a side that they are made of, each the mean of 4 x 4: a thi
 # serve as well (docs/looks.md)
 SIDE = 8  # bits a side of a hash that is named without a number: 64 in all, as everywhere
 SIDES = range(4, 17)  # pHash of more would look at finer pixels than there are
-COLOUR = "colour"
+COLOUR, GREY = "colour", "grey"
+GREY_SIDE, GREY_FROM = 16, 32  # pixels a side of the grey picture, each the mean of 2 x 2: pHash looks at those
 _NAME = re.compile(r"([a-z]+)([0-9]*)")
 
 
 class Looks:
-    """Think of it as a descriptor whose spaces are chosen by name: phash, dhash, ahash, colour.
+    """Think of it as a descriptor whose spaces are chosen by name: phash, dhash, ahash, grey, colour.
 
     >>> Looks(["phash", "colour"]).encode(pixels)["phash"].shape  # pixels (n, 256, 256, 3), of devise.photos.load
     (n, 8)
 
     A number behind the name of a hash is its bits: phash256. Spaces of hashes are bits, compared by Hamming; colours
-    are shares of a palette (devise.descriptors.colour), compared by L1. Raises DeviseError for names that are none.
+    are shares of a palette (devise.descriptors.colour), compared by L1, as is grey, a picture of 16 x 16.
+    Raises DeviseError for names that are none.
     """
 
     labels: tuple[str, ...] = ()
@@ -63,11 +65,15 @@ class Looks:
         if pixels.shape[1:] != (SIZE, SIZE, 3):
             raise ValueError(f"looks are made of pixels (n, {SIZE}, {SIZE}, 3), not {pixels.shape}")
         hashes = [(space.name, *_hash_of(space)) for space in self.spaces if space.metric == "hamming"]
-        sizes = [HASHES[kind].size(side) for _, kind, side in hashes]
+        names = {space.name for space in self.spaces}
+        sizes = {HASHES[kind].size(side) for _, kind, side in hashes} | ({(GREY_FROM,) * 2} if GREY in names else set())
         small, made = averaged(pixels, SIZE // SMALL), dict[str, Any]()
-        for (name, kind, side), grey in zip(hashes, greys(small, sizes) if sizes else (), strict=True):
-            made[name] = packed(HASHES[kind].bits(grey, side))
-        if any(space.name == COLOUR for space in self.spaces):
+        grey = dict(zip(sizes, greys(small, [*sizes]), strict=True)) if sizes else {}  # each size once
+        for name, kind, side in hashes:
+            made[name] = packed(HASHES[kind].bits(grey[HASHES[kind].size(side)], side))
+        if GREY in names:
+            made[GREY] = _means(grey[GREY_FROM, GREY_FROM])
+        if COLOUR in names:
             made[COLOUR] = colour.shares(small)
         return made
 
@@ -76,10 +82,13 @@ def space_of(name: str) -> Space:
     """The space of a look by its name. Raises DeviseError."""
     if name == COLOUR:
         return Space(name=COLOUR, dim=len(colour.PALETTE), metric="l1", fingerprint=_fingerprint(COLOUR, 0))
+    if name == GREY:
+        dim = GREY_SIDE * GREY_SIDE
+        return Space(name=GREY, dim=dim, metric="l1", dtype="uint8", fingerprint=_fingerprint(GREY, GREY_SIDE))
     found = _NAME.fullmatch(name)
     kind, bits = found.groups() if found else ("", "")
     if kind not in HASHES:
-        raise DeviseError(f'no look is called "{name}"; there are {listed([*HASHES, COLOUR])}')
+        raise DeviseError(f'no look is called "{name}"; there are {listed([*HASHES, GREY, COLOUR])}')
     side = isqrt(int(bits)) if bits else SIDE
     if side not in SIDES or (bits and side * side != int(bits)):
         some = listed(f"{kind}{side * side}" for side in (8, 12, 16))
@@ -110,6 +119,13 @@ def looks_of(spaces: Iterable[Space]) -> Looks | None:
     """What makes the looks among the spaces of a library; None where there are none."""
     names = [space.name for space in spaces if is_look(space)]
     return Looks(names) if names else None
+
+
+def _means(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, 32, 32) -> (n, 256), of each 2 x 2 pixels the mean, rounded."""
+    blocks = grey.reshape(len(grey), GREY_SIDE, GREY_FROM // GREY_SIDE, GREY_SIDE, GREY_FROM // GREY_SIDE)
+    means: NDArray[np.float32] = np.round(blocks.mean((2, 4))).reshape(len(grey), GREY_SIDE**2).astype(np.float32)
+    return means
 
 
 def _hash_of(space: Space) -> tuple[str, int]:

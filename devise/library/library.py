@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # what a search does without is imported where it is used
     from devise.library.listing import Listing
     from devise.photos.inputs import PhotoInput
     from devise.progress import Progress
-    from devise.reports import IndexReport, LibraryInfo
+    from devise.reports import DuplicateGroup, IndexReport, LibraryInfo
     from devise.results import TermHeat
 
 
@@ -235,6 +235,20 @@ class Library:
         from devise.library.listing import Listing
 
         return Listing(self._reader, self._photos)
+
+    def duplicates(self, folders: Sequence[str | Path] = (), *, up_to: str = "near") -> list[DuplicateGroup]:
+        """Groups of photos that are the same picture; then of those that are nearly; then of those that are alike.
+
+        folders: only photos in these. up_to: "same" (equal bytes, saved again, resized, another format), "near" (and
+        brighter, in other colours, with a text on it, mirrored, turned), "similar" (and bursts, crops, frames: alike
+        for the network). Each group says which photo to keep and why; nothing is deleted. Raises LibraryError for a
+        library without the looks that this needs, FolderError for folders that are not in it.
+        """
+        from devise.library.duplicates import duplicates
+
+        self._resources.filled()
+        folders = [folders] if isinstance(folders, str | Path) else list(folders)
+        return duplicates(self._reader(), folders, up_to, self.settings.duplicates)
 
     def words(self) -> WordVectors:
         """The word vectors that the library's model was trained on. Raises LibraryError when they are not at hand."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from devise.spaces import ModelInfo, Space
 from devise.store.filter import Filter
-from devise.store.records import Card, GraphFile, Judged, Photo, Refused
+from devise.store.records import Card, GraphFile, Judged, Photo, PhotoFacts, Refused
 from devise.store.regions import Regions
 from devise.vectors import Hits, Ids, Vector
 
@@ -136,6 +136,9 @@ class Catalog(Protocol):
 
     def photos(self, folders: Iterable[str] = ...) -> Iterator[Photo]:
         """Those below any of the folders, each once; all of them where none are named."""
+
+    def facts(self) -> Iterator[PhotoFacts]:
+        """Of all photos, in order of their paths."""
 
     def paths_of(self, content_ids: Iterable[int], where: Filter | None = None) -> dict[int, list[str]]:
         """The photos of contents, those that the filter is true of."""

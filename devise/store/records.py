@@ -29,6 +29,17 @@ class Card(NamedTuple):
     captions: str
 
 
+class PhotoFacts(NamedTuple):
+    """What is known of a file beside its content. pixels: width times height; taken: ISO 8601, local time."""
+
+    path: str
+    content_id: int
+    size: int
+    pixels: int
+    kind: str
+    taken: str | None
+
+
 class Refused(NamedTuple):
     """A file that could not be read as a photo, why, and how it looked then."""
 

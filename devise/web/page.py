@@ -83,7 +83,6 @@ footer {{ margin-top: 2.25rem; font-size: .85rem; }}
 <body>
 <header><h1>{title}</h1><p>{count}</p></header>
 <main>
-<ol>
 """
 
 FOOT = """</ol>
@@ -117,7 +116,7 @@ def write(file: Path, heading: str, cards: Sequence[Card], *, relative: bool = F
         temporary.open("w", encoding="utf-8") as sheet,
         ThreadPoolExecutor() as threads,
     ):
-        sheet.write(HEAD.format(title=_text(heading), count=count))
+        sheet.write(HEAD.format(title=text(heading), count=count) + "<ol>\n")
         for start in range(0, len(cards), AT_ONCE):
             sheet.writelines(threads.map(lambda card: _card(card, base), cards[start : start + AT_ONCE]))
         sheet.write(FOOT)
@@ -129,30 +128,38 @@ def _card(card: Card, base: Path | None) -> str:
 
 def _lines(card: Card, base: Path | None) -> Iterator[str]:
     path = Path(card.path).absolute()
-    near = os.path.relpath(path, base) if base else None
-    link = f'href="{escape(quote(os.fsencode(near)) if near else path.as_uri())}"'
-    link += f' title="{_text(near or name(str(path)))}"'
-    yield f'<li><a {link}><div class="photo">{_photo(card)}</div></a>'
+    yield f'<li><a {link(path, base)}><div class="photo">{_photo(card)}</div></a>'
     score = "" if card.score is None else f'<span class="score">{card.score:.3f}</span>'
-    yield f'<div class="text"><div class="line"><span class="name">{_text(path.name)}</span>{score}</div>'
+    yield f'<div class="text"><div class="line"><span class="name">{text(path.name)}</span>{score}</div>'
     if card.tags:
-        tags = "".join(f"<span>{_text(tag.word)}<small>{tag.worth:.2f}</small></span>" for tag in card.tags)
+        tags = "".join(f"<span>{text(tag.word)}<small>{tag.worth:.2f}</small></span>" for tag in card.tags)
         yield f'<div class="tags">{tags}</div>'
     yield "</div></li>\n"
 
 
+def link(path: Path, base: Path | None) -> str:
+    """The attributes of a link to a photo: as seen from `base`, or absolute where that is None."""
+    near = os.path.relpath(path, base) if base else None
+    to = escape(quote(os.fsencode(near)) if near else path.as_uri())
+    return f'href="{to}" title="{text(near or name(str(path)))}"'
+
+
 def _photo(card: Card) -> str:
+    words = ", ".join(tag.word for tag in card.tags)
+    return thumbnail(card.path, Path(card.path).name + (f": {words}" if words else ""), card.heat)
+
+
+def thumbnail(path: str, shown: str, heat: NDArray[np.float32] | None = None, size: int = THUMBNAIL) -> str:
+    """A small picture of a photo, or the reason why there is none. shown: for those who cannot see it."""
     from devise.photos import overlay_jpeg, thumbnail_jpeg
 
-    words = ", ".join(tag.word for tag in card.tags)
-    shown = Path(card.path).name + (f": {words}" if words else "")
     try:
-        heat = card.heat
-        jpeg = thumbnail_jpeg(card.path, THUMBNAIL) if heat is None else overlay_jpeg(card.path, heat, THUMBNAIL)
+        jpeg = thumbnail_jpeg(path, size) if heat is None else overlay_jpeg(path, heat, size)
     except PhotoError as error:
-        return f'<div class="missing">{_text(error.reason)}</div>'
-    return f'<img alt="{_text(shown)}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
+        return f'<div class="missing">{text(error.reason)}</div>'
+    return f'<img alt="{text(shown)}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
 
 
-def _text(text: str) -> str:
-    return escape(printable(text))
+def text(given: str) -> str:
+    """As a page shows it."""
+    return escape(printable(given))

@@ -94,6 +94,18 @@ def _floats(kind: str) -> Codec:
     return Codec(encode, decode)
 
 
+def _encode_bytes(space: Space, rows: Rows) -> list[bytes]:
+    checked = _checked(space, rows, np.float32)
+    stored = checked.clip(0, 255).astype(np.uint8)
+    if (stored != checked).any():
+        raise ValueError(f"rows of {space.name} must be whole numbers from 0 to 255")
+    return [row.tobytes() for row in stored]
+
+
+def _decode_bytes(space: Space, blobs: Sequence[bytes]) -> Rows:
+    return _flat(blobs, np.uint8, space.dim).astype(np.float32)
+
+
 def _encode_bits(space: Space, rows: Rows) -> list[bytes]:
     return [row.tobytes() for row in _whole_bits(space, _checked(space, rows, np.uint8))]
 
@@ -140,6 +152,7 @@ def _decode_regions(space: Space, blobs: Sequence[bytes]) -> Rows:
 CODECS: Final[Mapping[str, Codec]] = {
     "float16": _floats("<f2"),
     "float32": _floats("<f4"),
+    "uint8": Codec(_encode_bytes, _decode_bytes),
     "bits": Codec(_encode_bits, _decode_bits),
     "sparse": Codec(_encode_sparse, _decode_sparse),
     "regions": Codec(_encode_regions, _decode_regions),

@@ -17,7 +17,7 @@ from devise.spaces import ModelInfo, Space, model_crc
 from devise.store.base import Says
 from devise.store.filter import Filter
 from devise.store.paths import outermost, ranges
-from devise.store.records import GraphFile, Photo, Refused, path_of, stored_path
+from devise.store.records import GraphFile, Photo, PhotoFacts, Refused, path_of, stored_path
 from devise.store.sqlite import texts
 from devise.store.sqlite.database import FILE, Database, understanding
 from devise.store.sqlite.filters import condition
@@ -183,6 +183,14 @@ class Store:
         gone = [stored_path(path) for path in paths]
         texts.forget(self.db, gone)
         self.db.execute_many("DELETE FROM photos WHERE path = ?", [(path,) for path in gone])
+
+    def facts(self) -> Iterator[PhotoFacts]:
+        """Of all photos, in order of their paths."""
+        sql = "SELECT path, content_id, size, ifnull(pixels, 0), ifnull(kind, ''), taken FROM photos ORDER BY path"
+        for batch in self.db.batches(sql, (), size=CHUNK):
+            with understanding(self.folder):
+                photos = [PhotoFacts(path_of(row[0]), *row[1:]) for row in batch]
+            yield from photos
 
     def paths_of(self, content_ids: Iterable[int], where: Filter | None = None) -> dict[int, list[str]]:
         """The photos of contents, those that `where` is true of."""
