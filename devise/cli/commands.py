@@ -24,6 +24,7 @@ COMMANDS = {
     "words": ("words", "Show words near a word, and give words of your own a meaning."),
     "serve": ("serve", "Show the library in a browser, and to programs."),
     "train": ("train", "Train a model on your own photos."),
+    "evaluate": ("evaluate", "Tell how good a model is on labelled photos."),
     "cache": ("cache", "Show or clear the cache."),
     "check": ("check", "Look whether the library is whole."),
     "info": ("info", "Show what is in use."),

@@ -51,6 +51,16 @@ MAY_IMPORT = {
 }
 MAY_IMPORT["training.datasets"] = {*BASE, "photos"}
 MAY_IMPORT["training"] = {*MAY_IMPORT} - {"library.ingest", "library.upkeep"}
+MAY_IMPORT["evaluation"] = {
+    *DATA,
+    "analysis",
+    "charts",
+    "descriptors.network",
+    "photos",
+    "training",
+    "training.datasets",
+    "words",
+}
 MAY_IMPORT["web"] = {*STORE, "library", "search", "words"}
 MAY_IMPORT["cli.output"] = {*STORE}
 MAY_IMPORT["cli"] = {*MAY_IMPORT}

@@ -1,0 +1,98 @@
+"""`devise evaluate`: how good a model is on labelled photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from devise.cli.labelled import Aliases, LabelColumns, LabelLevel, MinPhotos, PathColumn, Separator, reading
+from devise.cli.options import Html, Json
+from devise.cli.output import show
+from devise.cli.output.form import Form
+from devise.errors import needed
+from devise.evaluation.report import SPLITS, EvaluateOptions, EvaluationReport
+from devise.training.datasets.example import Reading
+
+
+def evaluate(
+    data: Annotated[
+        Path, typer.Argument(metavar="FOLDER|FILE", readable=False, help="Labelled photos, as devise train takes them.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", show_default=False, help="A checkpoint; without it the one in use.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="NAME", show_default=False, help="A second one, on the same photos.")
+    ] = None,
+    vectors: Annotated[
+        str | None, typer.Option(metavar="NAME", show_default=False, help="Word vectors; without it those in use.")
+    ] = None,
+    split: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(SPLITS)}.")] = EvaluateOptions.split,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Also ConSE and the softmax layer of the model.")
+    ] = False,
+    alias: Aliases = None,
+    min_photos: MinPhotos = Reading.min_photos,
+    path_column: PathColumn = Reading.path_column,
+    label_column: LabelColumns = None,
+    separator: Separator = Reading.separator,
+    label_level: LabelLevel = Reading.label_level,
+    json: Json = False,
+    html: Html = None,
+) -> None:
+    """Tell how good a model is on labelled photos. Figures with intervals; with --html also confusion and mistakes.
+
+    devise evaluate birds/ --model birds --html birds.html
+
+    devise evaluate birds/ --model birds --against slim --json
+    """
+    needed("evaluating", "torch", "torchvision")
+    from devise.cli.output import targets
+    from devise.cli.output.progress import BarProgress, stages
+    from devise.evaluation import evaluate as run
+    from devise.evaluation import page
+
+    targets.check(html, targets.PAGE)
+    how = reading(alias or (), min_photos, path_column, label_column or (), separator, label_level)
+    options = EvaluateOptions(data=data, model=model, against=against, vectors=vectors, split=split,
+                              baselines=baselines, reading=how)  # fmt: skip
+    with stages() as shown:
+        report = run(options, BarProgress(shown))
+    for note in report.notes:
+        show.note(note)
+    if report.skipped:
+        show.note(f"skipped {len(report.skipped)} photos, first {report.skipped[0]}")
+    if html is not None:
+        page.write(html, report, _curves(model))
+        show.note(f"wrote {html}")
+    show.note(f"{report.model}: {report.photos:,} photos ({report.split}), {len(report.labels)} labels")
+    show.output(_shown(report, against), Form.JSON if json else Form.AUTO)
+
+
+def _curves(model: str | None) -> str:
+    """Of the model's training, where it left some."""
+    from devise.descriptors.network.format import find
+    from devise.training.log import CURVES
+
+    file = find(model).with_suffix(".run") / CURVES if model else None
+    return file.read_text("utf-8") if file and file.is_file() else ""
+
+
+def _shown(report: EvaluationReport, against: str | None) -> show.Output:
+    others = {**({against or "": report.against} if report.against else {}), **report.baselines}
+    rows: list[tuple[show.Cell, ...]] = []
+    for name, value in report.figures.items():
+        low, high = report.intervals.get(name, (None, None))
+        gap = report.difference.get(name)
+        between = f"{low:.3f} to {high:.3f}" if low is not None else ""
+        apart = f"{gap[1]:+.3f} ({gap[0]:+.3f} to {gap[2]:+.3f})" if gap else ""
+        beside = [f"{found[name]:.3f}" if name in found else "" for found in others.values()]
+        rows.append((name, f"{value:.3f}", between, *beside, *((apart,) if report.against else ())))
+    if report.calibration_error is not None:
+        rows.append(("calibration error", f"{report.calibration_error:.3f}"))
+    rows += [(f"not learnt: {name}", f"{value:.3g}") for name, value in report.zero_shot.items()]
+    columns = ("figure", report.model, "95 %", *others, *(("difference",) if report.against else ()))
+    rows = [(*row, *[""] * (len(columns) - len(row))) for row in rows]
+    return show.Output(columns=columns, rows=rows, document=report.to_json())

@@ -1,0 +1,95 @@
+"""An evaluation as one page for a browser: figures, confusion, calibration, labels, worst mistakes; no scripts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from devise.charts.matrix import confusion
+from devise.charts.reliability import reliability
+from devise.display import printable
+from devise.errors import PhotoError
+from devise.evaluation.report import EvaluationReport, Mistake
+from devise.files import replacing
+from devise.photos import thumbnail_jpeg
+
+THUMBNAIL = 240
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 1120px; margin: 0 auto; padding: 2rem; color: #1d1c1a; }
+h1, h2 { font-weight: 650; } h2 { margin-top: 2.2rem; } .soft { color: #6c6860; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; } td, th { padding: .2rem .9rem .2rem 0;
+text-align: right; border-bottom: 1px solid #e4e1da; } td:first-child, th:first-child { text-align: left; }
+.wide { overflow-x: auto; } ol { list-style: none; padding: 0; display: grid; gap: 1rem;
+grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); } li { border: 1px solid #e4e1da; border-radius: 10px;
+overflow: hidden; font-size: .85rem; } li img { width: 100%; height: 9rem; object-fit: cover; display: block; }
+li div { padding: .5rem .7rem; overflow-wrap: anywhere; } .wrong { color: #b4502b; font-weight: 600; }
+"""
+
+
+def write(file: Path, report: EvaluationReport, curves: str = "") -> None:
+    """Whole or not at all; curves: those of the model's training, as SVG. Raises WriteError."""
+    with replacing(file) as temporary:
+        text = "".join(_parts(report, curves))
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _parts(report: EvaluationReport, curves: str) -> Iterator[str]:
+    title = _text(f"{report.model} on {report.photos:,} photos")
+    yield f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title} · devise</title>'
+    yield f"<style>{STYLE}</style></head><body><h1>{title}</h1>"
+    yield f'<p class="soft">{len(report.labels)} labels; split: {_text(report.split)}</p>'
+    yield from (f'<p class="soft">{_text(note)}</p>' for note in report.notes)
+    yield "<h2>Figures</h2>" + _figures(report)
+    if curves:
+        yield f'<h2>Training</h2><div class="wide">{curves}</div>'
+    labels = tuple(label.label for label in report.labels)
+    if report.confusion.any():
+        yield f'<h2>Confusion</h2><div class="wide">{confusion("", labels, report.confusion)}</div>'
+    if report.bins:
+        error = f"expected calibration error {report.calibration_error:.3f}"
+        yield f"<h2>Calibration</h2>{reliability(error, report.bins)}"
+    yield "<h2>Labels</h2><table><tr><th>label<th>photos<th>average precision<th>precision<th>recall</tr>"
+    for label in sorted(report.labels, key=lambda label: label.recall):
+        name = _text(label.label) + ("" if label.learnt else ' <span class="soft">(not learnt)</span>')
+        yield (f"<tr><td>{name}<td>{label.photos}<td>{label.average_precision:.3f}<td>{label.precision:.3f}"
+               f"<td>{label.recall:.3f}</tr>")  # fmt: skip
+    yield "</table>"
+    if report.mistakes:
+        yield "<h2>Worst mistakes</h2><ol>" + "".join(map(_mistake, report.mistakes)) + "</ol>"
+    yield "</body></html>\n"
+
+
+def _figures(report: EvaluationReport) -> str:
+    columns = {
+        report.model: report.figures,
+        **({"against": report.against} if report.against else {}),
+        **report.baselines,
+    }
+    head = "".join(f"<th>{_text(name)}" for name in columns)
+    rows = []
+    for name in report.figures:
+        cells = "".join(f"<td>{found[name]:.3f}" if name in found else "<td>" for found in columns.values())
+        low, high = report.intervals.get(name, (None, None))
+        between = f"{low:.3f} to {high:.3f}" if low is not None else ""
+        gap = report.difference.get(name)
+        apart = f"{gap[1]:+.3f} ({gap[0]:+.3f} to {gap[2]:+.3f})" if gap else ""
+        rows.append(f"<tr><td>{_text(name)}{cells}<td>{between}<td>{apart}</tr>")
+    zero = "".join(f"<tr><td>not learnt: {_text(name)}<td>{value:.3g}</tr>" for name, value in report.zero_shot.items())
+    return f"<table><tr><th>figure{head}<th>95 % of resamples<th>difference</tr>{''.join(rows)}{zero}</table>"
+
+
+def _mistake(mistake: Mistake) -> str:
+    try:
+        jpeg = base64.b64encode(thumbnail_jpeg(mistake.path, THUMBNAIL)).decode()
+        picture = f'<img alt="" src="data:image/jpeg;base64,{jpeg}">'
+    except PhotoError as error:
+        picture = f"<div>{_text(error.reason)}</div>"
+    return (f'<li>{picture}<div><span class="wrong">{_text(mistake.said)}</span><br>is: '
+            f'{_text(", ".join(mistake.labels))}<br><span class="soft">{_text(Path(mistake.path).name)}, by '
+            f"{mistake.margin:.2f}</span></div></li>")  # fmt: skip
+
+
+def _text(words: str) -> str:
+    return escape(printable(words))
