@@ -22,6 +22,7 @@ COMMANDS = {
     "mark": ("mark", "Say which photos are good or bad answers to a query."),
     "tag": ("tag", "Name what photos show."),
     "words": ("words", "Show words near a word, and give words of your own a meaning."),
+    "watch": ("watch", "Keep the library up to date while folders change."),
     "serve": ("serve", "Show the library in a browser, and to programs."),
     "train": ("train", "Train a model on your own photos."),
     "evaluate": ("evaluate", "Tell how good a model is on labelled photos."),

@@ -18,6 +18,7 @@ def serve(
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0 takes one that is free.")] = 0,
     opens: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     read_only: Annotated[bool, typer.Option("--read-only", help="No marking and no indexing.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the folders meanwhile, as devise watch does.")] = False,
     library: LibraryPath = None,
 ) -> None:
     """Show the library in a browser, and to programs. Nothing leaves this machine.
@@ -26,7 +27,7 @@ def serve(
 
     The API is described at /openapi.json. Ends with Ctrl-C.
     """
-    needed("devise serve", "starlette", "uvicorn")
+    needed("devise serve", "starlette", "uvicorn", *(["watchfiles"] if watch else []))
     from devise.config import PhotoConfig, Settings
     from devise.library import Library
     from devise.web.serve import ServeOptions
@@ -34,5 +35,5 @@ def serve(
 
     settings = Settings(photos=PhotoConfig(is_library_only=True))
     with Library(library, settings=settings) as opened:
-        options = ServeOptions(host=host, port=port, is_read_only=read_only, opens_browser=opens)
-        run(opened, options, lambda link: show.note(f"the library {opened.path} is at {link}"))
+        options = ServeOptions(host=host, port=port, is_read_only=read_only, opens_browser=opens, watches=watch)
+        run(opened, options, show.note)

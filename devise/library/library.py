@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,6 +108,28 @@ class Library:
         folders = [folders] if isinstance(folders, str | Path) else list(folders)
         how = {"allow_empty": allow_empty, "rehash": rehash}
         return update(self._resources, folders, model, progress or Progress(), **how, add=add)
+
+    def refresh(self, paths: Iterable[str | Path], *, progress: Progress | None = None) -> IndexReport:
+        """Make the library agree with what stands at some paths now, without a walk of its folders.
+
+        paths: photos or folders that came, changed, moved or went, and files beside photos, in folders that were
+        indexed; others are left out. A folder that was indexed and is gone as a whole, as its disk may be, loses no
+        photo. Raises LibraryError, CheckpointError or WriteError.
+        """
+        from devise.library.update import refresh
+        from devise.progress import Progress
+
+        return refresh(self._resources, paths, progress or Progress())
+
+    def watch(self, told: Callable[[str], None], *, stop: threading.Event | None = None, polls: bool = False) -> None:
+        """Follow the folders until `stop` is set: what changes there is in the library within two seconds.
+
+        told: one line a change. polls: ask the disk every second, as for network disks. Needs watchfiles.
+        Raises LibraryError where there is no library.
+        """
+        from devise.library.ingest.watch import Watch
+
+        Watch(lambda: self._reader().roots(), self.index, self.refresh, told, stop or threading.Event(), polls).run()
 
     def search(  # noqa: PLR0913 (of a public call: all of it is asked for by name)
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from devise.descriptors.looks import Looks
 from devise.errors import LibraryError
 from devise.library.ingest import fill
 from devise.library.ingest.run import index
+from devise.library.ingest.run import refresh as refreshed
 from devise.library.models import Model, check_model, info_of
 from devise.library.resources import Resources
 from devise.progress import Progress
@@ -49,4 +51,15 @@ def update(  # noqa: PLR0913 (as Library.index, by name)
         report = replace(report, filled=fill.fill(store, progress, settings))
         maintain.update(store, progress, settings.index)
     resources.forget_taggers()
+    return report
+
+
+def refresh(resources: Resources, paths: Iterable[str | Path], progress: Progress) -> IndexReport:
+    """As Library.refresh."""
+    with writer(resources.path, create=False) as store:
+        resources.readers.leave()
+        settings = resources.settings
+        report = refreshed(store, map(os.path.abspath, paths), lambda: resources.descriptors(store, ()),
+                           progress=progress, settings=settings)  # fmt: skip
+        maintain.update(store, progress, settings.index)
     return report

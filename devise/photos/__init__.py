@@ -1,7 +1,7 @@
 """Photos on the disk: find them in folders, open one upright, RGB and within limits. The only home of Pillow."""
 
 from devise.photos.details import Details, details
-from devise.photos.find import Found, Trouble, find, is_photo
+from devise.photos.find import Found, Trouble, find, find_below, is_photo
 from devise.photos.formats import has_reader
 from devise.photos.heat import covered, is_ours, overlay, overlay_jpeg, save_png
 from devise.photos.open import load, picture, read, thumbnail_jpeg
@@ -14,6 +14,7 @@ __all__ = [
     "covered",
     "details",
     "find",
+    "find_below",
     "has_reader",
     "is_ours",
     "is_photo",

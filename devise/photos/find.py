@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from devise import config
@@ -60,6 +61,37 @@ def find(folders: Sequence[str | Path], *, exclude: Sequence[str] = ()) -> Itera
             yield from walk.file(root)
 
 
+def find_below(root: str, folder: str, *, deep: bool) -> Iterator[Found | Trouble]:
+    """What a walk of `root` finds in a folder at or below it; deep: and in the folders below that.
+
+    Nothing where a rule on the way leaves the folder out, or where it is no folder.
+    """
+    walk, rules = _Walk(bases=[os.path.realpath(root)]), Rules.of(root)
+    above = _between(root, folder)
+    for outer, inner in pairwise(above):
+        try:
+            rules = rules.below(outer)
+        except (OSError, ValueError):  # its rules cannot be read: a walk would leave it alone
+            yield Trouble(outer, f"it was left alone because of its {IGNORE_FILE}", hides=True)
+            return
+        if rules.ignores(inner, True):
+            return
+    if not os.path.isdir(folder):
+        return
+    if deep:
+        yield from walk.folder(folder, rules)
+    else:
+        yield from walk.entries(folder, rules, [])
+
+
+def _between(root: str, folder: str) -> list[str]:
+    """From the one to the other, both with them."""
+    found = [folder]
+    while found[-1] != root:
+        found.append(os.path.dirname(found[-1]))
+    return found[::-1]
+
+
 def is_photo(path: str | Path) -> bool:
     """Whether the name is that of a photo, readable or not (HEIC, raw)."""
     return suffix(str(path)) in config.PHOTO_SUFFIXES or suffix(str(path)) in UNREADABLE
@@ -80,10 +112,10 @@ class _Walk:
                 continue
             self.seen.add(folder)
             subfolders: list[tuple[str, Rules]] = []
-            yield from self._entries(folder, rules, subfolders)
+            yield from self.entries(folder, rules, subfolders)
             waiting.extend(reversed(subfolders))
 
-    def _entries(self, folder: str, rules: Rules, subfolders: list[tuple[str, Rules]]) -> Iterator[Found | Trouble]:
+    def entries(self, folder: str, rules: Rules, subfolders: list[tuple[str, Rules]]) -> Iterator[Found | Trouble]:
         try:
             with os.scandir(folder) as scanned:
                 entries = sorted(scanned, key=lambda entry: entry.name)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import socket
+import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -22,17 +24,18 @@ BACKLOG = 128  # connections that wait to be taken
 
 @dataclass(frozen=True, kw_only=True)
 class ServeOptions:
-    """host: the address to be reached at; port: 0 is any that is free; told: is given the address as a link."""
+    """host: the address to be reached at; port: 0 is any that is free; watches: the folders, while it serves."""
 
     host: str = "127.0.0.1"
     port: int = 0
     is_read_only: bool = False
     opens_browser: bool = True
+    watches: bool = False
     limits: WebConfig = WebConfig()
 
 
 def serve(library: Library, options: ServeOptions, told: Callable[[str], None]) -> None:
-    """Answer until a signal comes. Raises DeviseError where the address cannot be had."""
+    """Answer until a signal comes. told: lines for people. Raises DeviseError where the address cannot be had."""
     with _bound(options.host, options.port) as bound:
         port = bound.getsockname()[1]
         is_local = is_loopback(options.host)
@@ -48,10 +51,31 @@ def serve(library: Library, options: ServeOptions, told: Callable[[str], None]) 
             timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=3, lifespan="on",
         )  # fmt: skip
         link = f"http://{_shown(options.host)}:{port}/" + (f"?token={token}" if token else "")
-        told(link)
+        told(f"the library {library.path} is at {link}")
         if options.opens_browser:
             webbrowser.open(link)
-        uvicorn.Server(config).run(sockets=[bound])
+        with _watching(library, told) if options.watches else nullcontext():
+            uvicorn.Server(config).run(sockets=[bound])
+
+
+@contextmanager
+def _watching(library: Library, told: Callable[[str], None]) -> Iterator[None]:
+    """The library follows its folders meanwhile."""
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            library.watch(told, stop=stop)
+        except DeviseError as error:
+            told(str(error))
+
+    thread = threading.Thread(target=run, name="devise-watch")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def is_loopback(host: str) -> bool:

@@ -89,6 +89,7 @@ HOMES = {
     "yaml": {"training.datasets"},
     "starlette": {"web"},
     "uvicorn": {"web"},
+    "watchfiles": {"library.ingest"},
     "typer": {"cli", "cli.output"},
     "rich": {"cli", "cli.output"},
 }

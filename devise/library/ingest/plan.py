@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from devise.progress import Progress
 from devise.reports import Skipped
 from devise.store.base import Store
 from devise.store.paths import is_below, lineage
-from devise.store.records import Refused
+from devise.store.records import Photo, Refused
 
 WALK_STEP = 100  # photos between two calls of Progress.walked
 
@@ -63,7 +63,7 @@ def plan(store: Store, folders: Sequence[str | Path], *, allow_empty: bool, reha
     if not allow_empty:
         troubles += _emptied(found, [*entries, *(trouble.path for trouble in troubles)], store)
     hidden = {trouble.path for trouble in troubles if trouble.hides}
-    result = _compared(store, entries, roots, hidden, rehash)
+    result = compared(store.photos(roots), store.skipped(roots), entries, hidden, rehash)
     result.skipped += [Skipped(trouble.path, trouble.reason) for trouble in troubles]
     result.lost_roots = found.lost
     return result
@@ -143,8 +143,8 @@ def _holds(paths: Sequence[str], root: str) -> bool:
     return False
 
 
-def _compared(
-    store: Store, entries: dict[str, Found], roots: Sequence[str], hidden: Container[str], rehash: bool
+def compared(
+    photos: Iterable[Photo], skipped: Iterable[Refused], entries: dict[str, Found], hidden: Container[str], rehash: bool
 ) -> Plan:
     """`entries` without what is unchanged is the work; known paths that were not found have vanished."""
     result = Plan(work=[])
@@ -152,7 +152,7 @@ def _compared(
     def has_vanished(path: str) -> bool:
         return not any(folder in hidden for folder in lineage(path))
 
-    for photo in store.photos(roots):
+    for photo in photos:
         found = entries.get(photo.path)
         if found is None:
             if has_vanished(photo.path):
@@ -163,7 +163,7 @@ def _compared(
             del entries[photo.path]
         else:
             result.before[photo.path] = photo.content_id
-    for refused in store.skipped(roots):
+    for refused in skipped:
         found = entries.get(refused.path)
         if found is None:
             if has_vanished(refused.path):

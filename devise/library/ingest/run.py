@@ -14,6 +14,7 @@ import numpy as np
 
 from devise.config import Settings
 from devise.errors import FolderError, PhotoError, listed
+from devise.library.ingest.changes import plan_changes
 from devise.library.ingest.descriptors import Descriptors
 from devise.library.ingest.plan import Plan, plan
 from devise.library.ingest.prefetch import Failed, Gone, Opened, Outcome, Pixels, read_ahead
@@ -46,6 +47,31 @@ def index(  # noqa: PLR0913
     """Make the library agree with `folders`. Whatever stops it, what is stored stays good and the next run goes on."""
     started = time.monotonic()
     planned = plan(store, folders, allow_empty=allow_empty, rehash=rehash, progress=progress)
+    return _carried_out(store, planned, folders, open_descriptors, progress, settings, started)
+
+
+def refresh(
+    store: Store,
+    paths: Iterable[str],
+    open_descriptors: Callable[[], Descriptors],
+    *,
+    progress: Progress,
+    settings: Settings,
+) -> IndexReport:
+    """Make the library agree with what stands at some paths of its folders."""
+    started = time.monotonic()
+    return _carried_out(store, plan_changes(store, paths), (), open_descriptors, progress, settings, started)
+
+
+def _carried_out(  # noqa: PLR0913
+    store: Store,
+    planned: Plan,
+    folders: Sequence[str | Path],
+    open_descriptors: Callable[[], Descriptors],
+    progress: Progress,
+    settings: Settings,
+    started: float,
+) -> IndexReport:
     run = _Run(store, planned, progress, settings)
     if planned.work:
         descriptors = open_descriptors()

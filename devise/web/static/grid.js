@@ -82,6 +82,12 @@ export class Grid {
       if (event.shiftKey || event.ctrlKey || event.metaKey || this.picked.size) this.pick(tile, !box.checked);
       else this.on.open(this.tiles.indexOf(tile));
     });
+    // A long press on a screen that is touched
+    open.addEventListener("contextmenu", (event) => {
+      if (event.pointerType !== "touch") return;
+      event.preventDefault();
+      this.pick(tile, true);
+    });
     box.addEventListener("change", () => this.pick(tile, box.checked));
     node.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.warm(tile));
     node.addEventListener("pointerleave", () => this.cool(tile));
@@ -92,6 +98,7 @@ export class Grid {
   warm(tile) {
     if (!this.heatQuery || tile.heat) return;
     tile.timer = setTimeout(() => {
+      if (!this.heatQuery || !tile.node.isConnected) return;
       tile.heat = el("img", { class: "heat", alt: "", src: `/photos/${tile.match.id}/heat?q=${encodeURIComponent(this.heatQuery)}` });
       tile.heat.addEventListener("load", () => tile.heat?.classList.add("loaded"));
       tile.heat.addEventListener("error", () => this.cool(tile));

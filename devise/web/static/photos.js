@@ -20,7 +20,7 @@ let sent = null; // a photo of the user's own that is asked with
 
 let info = null; // what is in the library
 const empty = el("div", { class: "empty", hidden: true });
-main.append(empty);
+main.append(el("h1", { class: "unseen" }, "Photos"), empty);
 info = await get("/api/info").catch(failed);
 const filters = new Filters(info?.kinds ?? {}, () => go(current()));
 const trail = el("ol", { class: "trail", "aria-label": "The way here" });
@@ -128,8 +128,8 @@ function tell(found) {
   if (grid.tiles.length) return;
   const isBare = found.total === 0 && !Object.keys(filters.values).length;
   const what = isBare
-    ? [el("h1", {}, "No photos yet"), el("p", {}, "Bring a folder in, then come back: ", el("code", {}, "devise index ~/Pictures"))]
-    : [el("h1", {}, "Nothing found"), ...found.notes.filter((note) => note.kind === "nothing").map((note) => el("p", {}, printable(note.text)))];
+    ? [el("h2", {}, "No photos yet"), el("p", {}, "Bring a folder in, then come back: ", el("code", {}, "devise index ~/Pictures"))]
+    : [el("h2", {}, "Nothing found"), ...found.notes.filter((note) => note.kind === "nothing").map((note) => el("p", {}, printable(note.text)))];
   if (found.notes.some((note) => note.kind === "nothing")) notes.replaceChildren();
   if (found.notes.some((note) => note.reason === "probability"))
     what.push(el("button", { type: "button", class: "button main", onclick: () => go({ ...asked(), min_score: 0 }) }, "Show the nearest photos"));
@@ -140,7 +140,7 @@ function tell(found) {
 function failed(error) {
   if (!(error instanceof ApiError)) throw error;
   const isBare = error.status === 409 && !info?.library?.num_photos;
-  empty.replaceChildren(el("h1", {}, printable(error.message)), error.remedy ? el("p", {}, isBare ? el("code", {}, printable(error.remedy.replace(/^run: /, ""))) : printable(error.remedy)) : "");
+  empty.replaceChildren(el("h2", {}, printable(error.message)), error.remedy ? el("p", {}, isBare ? el("code", {}, printable(error.remedy.replace(/^run: /, ""))) : printable(error.remedy)) : "");
   empty.hidden = false;
   return null;
 }
