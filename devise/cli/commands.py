@@ -23,6 +23,7 @@ COMMANDS = {
     "tag": ("tag", "Name what photos show."),
     "words": ("words", "Show words near a word, and give words of your own a meaning."),
     "watch": ("watch", "Keep the library up to date while folders change."),
+    "map": ("map", "Sort photos into groups with names."),
     "serve": ("serve", "Show the library in a browser, and to programs."),
     "train": ("train", "Train a model on your own photos."),
     "evaluate": ("evaluate", "Tell how good a model is on labelled photos."),

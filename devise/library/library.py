@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # what a search does without is imported where it is used
     from devise.library.listing import Listing
     from devise.photos.inputs import PhotoInput
     from devise.progress import Progress
-    from devise.reports import DuplicateGroup, IndexReport, LibraryInfo
+    from devise.reports import DuplicateGroup, IndexReport, LibraryInfo, PhotoMap
     from devise.results import TermHeat
 
 
@@ -272,6 +272,21 @@ class Library:
         self._resources.filled()
         folders = [folders] if isinstance(folders, str | Path) else list(folders)
         return duplicates(self._reader(), folders, up_to, self.settings.duplicates)
+
+    def map(
+        self, *, space: str = "words", method: str | None = None, groups: int | None = None, seed: int = 0
+    ) -> PhotoMap:
+        """Where each photo stands on a map on which alike photos are near, in groups that have names.
+
+        space: what is alike. method: tsne keeps neighbours together (openTSNE), pca takes milliseconds; None: tsne
+        where it is installed. groups: how many; None: as many as fit the library. Equal seeds give equal maps; photos
+        that come later are placed between their neighbours, and no other moves. Needs scikit-learn.
+        Raises LibraryError.
+        """
+        from devise.library.atlas import photo_map
+
+        self._resources.filled()
+        return photo_map(self._resources, space, method, groups, seed)
 
     def words(self) -> WordVectors:
         """The word vectors that the library's model was trained on. Raises LibraryError when they are not at hand."""

@@ -52,6 +52,10 @@ class Listing:
         paths = (card.path for card in self.reader().listing.cards(photo_id))
         return next((path for path in paths if self.photos.is_as_indexed(path)), None)
 
+    def paths_of(self, ids: Iterable[int]) -> dict[int, str]:
+        """The first path of each of the photos that are in the library."""
+        return {content_id: min(paths) for content_id, paths in self.reader().paths_of(ids).items()}
+
     def digest(self, photo_id: int) -> bytes:
         """The hash of the content of a photo of the library."""
         return self.reader().hash_of_content(photo_id)

@@ -119,6 +119,10 @@ class Api:
     async def tags(self, request: Request) -> Response:
         return Json(await self._workers.draw(self.service.tags))
 
+    async def map(self, request: Request) -> Response:
+        space = parameters.text(request.query_params, "space") or "words"
+        return Json(await self._workers.draw(lambda: self.service.map(space)))
+
     async def marks(self, request: Request) -> Response:
         return await self._found(self.service.marks)
 

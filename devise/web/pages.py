@@ -27,6 +27,7 @@ class Page:
 
 PAGES = {
     "/": Page("Photos", "photos.js"),
+    "/map": Page("Map", "map.js"),
     "/tags": Page("Tags", "tags.js"),
     "/library": Page("Library", "library.js"),
 }

@@ -64,6 +64,7 @@ ENDPOINTS = (
     Endpoint("GET", "/api/folders", "folders", "The folders with photos, and how many each has."),
     Endpoint("GET", "/api/skipped", "skipped", "Files that cannot be read as photos, and why."),
     Endpoint("GET", "/api/tags", "tags", "The words that are true of most photos, of a sample of them."),
+    Endpoint("GET", "/api/map", "map", "Groups, and where each photo stands, as devise map --json.", ("space",)),
     Endpoint("GET", "/api/zip", "zip", "Photos as one archive.", ("ids",), given="application/zip"),
     Endpoint("GET", "/api/mark", "marks", "What was said of answers, as devise mark --list --json."),
     Endpoint("POST", "/api/mark", "mark", "Say which photos are good or bad answers: query, ids, mark.",

@@ -150,6 +150,10 @@ class Service:
     def skipped(self) -> list[Document]:
         return [{"path": one.path, "reason": one.reason} for one in self.library.listing.skipped()]
 
+    def map(self, space: str) -> Document:
+        """As devise map --json, without paths."""
+        return self.library.map(space=space).to_json()
+
     def revision(self) -> int:
         return self.library.listing.revision()
 

@@ -90,6 +90,8 @@ HOMES = {
     "starlette": {"web"},
     "uvicorn": {"web"},
     "watchfiles": {"library.ingest"},
+    "sklearn": {"analysis"},
+    "openTSNE": {"analysis"},
     "typer": {"cli", "cli.output"},
     "rich": {"cli", "cli.output"},
 }

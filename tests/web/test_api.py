@@ -166,7 +166,7 @@ def test_measures(client: Client) -> None:
 
 
 def test_pages_and_what_they_load(client: Client) -> None:
-    for path in ("/", "/tags", "/library"):
+    for path in ("/", "/map", "/tags", "/library"):
         page = client.get(path).body.decode()
         assert 'aria-current="page"' in page or "aria-current=page" in page
         assert "://" not in page, "nothing is loaded from elsewhere"

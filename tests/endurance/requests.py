@@ -1,0 +1,104 @@
+"""A server under fire: ten thousand odd requests, then clients that search while photos come and go.
+
+python -m tests.endurance.requests [--full]     # --full: half an hour of the second
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("", "web", "library")]
+
+from fakes import FakeEncoder  # noqa: E402
+from odd_requests import fuzzed  # noqa: E402
+from PIL import Image  # noqa: E402
+from serving import SETTINGS, Client, serving  # noqa: E402
+from test_library import write_words  # noqa: E402
+
+from devise.library import Library  # noqa: E402
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 50, 210)}
+CLIENTS = 8
+
+
+def main() -> None:
+    seconds = 1_800 if "--full" in sys.argv else 30
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for word, colour in COLOURS.items():
+            (folder / "album").mkdir(exist_ok=True)
+            Image.new("RGB", (32, 24), colour).save(folder / "album" / f"{word}.png")
+        with Library(folder / "library", settings=SETTINGS) as library:
+            library.index([folder / "album"], model=FakeEncoder(vectors_fingerprint=write_words()))
+            with serving(library, folder / "thumbnails") as client:
+                begun = time.monotonic()
+                broken = fuzzed(client, 10_000, random.Random(1))
+                print(
+                    f"10,000 odd requests in {time.monotonic() - begun:.0f} s: {len(broken)} broke something",
+                    *broken[:5],
+                )
+                soak = Soak(client, folder / "album", seconds)
+                soak.run()
+                print(f"{soak.asked:,} requests of {CLIENTS} clients in {seconds} s while {soak.runs} runs indexed:")
+                print(
+                    f"{len(soak.wrong)} wrong; memory {soak.before_mb:.0f} MB, then {memory_mb():.0f} MB",
+                    *soak.wrong[:5],
+                )
+    sys.exit(bool(broken or soak.wrong))
+
+
+class Soak:
+    """The photos of three colours stay, others come and go: each answer has to have its own first."""
+
+    def __init__(self, client: Client, album: Path, seconds: float) -> None:
+        self.client, self.album, self.until = client, album, time.monotonic() + seconds
+        self.asked, self.runs, self.wrong, self.before_mb = 0, 0, list[str](), 0.0
+
+    def run(self) -> None:
+        threads = [threading.Thread(target=self._search, args=[number]) for number in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        time.sleep(2)
+        self.before_mb = memory_mb()
+        self._index()
+        for thread in threads:
+            thread.join()
+
+    def _search(self, number: int) -> None:
+        chosen = random.Random(number)
+        while time.monotonic() < self.until:
+            word = chosen.choice(list(COLOURS))
+            reply = self.client.get("/api/search", q=word, k=3)
+            self.asked += 1
+            first = reply.json["matches"][:1] if reply.status == 200 else [{"path": reply.body.decode()}]
+            if not first or not first[0]["path"].endswith(f"{word}.png"):
+                self.wrong.append(f"{word}: {reply.status} {first}")
+            elif chosen.random() < 0.2 and self.client.get(f"/thumbnails/{first[0]['id']}").status != 200:
+                self.wrong.append(f"thumbnail of {word}")
+
+    def _index(self) -> None:
+        number = 0
+        while time.monotonic() < self.until:
+            for _ in range(5):
+                number += 1
+                shade = (number * 37 % 90 + 80,) * 2 + (number % 251,)
+                Image.new("RGB", (16, 16), shade).save(self.album / f"other-{number % 200}.png")
+            reply = self.client.post("/api/index", {})
+            if reply.status not in (202, 409):
+                self.wrong.append(f"index: {reply.status} {reply.body.decode()}")
+            self.runs += reply.status == 202
+            time.sleep(0.3)
+
+
+def memory_mb() -> float:
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+    return int(fields["Pss"].split()[0]) / 1_000
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The map of a library: groups with names, equal seeds, new photos that find their place without moving others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeEncoder
+from PIL import Image
+from test_library import write_words
+
+from devise.analysis.clusters import groups, num_groups
+from devise.analysis.map2d import fitted, placed
+from devise.errors import LibraryError
+from devise.library import Library
+from devise.vectors import unit
+
+METHODS = ("pca", "tsne")
+
+
+def three(count: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    """Rows around three directions, and which: (3 count, 12), (3 count,)."""
+    random = np.random.default_rng(5)
+    which = np.repeat(np.arange(3), count)
+    return unit(np.eye(12)[which * 4] + 0.12 * random.standard_normal((3 * count, 12))), which
+
+
+def test_groups_are_those_that_are_there() -> None:
+    rows, which = three()
+    found, centres = groups(rows, 3, seed=1)
+    assert len({(a, b) for a, b in zip(which, found, strict=True)}) == 3
+    assert centres.shape == (3, 12)
+    assert np.array_equal(found, groups(rows, 3, seed=1)[0])
+    assert len(groups(np.repeat(rows[:1], 5, 0), 3, seed=1)[1]) == 1, "no group is empty"
+    assert [num_groups(n) for n in (1, 2, 6, 1_000_000)] == [1, 2, 2, 60]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_near_rows_stand_near(method: str) -> None:
+    rows, which = three()
+    places = fitted(rows, method, seed=3)
+    assert places.shape == (120, 2)
+    assert places.min() >= 0
+    assert places.max() <= 1
+    assert np.array_equal(places, fitted(rows, method, seed=3))
+    away = np.linalg.norm(places[:, None] - places[None], axis=2) + 9 * np.eye(len(rows))
+    assert (which[away.argmin(1)] == which).mean() > 0.95
+    new = placed(rows[:5] * 0.99, rows, places)
+    assert np.linalg.norm(new - places[:5], axis=1).max() < 0.2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_few_rows_have_a_map(method: str) -> None:
+    for count in (1, 2, 3, 9, 10):
+        assert np.isfinite(fitted(three()[0][:count], method, 0)).all()
+
+
+def test_a_library_has_a_map_that_new_photos_join(tmp_path: Path, album: Path) -> None:
+    with Library(tmp_path / "library") as library:
+        library.index([album], model=FakeEncoder(vectors_fingerprint=write_words()))
+        before = library.map(method="pca", groups=3)
+        assert len(before) == 6
+        assert len(set(before.names)) == 3
+        assert sum(before.counts()) == 6
+        Image.new("RGB", (20, 20), (200, 40, 40)).save(album / "rose.png")
+        library.index()
+        after = library.map(method="pca", groups=3)
+        assert np.array_equal(after.places[:6], before.places)
+        assert after.names == before.names
+        red = int(
+            np.flatnonzero(after.ids == library.listing.ids_of([str(album / "red.png")])[str(album / "red.png")])[0]
+        )
+        assert after.groups[6] == after.groups[red]
+        assert len(library.map(space="features", method="pca")) == 7
+        document = after.to_json()
+        assert len(document["id"]) == len(document["x"]) == len(document["group"]) == 7
+        with pytest.raises(LibraryError, match="choose from: tsne, pca"):
+            library.map(method="umap")
