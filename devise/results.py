@@ -24,6 +24,11 @@ class Note:
     classes: which classes of the model are meant (data: asked, names, is_class)
     index: the index of a space is missing or damaged, all photos were compared (data: space, state)
     unfinished: a space was added to the library, and some photos have no row in it yet (data: space, num_photos)
+    read_as: a word is read in another form or spelling (data: asked, read); alias: one of the user's own, the same
+    without: what is pushed away in words; either: of which things one will do; left_out: what says nothing (data:
+    words)
+    uncertain: no photo is likely to be what was asked for, the nearest follow
+    text_hint: names or captions have a word of the query (data: word, num_photos)
     nothing: why nothing was found (data: reason, and undated: photos without a date that a filter asks for)
     """
 
@@ -80,14 +85,17 @@ class Match:
     score: float  # cosine; of a search, of the whole photo and its best parts, and over its terms a soft minimum
     probability: float | None = None  # of a search: that the photo is what was asked for; None where nobody measured
     terms: tuple[TermScore, ...] = ()  # of a search
+    is_certain: bool | None = None  # of a search: whether it is likely enough to be an answer; None where nobody knows
 
     def __repr__(self) -> str:
-        return f"Match({self.path!r}, {_numbers(self.score, self.probability)})"
+        less = ", is_certain=False" if self.is_certain is False else ""
+        return f"Match({self.path!r}, {_numbers(self.score, self.probability)}{less})"
 
     def to_json(self, why: bool = False) -> dict[str, Any]:
         """why: with what each term gives, as `devise search --why`."""
         terms = {"terms": [term.to_json() for term in self.terms]} if why else {}
-        return {"path": self.path, "score": self.score} | _known(self.probability) | terms
+        certain = {} if self.is_certain is None else {"certain": self.is_certain}
+        return {"path": self.path, "score": self.score} | _known(self.probability) | certain | terms
 
 
 T = TypeVar("T", bound=Match | WordMatch)
@@ -137,6 +145,10 @@ class Answer(Sequence[T], Generic[T]):
         rows += [f"  ... and {len(self) - SHOWN:,} more"] if len(self) > SHOWN else []
         notes = [f"  note: {note.text}" for note in self.notes]
         return "\n".join([f"Answer of {counted(len(self), 'match', 'matches')}", *rows, *notes])
+
+    def certain(self) -> Answer[T]:
+        """Without what is less certain: photos that are unlikely to be what was asked for."""
+        return Answer.of((one for one in self.matches if getattr(one, "is_certain", None) is not False), self.notes)
 
     def to_json(self, why: bool = False) -> list[dict[str, Any]]:
         """What `--json` prints: a list of objects. why: with what each term gives a photo, as with `--why`."""

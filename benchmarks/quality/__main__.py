@@ -12,7 +12,7 @@ from devise.descriptors.network.checkpoint import backbone_fingerprint, load
 from devise.descriptors.network.format import find
 
 ALL = ("tiny", "zero_shot", "voc", "held_out", "negatives", "thresholds", "reranking", "weighted_recall", "feedback",
-       "tags", "parts", "heat", "curve", "captions", "products", "everyday", "colours")  # fmt: skip
+       "tags", "parts", "heat", "curve", "captions", "products", "everyday", "colours", "weak_words")  # fmt: skip
 WITHOUT = "captions,scenes,fashion"
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from devise.results import Note
+from devise.search.trust import trusted
 from devise.store.filter import Filter, quoted
 from devise.vectors import Vector
 from devise.words.grammar import Query, written
@@ -98,6 +99,7 @@ def interpret(query: Query, options: Options, sources: Sources) -> Request:
         learnt = sources.learnt()
         reading = read(words, items, sources.photo, lambda word: sources.num_photos(quoted(word)), learnt)
         _check(query, reading, options)
+        reading = reading._replace(terms=trusted(reading.terms, words, learnt))
     weights = None if options.class_name is None else sources.class_weights(options.class_name)
     return Request(
         text=text,

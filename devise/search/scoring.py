@@ -107,7 +107,7 @@ class Scoring:
         if len(self.weights) == 1 and self.weights[0] > 0:
             alone: Floats = cosines[0].astype(np.float64)
             return alone
-        if self.is_average or not self._is_known(space):
+        if self.is_average or not self.knows(space):
             return self._mean(cosines.astype(np.float64), np.abs(self.weights))
         counting = self.weights > 0 if len(self.wanted) else np.ones(len(self.weights), bool)
         logs = self._mean(self._logs(cosines, space), np.abs(self.weights) * self.trust, counting)
@@ -119,7 +119,7 @@ class Scoring:
 
     def probabilities(self, cosines: Vector, space: Space) -> Floats | None:
         """(terms, n) -> (n,): that all wanted terms are there and no other, were they independent; None if unknown."""
-        if not self._is_known(space):
+        if not self.knows(space):
             return None
         logs = self.trust[:, None] * self._logs(cosines, space)
         best: Floats = np.sum([self._best(sides, logs) for sides in self.groups], axis=0)
@@ -147,7 +147,7 @@ class Scoring:
 
     def shown(self, cosines: Vector, space: Space) -> Floats | None:
         """(terms, n): the probability that a term is in what has that cosine; None if unknown."""
-        return 0.5 * (1 + np.tanh(self._logits(cosines, space) / 2)) if self._is_known(space) else None
+        return 0.5 * (1 + np.tanh(self._logits(cosines, space) / 2)) if self.knows(space) else None
 
     def terms(self, cosines: Vector, space: Space) -> list[tuple[TermScore, ...]]:
         """(terms, n) -> n times what each term gives; probabilities are of what the photo shows, wanted or not."""
@@ -173,7 +173,8 @@ class Scoring:
         """(terms, n): the logarithm of each term's probability to be as wished."""
         return -np.logaddexp(0.0, -np.sign(self.weights)[:, None] * self._logits(cosines, space))
 
-    def _is_known(self, space: Space) -> bool:
+    def knows(self, space: Space) -> bool:
+        """Whether the model tells probabilities of all terms."""
         return bool(
             (space.calibration.photo_scale or not self.is_photo.any())
             and (space.calibration.scale or self.is_photo.all())

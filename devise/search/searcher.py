@@ -31,6 +31,10 @@ class _Why(NamedTuple):
 
     probability: float | None
     terms: tuple[TermScore, ...]
+    is_certain: bool | None
+
+
+_NONE: tuple[Ids, Scores] = (np.empty(0, np.int64), np.empty(0))
 
 
 class Searcher:
@@ -128,6 +132,10 @@ class Searcher:
         """How many different photos `where` is true of."""
         return self._store.count(where)
 
+    def roots(self) -> list[str]:
+        """The folders that were indexed."""
+        return self._store.roots()
+
     def unusable_indices(self) -> dict[str, str]:
         """Of what was searched since this was asked: spaces whose index was wanted, but is "missing" or "damaged"."""
         snapshot = self._known[1]
@@ -147,9 +155,12 @@ class Searcher:
             raise LibraryError("the photos found have just left the library; ask again")
         return mean(rows)
 
-    def showing(self, scoring: Scoring, k: int, least: float = 0.0, where: Filter | None = None) -> list[Match]:
+    def showing(
+        self, scoring: Scoring, k: int, least: float = 0.0, where: Filter | None = None, certain: float = 0.0
+    ) -> list[Match]:
         """The k photos that answer a query in the words space best, each with a probability of at least `least`.
 
+        Those with a probability of at least `certain` go first, whatever their scores; 0: nobody knows which are.
         The score of a term is the mean of its cosines to the whole photo and to the parts of it that fit best, so a
         small thing in a corner counts, and so does the whole; `scoring` makes one score of those of its terms.
         Where an index names the candidates (the thousand photos nearest to a term as wholes), a photo of which only
@@ -167,27 +178,37 @@ class Searcher:
             near = Candidates(snapshot, "words", among).near(scoring.wanted, k, fewest)
             if near is not None and len(good):  # however far from the query
                 near = distinct(np.concatenate([near, good if among is None else among.of(good)]))
+            others = _NONE  # the best of what is less certain
 
             def scored(found: Ids | None) -> Iterator[tuple[Ids, Scores]]:
-                for ids, cosines in _shown_in(self._store.vectors.regions(space, found), rows):
-                    likely = scoring.probabilities(cosines[: len(terms)], space) if least else None
+                nonlocal others
+                others = _NONE
+                for ids, cosines in shown_in(self._store.vectors.regions(space, found), rows):
+                    likely = scoring.probabilities(cosines[: len(terms)], space) if least or certain else None
                     scores = scoring.scores(cosines[: len(terms)], space) + weights @ cosines[len(terms) :]
-                    is_in = ~np.isin(ids, bad)
+                    is_in, is_good = ~np.isin(ids, bad), np.isin(ids, good)
                     if likely is not None:
-                        is_in &= (likely >= least) | np.isin(ids, good)
+                        is_in &= (likely >= least) | is_good
+                        is_sure = (likely >= certain) | is_good
+                        others = top(iter([others, (ids, np.where(is_in & ~is_sure, scores, -np.inf))]), k)
+                        is_in &= is_sure
                     yield ids, np.where(is_in, scores, -np.inf)
 
-            ids, scores = _best(near, among, scored, k)
-            ids, scores = ids[np.isfinite(scores)], scores[np.isfinite(scores)]
-            return self._matches(ids, scores, k, where, self._why(ids, scoring, space))
+            ids, scores = _finite(*_best(near, among, scored, k))
+            more, theirs = _finite(*others)
+            sure = frozenset(ids.tolist()) if certain and scoring.knows(space) else None
+            if len(ids) < k:
+                ids, scores = np.concatenate([ids, more]), np.concatenate([scores, theirs])
+            return self._matches(ids, scores, k, where, self._why(ids, scoring, space, sure))
 
-    def _why(self, ids: Ids, scoring: Scoring, space: Space) -> dict[int, _Why]:
+    def _why(self, ids: Ids, scoring: Scoring, space: Space, sure: frozenset[int] | None) -> dict[int, _Why]:
         """What each term gives the photos of those contents, and the probability of all together."""
         found: dict[int, _Why] = {}
-        for some, cosines in _shown_in(self._store.vectors.regions(space, ids), scoring.vectors):
+        for some, cosines in shown_in(self._store.vectors.regions(space, ids), scoring.vectors):
             likely = scoring.probabilities(cosines, space)
             each = [None] * len(some) if likely is None else likely.tolist()
-            whys = map(_Why, each, scoring.terms(cosines, space))
+            is_sure = [None if sure is None else content_id in sure for content_id in some.tolist()]
+            whys = map(_Why, each, scoring.terms(cosines, space), is_sure)
             found |= dict(zip(some.tolist(), whys, strict=True))
         return found
 
@@ -222,7 +243,11 @@ def _matches(
 
 
 def _sorted(matches: Iterable[Match], k: int) -> list[Match]:
-    return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
+    return sorted(matches, key=lambda match: (match.is_certain is False, -match.score, match.path))[:k]
+
+
+def _finite(ids: Ids, scores: Scores) -> tuple[Ids, Scores]:
+    return ids[np.isfinite(scores)], scores[np.isfinite(scores)]
 
 
 def _least(snapshot: Snapshot) -> int:
@@ -247,7 +272,7 @@ def check_probability(p: float) -> None:
         raise LibraryError(f"a probability is from 0 to 1, not {p}; leave it out for the usual one")
 
 
-def _shown_in(chunks: Iterable[tuple[Ids, Vector, Regions]], terms: Vector) -> Iterator[tuple[Ids, Scores]]:
+def shown_in(chunks: Iterable[tuple[Ids, Vector, Regions]], terms: Vector) -> Iterator[tuple[Ids, Scores]]:
     """Of each chunk the ids and the scores of each term: (n,), (terms, n)."""
     for ids, whole, regions in chunks:
         if len(ids):

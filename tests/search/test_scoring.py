@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devise.search.scoring import Scoring
+from devise.search.trust import trusted
 from devise.spaces import Calibration, Space
-from devise.words.queries import Term
+from devise.words import WordVectors
+from devise.words.grammar import QueryItem
+from devise.words.queries import Term, read
+from devise.words.understanding import understood
 
 SPACE = Space(name="words", dim=2, calibration=Calibration(scale=30.0, bias=-9.0, photo_scale=12.0, photo_bias=-6.0))
 UNKNOWN = Space(name="words", dim=2)
@@ -99,3 +103,45 @@ def test_one_of_two_keeps_its_cosine() -> None:
     asked = Scoring.of([Term("", vector, clause=(1, 0)), Term("", vector, clause=(1, 1))])
     assert score(asked, 0.3, -0.2) == pytest.approx(0.3, abs=1e-6)
     assert score(asked, -0.2, 0.3) == pytest.approx(0.3, abs=1e-6)
+
+
+def trusting(*trust: float) -> Scoring:
+    vector = np.array([1, 0], np.float32)
+    return Scoring.of([Term("", vector, trust=one) for one in trust])
+
+
+def test_what_is_not_trusted_puts_in_order_and_turns_nothing_away() -> None:
+    asked = trusting(1.0, 0.1)
+    sure, sleeping, other = (0.6, 0.0), (0.6, 0.1), (0.1, 0.4)
+    assert score(asked, *sleeping) > score(asked, *sure) > score(asked, *other)
+    cosines = np.array([[0.6], [0.0]], np.float32)
+    likely = sigmoid(30 * 0.6 - 9) * sigmoid(-9) ** 0.1
+    assert asked.probabilities(cosines, SPACE) == pytest.approx([likely])
+    assert likely > asked.default_min_probability(0.1) == pytest.approx(0.1**1.1)
+
+
+def test_trust_is_beside_the_most_trusted() -> None:
+    """Where nothing was learnt, and of one term, all is as without."""
+    for asked, plain in ((trusting(0.2, 0.2), question(1, 1)), (trusting(0.1), question(1))):
+        cosines = (0.3, 0.1)[: len(asked.weights)]
+        assert score(asked, *cosines) == pytest.approx(score(plain, *cosines))
+        assert asked.default_min_probability(0.1) == plain.default_min_probability(0.1)
+
+
+def test_trust_is_how_near_a_word_is_to_what_was_learnt() -> None:
+    vectors = WordVectors.open("minilm")
+    learnt = {"dog", "cat", "grass", "red"}
+
+    def trust(query: str) -> list[float]:
+        items, _ = understood(query, lambda word: word in vectors)
+        return [term.trust for term in trusted(read(vectors, items, learnt=learnt).terms, vectors, learnt)]
+
+    assert trust("dog cat") == [1.0, 1.0]
+    assert trust("sleeping") == [1.0]  # alone
+    dog, sleeping, puppy = trust("dog sleeping puppy")
+    assert dog == 1
+    assert 0.05 <= sleeping < 0.1 < puppy < 1
+    assert trust('dog "red grass" -sleeping') == pytest.approx(
+        [1, 1, 1]
+    )  # a phrase of learnt words; what is pushed away
+    assert [term.trust for term in trusted(read(vectors, [QueryItem("dog sleeping")]).terms, vectors, ())] == [1, 1]
