@@ -17,3 +17,14 @@ def name(path: str) -> str:
         if Path(path).is_relative_to(base):
             return prefix + str(Path(path).relative_to(base))
     return path
+
+
+def percent(probability: float) -> str:
+    """A probability as people read it: never certain, and never nothing.
+
+    >>> percent(0.123), percent(0.0004), percent(0.9999)
+    ('12%', '<1%', '>99%')
+    """
+    if 0 < probability < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"

@@ -42,6 +42,9 @@ Html = Annotated[
         help="Also write a contact sheet for a browser. Replaces only HTML pages.",
     ),
 ]
+OpenPage = Annotated[
+    bool, typer.Option("--open", help="Show the photos in a browser, on a contact sheet of its own or that of --html.")
+]
 RELATIVE = "devise.relative"  # what a command's context says for the lines of its errors
 
 

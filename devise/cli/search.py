@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from devise import config, display
+from devise import config
+from devise.cli import matches
 from devise.cli.options import (
     After,
     Before,
@@ -21,19 +21,14 @@ from devise.cli.options import (
     Larger,
     LibraryPath,
     Null,
+    OpenPage,
     Paths,
     Relative,
     Text,
     Top,
     form,
 )
-from devise.cli.output import show, targets
-from devise.cli.output.form import Form
-from devise.results import Answer
-
-if TYPE_CHECKING:
-    from devise.results import Match, Note
-
+from devise.cli.output import targets
 
 Like = Annotated[
     str | None,
@@ -60,9 +55,13 @@ def search(
         typer.Option(
             metavar="P",
             show_default=False,
-            help="Least probability of a photo to be what was asked for; 0 shows the nearest. Usually 0.1 a term.",
+            help="Leave out photos less likely than that to be what was asked for, 0 to 1.",
         ),
     ] = None,
+    all_answers: Annotated[
+        bool,
+        typer.Option("--all-answers", help="Paths, lines and CSV too have what is less certain: below 0.1 a term."),
+    ] = False,
     like: Like = None,
     text: Text = None,
     inside: Inside = None,
@@ -79,17 +78,19 @@ def search(
     paths: Paths = False,
     null: Null = False,
     html: Html = None,
+    open_page: OpenPage = False,
     relative: Relative = False,
 ) -> None:
     """Find photos by words and photos. All that is asked for has to be in them.
 
-    "golden retriever" is one thing, 2:beach counts twice, red-dress.jpg is a photo, and after -- a minus pushes away.
+    "golden retriever" is one thing, "dog or cat" either, 2:beach counts twice, red-dress.jpg is a photo, and -cat or
+    "without cat" pushes cats away. Photos that are unlikely come last, apart.
 
     devise search sofa cat -k 9 --html result.html
 
     devise search red-dress.jpg + blue
 
-    devise search -- 2:beach sunset -people
+    devise search 2:beach sunset -people
 
     devise search boat --text "lake garda" --after 2019 --larger 10MP
     """
@@ -103,12 +104,14 @@ def search(
     targets.check(html, targets.PAGE)
     with Library(library) as opened:
         answer = opened.search(pieces, k, average=not every, min_probability=min_score, like=like, where=where)
-        _tell(answer, relative)
-        if html:  # first: when it fails, stdout stays empty
+        matches.tell(answer, relative)
+        if html or open_page:  # first: when it fails, stdout stays empty
             from devise.cli import sheet
 
-            sheet.of_matches(html, asked, answer, opened, why=pieces if why else None, relative=relative)
-        _show(answer, chosen, why, relative)
+            page = sheet.Page(html, is_shown=open_page, is_relative=relative)
+            sheet.of_matches(page, asked, answer, opened, why=pieces if why else None)
+        is_cut = min_score is not None or all_answers
+        matches.show_matches(answer, chosen, why=why, relative=relative, has_all=is_cut)
 
 
 def photo_or_text(piece: str) -> str | Path:
@@ -144,6 +147,7 @@ def similar(
     paths: Paths = False,
     null: Null = False,
     html: Html = None,
+    open_page: OpenPage = False,
     relative: Relative = False,
 ) -> None:
     """Find photos like a photo. The photo itself and its copies are left out.
@@ -159,50 +163,10 @@ def similar(
     targets.check(html, targets.PAGE)
     with Library(library) as opened:
         answer = opened.similar(photo, k, space=space, like=like, where=where)
-        _tell(answer, relative)
-        if html:
+        matches.tell(answer, relative)
+        if html or open_page:
             from devise.cli import sheet
 
-            sheet.of_matches(html, f"like {photo.name}", answer, opened, why=None, relative=relative)
-        _show(answer, chosen, False, relative)
-
-
-def _show(answer: Answer[Match], chosen: Form, why: bool, relative: bool) -> None:
-    """Probabilities and terms in JSON and on the terminal, if there are any: CSV and lines keep their columns."""
-    matches = Answer.of(replace(match, path=show.path(match.path, relative)) for match in answer)
-    terms = [term.text for term in matches[0].terms] if why and matches else []
-    known = any(match.probability is not None for match in matches)
-    found = show.Output(
-        columns=("path", "score"),
-        rows=[(match.path, match.score) for match in matches],
-        document=matches.to_json(why),
-        paths=[match.path for match in matches],
-        table_columns=("", "photo", "score", *(["probability"] if known else []), *terms),
-        table=[
-            (
-                rank,
-                display.name(match.path),
-                match.score,
-                *([_percent(match.probability)] if known else []),
-                *(_percent(term.probability) or f"{term.score:.3f}" for term in match.terms if terms),
-            )
-            for rank, match in enumerate(matches, 1)
-        ],
-        nothing="".join(_shown(note, relative) for note in answer.notes if note.kind == "nothing"),
-    )
-    show.output(found, chosen)
-
-
-def _percent(probability: float | None) -> str:
-    return f"{probability:.0%}" if probability is not None else ""
-
-
-def _tell(answer: Answer[Match], relative: bool) -> None:
-    """What is to be known beside the matches; why there are none is told in their place."""
-    for note in answer.notes:
-        if note.kind != "nothing":
-            show.note(_shown(note, relative))
-
-
-def _shown(note: Note, relative: bool) -> str:
-    return show.relative_paths(note.text) if relative else note.text
+            page = sheet.Page(html, is_shown=open_page, is_relative=relative)
+            sheet.of_matches(page, f"like {photo.name}", answer, opened, why=None)
+        matches.show_matches(answer, chosen, why=False, relative=relative, has_all=True)

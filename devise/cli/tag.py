@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devise import display
-from devise.cli.options import Csv, Html, Json, LibraryPath, Null, Paths, Relative, Top, form
+from devise.cli.options import Csv, Html, Json, LibraryPath, Null, OpenPage, Paths, Relative, Top, form
 from devise.cli.output import show, targets
 from devise.config import TagConfig
 from devise.errors import DeviseError, PhotoError
@@ -41,6 +41,7 @@ def tag(
     paths: Paths = False,
     null: Null = False,
     html: Html = None,
+    open_page: OpenPage = False,
     relative: Relative = False,
 ) -> None:
     """Name what photos show. A word is given with its probability, or its cosine where the model knows none.
@@ -59,10 +60,10 @@ def tag(
         tagged, failed = _tag_all(opened, photos, k, any_word, sure, relative)
     if failed and not tagged:
         raise failed[0]
-    if html:  # first: when it fails, stdout stays empty
+    if html or open_page:  # first: when it fails, stdout stays empty
         from devise.cli import sheet
 
-        sheet.of_tags(html, tagged, relative=relative)
+        sheet.of_tags(sheet.Page(html, open_page, relative), tagged)
     show.output(_output([(show.path(path, relative), tags) for path, tags in tagged]), chosen)
     for error in failed:
         show.note(f"error: {show.path(error.path, relative)}: {error.reason}")
@@ -120,8 +121,12 @@ def _output(tagged: Sequence[Tagged]) -> show.Output:
         paths=[path for path, _ in tagged],
         table_columns=("photo", "tags"),
         table=[
-            (display.name(path), "  ".join(f"{match.word} {match.worth:.2f}" for match in tags) or "-")
+            (display.name(path), "  ".join(f"{match.word} {_worth(match)}" for match in tags) or "-")
             for path, tags in tagged
         ],
         nothing="no tags",
     )
+
+
+def _worth(match: WordMatch) -> str:
+    return f"{match.score:.2f}" if match.probability is None else display.percent(match.probability)

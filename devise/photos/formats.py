@@ -107,7 +107,7 @@ def kind_of(name: str) -> str:
     ('jpeg', 'tiff', 'png')
     """
     name = name.lower().lstrip(".")
-    return _ALSO.get(name, name)
+    return RAW.lower() if f".{name}" in RAW_SUFFIXES else _ALSO.get(name, name)
 
 
 def kinds() -> tuple[str, ...]:

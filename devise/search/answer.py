@@ -75,7 +75,8 @@ def _why_nothing(searcher: Searcher, request: Request, has_some: bool) -> Iterat
         undated = searcher.count(Filter()) - searcher.count(Filter(after="0001")) if is_dated else 0
         more = f"; {undated:,} do not say when they were taken" if undated else ""
         yield Note("nothing", f"{text}{more}", {"reason": "filter", "undated": undated})
-    elif not has_some and not request.text:
+        return
+    if not has_some and not request.text:
         text = "no photo of the library has all that in its names and captions"
         yield Note("nothing", text, {"reason": "text"})
     elif not has_some:
@@ -86,7 +87,11 @@ def _why_nothing(searcher: Searcher, request: Request, has_some: bool) -> Iterat
     else:
         yield Note("uncertain", f'no photo is likely to be "{request.text}"; the nearest follow, less certain')
     for term in request.terms:
-        if term.weight > 0 and not term.is_photo and (count := searcher.count(Filter(text=quoted(term.text)))):
+        if (
+            term.weight > 0
+            and not (term.is_photo or term.is_learnt)
+            and (count := searcher.count(Filter(text=quoted(term.text))))
+        ):
             text = f"{counted(count, 'photo has', 'photos have')} {term.text} in their names or captions: --text"
             yield Note("text_hint", f"{text} {_shell(term.text)}", {"word": term.text, "num_photos": count})
 

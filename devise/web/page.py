@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from devise.display import name, printable
+from devise.display import name, percent, printable
 from devise.errors import PhotoError
 from devise.files import replacing
 
@@ -76,6 +77,11 @@ a:focus-visible {{ outline: 3px solid var(--accent); outline-offset: -3px; }}
 .tags {{ display: flex; flex-wrap: wrap; gap: .35rem; }}
 .tags span {{ background: var(--chip); border-radius: 99px; padding: .08rem .6rem; font-size: .85rem; }}
 .tags small {{ color: var(--soft); font-variant-numeric: tabular-nums; margin-left: .3rem; }}
+.note {{ color: var(--soft); margin-bottom: 1.25rem; }}
+.parting {{ grid-column: 1 / -1; background: none; border: 0; border-top: 1px solid var(--line); border-radius: 0;
+  padding-top: .6rem; margin-top: .6rem; color: var(--soft); }}
+.uncertain img {{ opacity: .6; }}
+.uncertain .score {{ color: var(--soft); }}
 footer {{ margin-top: 2.25rem; font-size: .85rem; }}
 @media print {{ body {{ padding: 0; }} li {{ break-inside: avoid; }} }}
 </style>
@@ -84,10 +90,13 @@ footer {{ margin-top: 2.25rem; font-size: .85rem; }}
 <header><h1>{title}</h1><p>{count}</p></header>
 <main>
 """
+PARTING = '<li class="parting">less certain</li>\n'
+BREAKS = re.compile(r"([_.-])(?=[^_.-])")  # where a long name may go on in the next line
+
 
 FOOT = """</ol>
 </main>
-<footer>Made by devise. Scores are cosines. A picture opens its original.</footer>
+<footer>Made by devise. A picture opens its original.</footer>
 </body>
 </html>
 """
@@ -98,13 +107,16 @@ class Card:
     """One photo on a sheet."""
 
     path: str
-    score: float | None
+    figure: str | None  # beside its name
     tags: Sequence[WordMatch] = ()
     heat: NDArray[np.float32] | None = None  # where it shows what was asked for
+    is_certain: bool = True  # else it stands apart, with those that are less so
 
 
-def write(file: Path, heading: str, cards: Sequence[Card], *, relative: bool = False) -> None:
-    """Write the sheet whole or not at all. Raises WriteError.
+def write(
+    file: Path, heading: str, cards: Sequence[Card], *, notes: Sequence[str] = (), relative: bool = False
+) -> None:
+    """Write the sheet whole or not at all. Raises WriteError. notes: lines above the photos.
 
     A photo that cannot be read keeps its place, with the reason in it. relative: links lead from the sheet's folder to
     the photos, and no path is absolute.
@@ -116,9 +128,13 @@ def write(file: Path, heading: str, cards: Sequence[Card], *, relative: bool = F
         temporary.open("w", encoding="utf-8") as sheet,
         ThreadPoolExecutor() as threads,
     ):
-        sheet.write(HEAD.format(title=text(heading), count=count) + "<ol>\n")
+        said = "".join(f'<p class="note">{text(note)}</p>\n' for note in notes)
+        sheet.write(HEAD.format(title=text(heading), count=count) + said + "<ol>\n")
+        num_certain = sum(card.is_certain for card in cards)
         for start in range(0, len(cards), AT_ONCE):
-            sheet.writelines(threads.map(lambda card: _card(card, base), cards[start : start + AT_ONCE]))
+            lines = threads.map(lambda card: _card(card, base), cards[start : start + AT_ONCE])
+            for at, line in enumerate(lines, start):
+                sheet.write(PARTING + line if at == num_certain else line)
         sheet.write(FOOT)
 
 
@@ -128,11 +144,13 @@ def _card(card: Card, base: Path | None) -> str:
 
 def _lines(card: Card, base: Path | None) -> Iterator[str]:
     path = Path(card.path).absolute()
-    yield f'<li><a {link(path, base)}><div class="photo">{_photo(card)}</div></a>'
-    score = "" if card.score is None else f'<span class="score">{card.score:.3f}</span>'
-    yield f'<div class="text"><div class="line"><span class="name">{text(path.name)}</span>{score}</div>'
+    of = "" if card.is_certain else " class=uncertain"
+    yield f'<li{of}><a {link(path, base)}><div class="photo">{_photo(card)}</div></a>'
+    score = "" if card.figure is None else f'<span class="score">{text(card.figure)}</span>'
+    name_of = BREAKS.sub(r"\1<wbr>", text(path.name))
+    yield f'<div class="text"><div class="line"><span class="name">{name_of}</span>{score}</div>'
     if card.tags:
-        tags = "".join(f"<span>{text(tag.word)}<small>{tag.worth:.2f}</small></span>" for tag in card.tags)
+        tags = "".join(f"<span>{text(tag.word)}<small>{_worth(tag)}</small></span>" for tag in card.tags)
         yield f'<div class="tags">{tags}</div>'
     yield "</div></li>\n"
 
@@ -158,6 +176,10 @@ def thumbnail(path: str, shown: str, heat: NDArray[np.float32] | None = None, si
     except PhotoError as error:
         return f'<div class="missing">{text(error.reason)}</div>'
     return f'<img alt="{text(shown)}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
+
+
+def _worth(tag: WordMatch) -> str:
+    return f"{tag.score:.2f}" if tag.probability is None else percent(tag.probability)
 
 
 def text(given: str) -> str:

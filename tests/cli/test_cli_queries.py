@@ -57,9 +57,10 @@ def test_a_photo_with_spaces_and_signs_in_its_name(devise: Run, knowing: Path) -
 def test_probabilities_and_the_least_of_them(devise: Run, knowing: Path) -> None:  # noqa: F811
     found = json.loads(devise("search", "red", "--min-score", "0", "--json").stdout)
     usual = json.loads(devise("search", "red", "--json").stdout)
-    assert usual == [match for match in found if match["probability"] >= 0.1]
-    assert 0 < len(usual) < 6
-    assert [set(match) for match in found] == [{"path", "score", "probability"}] * 6
+    assert usual == found
+    assert [set(match) for match in found] == [{"path", "score", "probability", "certain"}] * 6
+    assert [match["certain"] for match in found] == [match["probability"] >= 0.1 for match in found]
+    assert [match["certain"] for match in found] == sorted((match["certain"] for match in found), reverse=True)
     likely = [match["path"] for match in found if match["probability"] >= 0.5]
     assert 0 < len(likely) < 6
     assert devise("search", "red", "--min-score", "0.5", "--paths").stdout.splitlines() == likely
@@ -214,3 +215,41 @@ def test_words_of_ones_own(devise: Run, knowing: Path) -> None:  # noqa: F811
     assert "devise words alias rot MEANING" in devise("search", "rot").stderr
     assert devise("words", "alias", "rot", "qqqq").exit_code == 1
     assert devise("words", "near", "red", "-k", "1").stdout == devise("words", "red", "-k", "1").stdout
+
+
+def test_likely_ones_then_less_certain_ones(devise: Run, knowing: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    found = json.loads(devise("search", "red", "--json").stdout)
+    likely = [match["path"] for match in found if match["certain"]]
+    assert 0 < len(likely) < len(found) == 6
+    for form in ("--paths", "--csv", None):
+        told = devise("search", "red", *filter(None, [form]))
+        assert [line.split(",")[0].split("\t")[0] for line in told.stdout.splitlines() if line[0] == "/"] == likely
+        assert "less certain ones are left out; --all-answers has them" in told.stderr
+    assert len(devise("search", "red", "--paths", "--all-answers").stdout.splitlines()) == 6
+    assert len(devise("search", "red", "--paths", "--min-score", "0").stdout.splitlines()) == 6
+    unlikely = devise("search", "red", "--json", "--in", knowing / "below")
+    assert [match["certain"] for match in json.loads(unlikely.stdout)] == [False]
+    assert 'no photo is likely to be "red"; the nearest follow, less certain' in unlikely.stderr
+    assert devise("search", "red", "--paths", "--in", knowing / "below").stdout == ""
+    averaged = json.loads(devise("search", "red", "blue", "--average", "--json").stdout)
+    assert all("certain" not in match for match in averaged)  # the mean has no probability to go by
+
+
+def test_a_sheet_says_what_the_terminal_says(devise: Run, knowing: Path, tmp_path: Path) -> None:  # noqa: F811
+    page = tmp_path / "a.html"
+    devise("search", "red", "--html", page)
+    html = page.read_text()
+    assert html.count('<li class="parting">less certain</li>') == 1
+    assert html.index(">red.<wbr>png") < html.index("less certain</li>") < html.index(">blue.<wbr>png")
+    assert '<span class="score">&lt;1%</span>' in html
+    nothing = devise("search", "red", "--min-score", "0.999999", "--html", page).stderr
+    assert page.read_text().count("no photo is 100% likely to be &quot;red&quot;") == 1
+    assert 'no photo is 100% likely to be "red"' in nothing
+
+
+def test_the_browser_is_opened(devise: Run, knowing: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or False)
+    told = devise("search", "red", "--open").stderr
+    assert opened[0].endswith("/sheet.html")
+    assert "no browser was found" in told

@@ -122,7 +122,7 @@ def test_why_nothing_was_found(devise: Run, knowing: Path) -> None:  # noqa: F81
             answer = library.search(**asked)
         (note,) = notes(answer)
         assert (len(answer), note.data["reason"]) == (0, reason)
-        assert devise("search", *arguments).stderr == f"{note.text}\n"
+        assert f"{note.text}\n" in devise("search", *arguments).stderr
         assert json.loads(devise("search", *arguments, "--json").stdout) == []
     with Library() as library:
         (undated,) = notes(library.search("red", where=Where(after="2019")))
@@ -178,3 +178,24 @@ def test_an_index_of_no_use_is_a_note(devise: Run, indexed: Path, encoder, damag
 
 def answer_vector(library: Library) -> np.ndarray:
     return library.vectors()[1][0]
+
+
+def test_each_filter_that_is_empty_by_itself_is_named(devise: Run, knowing: Path) -> None:  # noqa: F811
+    nothing = devise("search", "red", "--in", "/nowhere", "--after", "2019", "--type", "png").stderr
+    assert nothing.startswith(
+        "no photo of the library is in /nowhere, and none taken since 2019; "
+        f"its folders are {knowing}; 6 do not say when they were taken"
+    )
+    (knowing / "red.txt").write_text("zugspitze")
+    devise("index")
+    both = devise("search", "red", "--in", knowing / "below", "--text", "zugspitze").stderr
+    assert f"all at once: in {knowing}/below, called or captioned zugspitze; leave one out" in both
+    assert "of the type nef" in devise("search", "red", "--type", "nef").stderr
+    assert "its folders" not in devise("similar", knowing / "red.png", "--type", "gif").stderr
+
+
+def test_a_word_that_is_to_be_read_is_pointed_to(devise: Run, knowing: Path) -> None:  # noqa: F811
+    (knowing / "green.txt").write_text("a yellow thing")
+    devise("index")
+    answer = devise("search", "yellow", "--min-score", "0.999999")
+    assert "2 photos have yellow in their names or captions: --text yellow" in answer.stderr

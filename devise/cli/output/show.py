@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from devise.cli.output.form import Form
 from devise.display import printable
@@ -25,7 +25,8 @@ class Output:
     """What a command found, in every form it can be printed.
 
     rows: complete and flat, for CSV and lines. table: the same for people, where that is another thing.
-    document: for JSON. nothing: what a person reads when there are no rows.
+    document: for JSON. nothing: what a person reads when there are no rows. parting: from which row of the table on
+    rows are dim, and what stands before them.
     """
 
     columns: Sequence[str]
@@ -35,6 +36,21 @@ class Output:
     table_columns: Sequence[str] | None = None
     table: Sequence[Sequence[Cell]] | None = None
     nothing: str = "nothing found"
+    parting: tuple[int, str] | None = None
+
+
+class TableOf(TypedDict):
+    """The parts of an `Output` that make its table."""
+
+    table_columns: Sequence[str]
+    table: Sequence[Sequence[Cell]]
+    parting: tuple[int, str] | None
+
+
+def has_lines(form: Form) -> bool:
+    """Whether paths or lines are printed, which say nothing beside what they list."""
+    is_table = form is Form.AUTO and bool(sys.stdout and sys.stdout.isatty())
+    return form is not Form.JSON and not is_table
 
 
 def output(found: Output, form: Form) -> None:
@@ -50,7 +66,7 @@ def output(found: Output, form: Form) -> None:
         _write(b"".join(os.fsencode(path) + end for path in found.paths))
     elif not (sys.stdout and sys.stdout.isatty()):
         _write(b"".join(_line(row) for row in found.rows))
-    elif found.rows:
+    elif found.rows or found.table:
         _table(found)
 
 
@@ -105,10 +121,14 @@ def _table(found: Output) -> None:
 
     rows = found.rows if found.table is None else found.table
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    start, text = found.parting or (len(rows), "")
     for column, cell in zip(found.table_columns or found.columns, rows[0], strict=True):
         table.add_column(Text(printable(column)), justify="left" if isinstance(cell, str) else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(cell)) for cell in row))
+    for at, row in enumerate(rows):
+        if at == start:
+            table.add_section()
+            table.add_row("", Text(text, style="italic dim"))
+        table.add_row(*(Text(_cell(cell)) for cell in row), style="dim" if at >= start else None)
     Console().print(table)
 
 
