@@ -103,7 +103,7 @@ def test_search_needs_neither_torch_nor_gensim_nor_pillow(library: Library) -> N
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert len(json.loads(done.stdout)) == config.SearchConfig.top
-    assert done.stderr.strip() == ""
+    assert not {"torch", "gensim", "scipy", "PIL", "matplotlib"} & {*done.stderr.split()}
 
 
 def test_indexing_and_asking_need_neither_torch_nor_gensim(tmp_path: Path, album: Path) -> None:
