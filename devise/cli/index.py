@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +12,13 @@ import typer
 from devise.cli.options import Json, LibraryPath, Relative
 from devise.cli.output import show
 from devise.cli.output.form import Form
-from devise.errors import MAX_LISTED
+from devise.errors import MAX_LISTED, counted
 
 if TYPE_CHECKING:
+    from devise.library import Library
     from devise.reports import IndexReport
+
+REASONS = 3  # the commonest, counted in one line
 
 
 def index(
@@ -64,16 +68,23 @@ def index(
         progress = None if quiet else BarProgress(shown)
         how = {"allow_empty": allow_empty, "rehash": rehash}
         report = opened.index(folders or (), model=model, **how, add=add or (), progress=progress)
-    report = replace(report, skipped=tuple(replace(s, path=show.path(s.path, relative)) for s in report.skipped))
-    if json:
-        show.output(show.Output(columns=(), rows=(), document=report.to_json()), Form.JSON)
-    elif not quiet:
-        _tell(report)
+        report = replace(report, skipped=tuple(replace(s, path=show.path(s.path, relative)) for s in report.skipped))
+        if json:
+            show.output(show.Output(columns=(), rows=(), document=report.to_json()), Form.JSON)
+        elif not quiet:
+            _tell(report, opened, relative)
 
 
-def _tell(report: IndexReport) -> None:
+def _tell(report: IndexReport, opened: Library, relative: bool) -> None:
+    """What was skipped and why, what was done, where it is, and what to do next."""
     for skipped in report.skipped[:MAX_LISTED]:
         show.note(f"skipped {skipped.path}: {skipped.reason}")
     if len(report.skipped) > MAX_LISTED:
         show.note(f"skipped {len(report.skipped) - MAX_LISTED} more; --json lists all")
     show.note(str(report))
+    if len(report.skipped) > 1:
+        reasons = Counter(skipped.reason.split(";")[0] for skipped in report.skipped).most_common(REASONS)
+        show.note(f"skipped: {', '.join(f'{count:,} as {reason}' for reason, count in reasons)}")
+    photos = counted(len(opened), "photo")
+    path = show.path(str(opened.path), relative)
+    show.note(f"{photos} in the library {path}; search them with: devise search dog")

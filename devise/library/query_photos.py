@@ -105,6 +105,13 @@ class QueryPhotos:
             raise PhotoError(name, f"{len(found)} photos in the library are called so; give one path: {listed(found)}")
         return found[0]
 
+    def _found(self, photo: str | os.PathLike[str]) -> str:
+        """The path of a photo; where there is no such file, the one of the library that ends so. Raises PhotoError."""
+        path, store = os.path.abspath(photo), self.reader()
+        if self.limits.is_library_only or os.path.exists(path) or not store or not store.paths_ending(os.fspath(photo)):
+            return path
+        return self.named(photo)
+
     def content(self, photo: PhotoInput) -> int | None:
         """A photo's content, if it is in the library."""
         return self._content(photo)[0]
@@ -118,7 +125,7 @@ class QueryPhotos:
         """What `devise.photos` opens."""
         from devise.photos.inputs import file_bytes
 
-        return os.fspath(photo) if isinstance(photo, str | os.PathLike) else file_bytes(photo, self.limits)
+        return self._found(photo) if isinstance(photo, str | os.PathLike) else file_bytes(photo, self.limits)
 
     def checked_encoder(self, space: str = "words") -> Descriptor:
         """The encoder that made the library's vectors of a space, where there are any. Raises LibraryError."""
@@ -132,7 +139,7 @@ class QueryPhotos:
         """The content of an indexed photo, else of its bytes; None and the bytes of one that is not in the library."""
         store = self.reader()
         if isinstance(photo, str | os.PathLike):
-            photo = os.path.abspath(photo)
+            photo = self._found(photo)
             content_id = _as_indexed(store, photo) if store else None
             if content_id is not None:
                 return content_id, b""

@@ -253,3 +253,20 @@ def test_the_browser_is_opened(devise: Run, knowing: Path, monkeypatch: pytest.M
     told = devise("search", "red", "--open").stderr
     assert opened[0].endswith("/sheet.html")
     assert "no browser was found" in told
+
+
+def test_a_photo_is_named_by_the_end_of_its_path(devise: Run, knowing: Path) -> None:  # noqa: F811
+    assert devise("similar", "red.png", "--paths").stdout == devise("similar", knowing / "red.png", "--paths").stdout
+    assert devise("similar", "below/blue.png", "-k", "1").exit_code == 0
+    assert devise("tag", "red.png", "--sure", "0").exit_code == 0
+    assert devise("explain", "red.png", "red").exit_code == 0
+    assert devise("similar", "nowhere.png").exit_code == 1
+
+
+def test_the_last_lines_of_indexing(devise: Run, knowing: Path, tmp_path: Path) -> None:  # noqa: F811
+    for name in ("a.png", "b.png"):
+        (knowing / name).write_bytes(b"no picture \xff\0")
+    lines = devise("index").stderr.splitlines()
+    assert lines[-2].startswith("skipped: 2 as it is damaged or no picture at all")
+    assert lines[-1].startswith("6 photos in the library ")
+    assert lines[-1].endswith("; search them with: devise search dog")
