@@ -60,7 +60,7 @@ def search(
     ] = None,
     all_answers: Annotated[
         bool,
-        typer.Option("--all-answers", help="Paths, lines and CSV too have what is less certain: below 0.1 a term."),
+        typer.Option("--all-answers", help="Paths, lines and CSV too have what is less certain: below 0.1."),
     ] = False,
     like: Like = None,
     text: Text = None,

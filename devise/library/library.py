@@ -147,7 +147,7 @@ class Library:
         that only names and captions know has to be in those. where: which photos are asked; with `where.text` the
         query may be empty, and photos are then ranked by BM25 of that.
         min_probability: leave out photos that are less likely to be what was asked for, where the model knows
-        probabilities; None: less than 0.1 for each term that is wanted, and with `average` none. like: then photos
+        probabilities; None: none is left out, and those below 0.1 come last, with `is_certain` False. like: then photos
         near to the best ones, compared by what tells that class apart. The answer's notes say what was understood.
         Raises WordError, PhotoError, LibraryError.
         """

@@ -90,11 +90,8 @@ class Scoring:
         return self.vectors[self.weights > 0]
 
     def default_min_probability(self, min_term: float) -> float:
-        """The probability below which a photo is no answer. min_term: of one term that is wanted."""
-        if self.is_average or not len(self.wanted):
-            return 0.0
-        counting = np.where(self.weights > 0, self.trust, 0.0)
-        return float(min_term ** sum(max(counting[list(side)].sum() for side in sides) for sides in self.groups))
+        """The probability from which on a photo is a likely answer, however many terms it has to show."""
+        return 0.0 if self.is_average or not len(self.wanted) else min_term
 
     def scores(self, cosines: Vector, space: Space) -> Floats:
         """(terms, n) -> (n,): with one term its cosine; else the cosine that stands for the mean log probability.

@@ -175,7 +175,8 @@ class _Known:
         if own is not None:
             return own
         for other in forms.others(text):
-            for form in (other, *(form for form in forms.inflections(other) if form in self._learnt)):
+            alike = (other, *forms.inflections(other))
+            for form in (*(form for form in alike if form.lower() in self._learnt), other):
                 if (slot := self.entry(form)) is not None:
                     return self._noted(text, form, slot, "form")
         for form in forms.inflections(text):
