@@ -72,7 +72,7 @@ class IngestConfig:
     batch: int = 32  # photos a pass of the network: as fast as 4 or 64 on two cores, and a transaction now and then
     prefetch: int = 96  # decoded photos waiting: enough to hide one slow file; 19 MB at 256 x 256
     max_threads: int = 8  # that read: more only wait for the disk and for Python's lock
-    # Looks of a new library: 0.2 ms of a processor a photo beside the network's 10, 440 bytes beside 7,900; so nobody
+    # Looks of a new library: 0.2 ms of a processor a photo beside the network's 10, 490 bytes beside 7,900; so nobody
     # who looks for duplicates or colours has to read all photos a second time (docs/looks.md)
     looks: tuple[str, ...] = ("phash", "grey", "colour")
     large_bytes: int = 50_000_000  # larger files are decoded one at a time: all threads with one each had 4 GB

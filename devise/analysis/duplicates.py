@@ -47,7 +47,9 @@ class Found(NamedTuple):
     distance: float
 
 
-def stars(rows: Rows, settings: DuplicateConfig = DuplicateConfig()) -> dict[str, dict[int, list[Found]]]:
+def stars(
+    rows: Rows, settings: DuplicateConfig = DuplicateConfig(), up_to: str = SIMILAR
+) -> dict[str, dict[int, list[Found]]]:
     """Of each kind, the place of the photo to keep -> those that are like it, nearest first.
 
     >>> stars(rows)["same"]
@@ -61,6 +63,8 @@ def stars(rows: Rows, settings: DuplicateConfig = DuplicateConfig()) -> dict[str
     for kind, edges in ((SAME, looks.same), (NEAR, looks.near), (SIMILAR, looks.similar)):
         groups = _stars(edges(np.flatnonzero(left)))
         found[kind] = groups
+        if kind == up_to:
+            break
         left[[each.place for group in groups.values() for each in group]] = False
     return found
 

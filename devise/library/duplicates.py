@@ -34,7 +34,7 @@ def duplicates(
         files = _files(store, folders)
         ids = np.array(sorted(files, key=lambda content_id: _rank(files[content_id][0])), np.int64)
         ids, rows = _rows(store, ids, with_features=up_to == SIMILAR)
-    found = stars(rows, settings)
+    found = stars(rows, settings, up_to)
     groups = [_group(SAME, files, ids, keep, others) for keep, others in found[SAME].items()]
     paired = {int(ids[place]) for keep, others in found[SAME].items() for place in (keep, *(o.place for o in others))}
     groups += [
