@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from devise import display
+from devise.cli import several
 from devise.cli.output import show
 from devise.cli.output.form import Form
-from devise.errors import counted
+from devise.errors import PhotoError, counted
 from devise.results import Answer, Match, Note
 
 APART = ("nothing",)  # notes that are told in the place of matches
@@ -58,6 +61,36 @@ def figure(match: Match) -> str:
 def _term(match: Match, at: int) -> str:
     term = match.terms[at]
     return f"{term.score:.3f}" if term.probability is None else display.percent(term.probability)
+
+
+def show_each(
+    answers: Iterable[tuple[str, Answer[Match] | PhotoError]], chosen: Form, *, relative: bool, jsonl: bool
+) -> bool:
+    """What is like each of several photos. Whether all of them could be read."""
+    failed, documents, rows = list[PhotoError](), list[dict[str, Any]](), list[tuple[str, str, float]]()
+    said = set[str]()
+    for photo, answer in answers:
+        if isinstance(answer, PhotoError):
+            failed.append(answer)
+            continue
+        for note in answer.notes:
+            if note.text not in said:
+                said.add(note.text)
+                show.note(_shown(note, relative))
+        found = [replace(match, path=show.path(match.path, relative)) for match in answer]
+        document = {"photo": show.path(photo, relative), "matches": [match.to_json() for match in found]}
+        if jsonl:
+            several.line(document)
+        else:
+            documents.append(document)
+            rows += [(photo, match.path, match.score) for match in found]
+    if not jsonl:
+        table = [(display.name(photo), display.name(path), score) for photo, path, score in rows]
+        columns, paths = ("photo", "path", "score"), [path for _, path, _ in rows]
+        show.output(show.Output(columns=columns, rows=rows, document=documents, paths=paths, table=table), chosen)
+    for error in failed:
+        show.note(f"error: {show.path(error.path, relative)}: {error.reason}")
+    return not failed
 
 
 def tell(answer: Answer[Match], relative: bool) -> None:

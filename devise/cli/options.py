@@ -29,6 +29,7 @@ LibraryPath = Annotated[
 ]
 Top = Annotated[int, typer.Option("-k", metavar="N", help="Results to show.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
+Jsonl = Annotated[bool, typer.Option("--jsonl", help="A line of JSON for each photo, as they come.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV with a header line.")]
 Paths = Annotated[bool, typer.Option("--paths", help="Paths alone, one a line.")]
 Null = Annotated[bool, typer.Option("-0", "--null", help="Paths alone, a NUL after each, for xargs -0.")]

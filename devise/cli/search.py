@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from devise import config
-from devise.cli import matches
+from devise.cli import matches, several
 from devise.cli.options import (
     After,
     Before,
@@ -17,6 +18,7 @@ from devise.cli.options import (
     Html,
     Inside,
     Json,
+    Jsonl,
     Kind,
     Larger,
     LibraryPath,
@@ -122,8 +124,14 @@ def photo_or_text(piece: str) -> str | Path:
 
 
 def similar(
-    photo: Annotated[
-        Path, typer.Argument(help="A photo in the library or anywhere else.", show_default=False, readable=False)
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Photos in the library or anywhere else; - reads names from stdin.",
+            show_default=False,
+            readable=False,
+            allow_dash=True,
+        ),
     ],
     k: Top = config.SearchConfig.top,
     space: Annotated[
@@ -143,6 +151,7 @@ def similar(
     larger: Larger = None,
     library: LibraryPath = None,
     json: Json = False,
+    jsonl: Jsonl = False,
     csv: Csv = False,
     paths: Paths = False,
     null: Null = False,
@@ -150,23 +159,33 @@ def similar(
     open_page: OpenPage = False,
     relative: Relative = False,
 ) -> None:
-    """Find photos like a photo. The photo itself and its copies are left out.
+    """Find photos like a photo, or like each of several. The photo itself and its copies are left out.
 
     devise similar cat.jpg --space words
 
     devise similar cat-with-bottle.jpg --like "siamese cat"
+
+    find products -name '*.jpg' | devise similar - -k 3 --jsonl
     """
     from devise.library import Library, Where
 
-    chosen = form(json, csv, paths, null)
+    chosen = form(json or jsonl, csv, paths, null)
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
     targets.check(html, targets.PAGE)
     with Library(library) as opened:
-        answer = opened.similar(photo, k, space=space, like=like, where=where)
+        ask = partial(opened.similar, k=k, space=space, like=like, where=where)
+        if len(photos) > 1 or str(photos[0]) == several.STDIN or jsonl:
+            if html or open_page:
+                raise typer.BadParameter("a contact sheet is of what is like one photo; name one, or leave it out")
+            answers = several.each(several.named(photos), ask)
+            if not matches.show_each(answers, chosen, relative=relative, jsonl=jsonl):
+                raise typer.Exit(1)
+            return
+        answer = ask(photos[0])
         matches.tell(answer, relative)
         if html or open_page:
             from devise.cli import sheet
 
             page = sheet.Page(html, is_shown=open_page, is_relative=relative)
-            sheet.of_matches(page, f"like {photo.name}", answer, opened, why=None)
+            sheet.of_matches(page, f"like {photos[0].name}", answer, opened, why=None)
         matches.show_matches(answer, chosen, why=False, relative=relative, has_all=True)

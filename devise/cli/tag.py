@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devise import display
-from devise.cli.options import Csv, Html, Json, LibraryPath, Null, OpenPage, Paths, Relative, Top, form
+from devise.cli import several
+from devise.cli.options import Csv, Html, Json, Jsonl, LibraryPath, Null, OpenPage, Paths, Relative, Top, form
 from devise.cli.output import show, targets
 from devise.config import TagConfig
 from devise.errors import DeviseError, PhotoError
 
 if TYPE_CHECKING:
-    from devise.library import Library
     from devise.results import Answer, WordMatch
 
 Tagged = tuple[str, "Answer[WordMatch]"]
@@ -24,7 +25,12 @@ Tagged = tuple[str, "Answer[WordMatch]"]
 
 def tag(
     photos: Annotated[
-        list[Path], typer.Argument(help="Photos, and folders whose photos are all tagged.", readable=False)
+        list[Path],
+        typer.Argument(
+            help="Photos, and folders whose photos are all tagged; - reads names from stdin.",
+            readable=False,
+            allow_dash=True,
+        ),
     ],
     k: Top = TagConfig.k,
     any_word: Annotated[
@@ -37,6 +43,7 @@ def tag(
     ] = TagConfig.sure,
     library: LibraryPath = None,
     json: Json = False,
+    jsonl: Jsonl = False,
     csv: Csv = False,
     paths: Paths = False,
     null: Null = False,
@@ -51,20 +58,23 @@ def tag(
     A photo that cannot be read is named on stderr and left out. Exit status 1 if it was given by name.
 
     devise tag cat.jpg holiday/ --csv
+
+    find . -name '*.jpg' | devise tag - --jsonl
     """
     from devise.library import Library
 
-    chosen = form(json, csv, paths, null)
+    chosen = form(json or jsonl, csv, paths, null)
     targets.check(html, targets.PAGE)
     with Library(library) as opened:
-        tagged, failed = _tag_all(opened, photos, k, any_word, sure, relative)
+        tagged, failed = _tag_all(photos, partial(opened.tag, k=k, any_word=any_word, sure=sure), relative, jsonl)
     if failed and not tagged:
         raise failed[0]
     if html or open_page:  # first: when it fails, stdout stays empty
         from devise.cli import sheet
 
         sheet.of_tags(sheet.Page(html, open_page, relative), tagged)
-    show.output(_output([(show.path(path, relative), tags) for path, tags in tagged]), chosen)
+    if not jsonl:
+        show.output(_output([(show.path(path, relative), tags) for path, tags in tagged]), chosen)
     for error in failed:
         show.note(f"error: {show.path(error.path, relative)}: {error.reason}")
     if failed:
@@ -72,23 +82,31 @@ def tag(
 
 
 def _tag_all(
-    library: Library, photos: Sequence[Path], k: int, any_word: bool, sure: float, relative: bool
+    photos: Sequence[Path], tags_of: Callable[[str], Answer[WordMatch]], relative: bool, jsonl: bool
 ) -> tuple[list[Tagged], list[PhotoError]]:
-    """Tags for all that can be read, and errors of photos given by name."""
+    """Tags for all that can be read, told at once where lines are wanted, and errors of photos given by name."""
     tagged: list[Tagged] = []
     failed: list[PhotoError] = []
-    for path, is_named in _expand(photos, relative):
-        try:
-            tagged.append((path, library.tag(path, k, any_word=any_word, sure=sure)))
-        except PhotoError as error:
-            if is_named:
-                failed.append(error)
-            else:
-                show.note(f"skipped {show.path(error.path, relative)}: {error.reason}")
+    is_named: dict[str, bool] = {}
+
+    def paths() -> Iterator[str]:
+        for path, by_name in _expand(several.named(photos), relative):
+            is_named[path] = by_name
+            yield path
+
+    for path, found in several.each(paths(), tags_of):
+        if not isinstance(found, PhotoError):
+            tagged.append((path, found))
+            if jsonl:
+                several.line({"path": show.path(path, relative), "tags": found.to_json()})
+        elif is_named[path]:
+            failed.append(found)
+        else:
+            show.note(f"skipped {show.path(found.path, relative)}: {found.reason}")
     return tagged, failed
 
 
-def _expand(photos: Sequence[Path], relative: bool) -> Iterator[tuple[str, bool]]:
+def _expand(photos: Iterable[Path], relative: bool) -> Iterator[tuple[str, bool]]:
     """Every photo with whether it was given by name; folders give theirs in order."""
     from devise.photos import Trouble, find
 

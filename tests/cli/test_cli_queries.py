@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder
 from test_cli import devise, encoder, fails, indexed, tiny  # noqa: F401 (fixtures)
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
+from devise.cli.main import app
 from devise.cli.output import show
 from devise.spaces import Calibration, Space
 
@@ -270,3 +271,33 @@ def test_the_last_lines_of_indexing(devise: Run, knowing: Path, tmp_path: Path) 
     assert lines[-2].startswith("skipped: 2 as it is damaged or no picture at all")
     assert lines[-1].startswith("6 photos in the library ")
     assert lines[-1].endswith("; search them with: devise search dog")
+
+
+def test_several_photos_at_once(devise: Run, knowing: Path) -> None:  # noqa: F811
+    photos = [knowing / f"{name}.png" for name in ("red", "green", "white")]
+    one = json.loads(devise("similar", photos[0], "-k", "2", "--json").stdout)
+    found = devise("similar", *photos, "-k", "2", "--json")
+    documents = json.loads(found.stdout)
+    assert [document["photo"] for document in documents] == list(map(str, photos))
+    assert documents[0]["matches"] == one
+    lines = devise("similar", *photos, "-k", "2", "--jsonl").stdout.splitlines()
+    assert [json.loads(line) for line in lines] == documents
+    rows = [line.split("\t") for line in devise("similar", *photos, "-k", "1").stdout.splitlines()]
+    assert [row[:2] for row in rows] == [[d["photo"], d["matches"][0]["path"]] for d in documents]
+    lost = devise("similar", photos[0], knowing / "lost.png", "--json")
+    assert lost.exit_code == 1
+    assert "lost.png: there is no such file" in lost.stderr
+    assert len(json.loads(lost.stdout)) == 1
+    tags = devise("tag", *photos, "--sure", "0", "--jsonl").stdout.splitlines()
+    assert [json.loads(line) for line in tags] == json.loads(devise("tag", *photos, "--sure", "0", "--json").stdout)
+    assert devise("similar", *photos, "--open").exit_code == 2
+
+
+def test_names_from_stdin(knowing: Path) -> None:
+    names = "\n".join(str(knowing / f"{name}.png") for name in ("red", "green"))
+    for command in ("similar", "tag"):
+        found = CliRunner().invoke(app, [command, "-", "--json"], input=names)
+        assert found.exit_code == 0, found.output
+        assert len(json.loads(found.stdout)) == 2
+        zeros = CliRunner().invoke(app, [command, "-", "--json"], input=names.replace("\n", "\0"))
+        assert zeros.stdout == found.stdout

@@ -58,14 +58,14 @@ def output(found: Output, form: Form) -> None:
     if not found.rows and not found.document:
         note(found.nothing)
     if form is Form.JSON:
-        _write(json.dumps(found.document, indent=2).encode() + b"\n")
+        write_bytes(json.dumps(found.document, indent=2).encode() + b"\n")
     elif form is Form.CSV:
-        _write(_csv([found.columns, *found.rows]))
+        write_bytes(_csv([found.columns, *found.rows]))
     elif form in (Form.PATHS, Form.NULL):
         end = b"\0" if form is Form.NULL else b"\n"
-        _write(b"".join(os.fsencode(path) + end for path in found.paths))
+        write_bytes(b"".join(os.fsencode(path) + end for path in found.paths))
     elif not (sys.stdout and sys.stdout.isatty()):
-        _write(b"".join(_line(row) for row in found.rows))
+        write_bytes(b"".join(_line(row) for row in found.rows))
     elif found.rows or found.table:
         _table(found)
 
@@ -136,7 +136,8 @@ def _cell(cell: Cell) -> str:
     return f"{cell:.3f}" if isinstance(cell, float) else printable(str(cell))
 
 
-def _write(data: bytes) -> None:
+def write_bytes(data: bytes) -> None:
+    """On stdout, at once."""
     if sys.stdout is None:
         raise OSError(errno.EBADF, "there is no stdout to write to")
     sys.stdout.flush()
