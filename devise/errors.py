@@ -105,11 +105,15 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+PYPI_NAMES = {"yaml": "pyyaml"}  # where it is not that of the module
+
+
 def needed(what: str, *packages: str) -> None:
     """Raises DeviseError where optional packages are not installed. what: the thing that needs them."""
     if missing := [package for package in packages if find_spec(package) is None]:
         names, are = " and ".join(missing), "is" if len(missing) == 1 else "are"
-        raise DeviseError(f"{what} needs {names}, which {are} not installed; run: pip install {' '.join(missing)}")
+        sold_as = " ".join(PYPI_NAMES.get(package, package) for package in missing)
+        raise DeviseError(f"{what} needs {names}, which {are} not installed; run: pip install {sold_as}")
 
 
 def lacks_memory(error: BaseException) -> bool:
