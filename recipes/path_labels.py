@@ -45,7 +45,8 @@ SAID = {"airplanes": "airplane", "buildings": "building", "car side": "car", "co
         **dict.fromkeys(("apparel", "trade name", "base", "step", "case", "earth", "land", "hood", "booth", "ashcan",
                          "bannister", "washer", "screen door", "buffet", "cradle", "canopy", "grandstand", "blind",
                          "dirt track", "gaga", "ultimate", "back", "high", "looks", "background", "pump", "counter",
-                         "travel accessory", "shoe accessories", "accessory gift set", "free gifts"), "")}  # fmt: skip
+                         "travel accessory", "sport", "shoe accessories", "accessory gift set",
+                         "free gifts"), "")}  # fmt: skip
 
 
 def of_path(name: str) -> tuple[str, ...]:

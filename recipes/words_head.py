@@ -44,7 +44,18 @@ from recipes.views import STRIDE, Lessons
 
 VIEWS = 12  # positions of a photo in a step, of 100
 BUSY = 0.5  # share of them that are drawn where the detector sees something
-WEIGHTS = {"voc": 8.0, "captions": 3.0, "": 0.5, "fashion": 0.7, "scenes": 0.7}  # others 1: how often each is looked at
+WEIGHTS = {
+    "voc": 8.0,
+    "captions": 5.0,
+    "": 0.5,
+    "fashion": 0.7,
+    "scenes": 0.7,
+    "sports": 0.4,
+    "activities": 0.4,
+    "imagenette": 0.4,
+    "imagewoof": 0.4,
+    "pets": 0.5,
+}  # others 1: how often each is looked at
 COMMON, RARE = 150, 4.0  # photos of VOC with a label from which it is common; how much oftener rarer ones are drawn
 AT_PLACES = 1.0  # weight of what is learnt at positions beside whole photos
 VALIDATION = 0.05  # share of the photos with labels of people that probabilities are fitted on
