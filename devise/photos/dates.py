@@ -23,24 +23,28 @@ _RANK = {field: rank for rank, field in enumerate(PRECEDENCE)}
 OLDEST = 1826  # the year of the first photograph that is kept: years 1 and 1601 are zeros of clocks
 NEWEST = 2100
 MAX_TEXT = 100  # characters of a date
+_AROUND = " \t\r\n\"'\ufeff"  # what stands around one and says nothing
 NEVER = "1970-01-01T00:00:00"  # the zero of Unix
 # Zeros of other clocks, and how old photos are dated by hand: right when nothing else is said
 _DOUBTFUL = frozenset(("1899-12-30T00:00:00", "1900-01-01T00:00:00", "1904-01-01T00:00:00", "1980-01-01T00:00:00"))
 
-_DAY = re.compile(r"(?P<y>\d{4})\s*[-:/.]\s*(?P<m>\d{1,2})\s*[-:/.]\s*(?P<d>\d{1,2})(?!\d)")
-_COMPACT = re.compile(r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?!\d)(?=T\d|\s|$)")
+_DAY = re.compile(r"(?P<y>\d{4})\s*[-:/._\s年년]\s*(?P<m>\d{1,2})\s*[-:/._\s月월]\s*(?P<d>\d{1,2})[日일]?(?!\d)")
+_COMPACT = re.compile(r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?=T\d|\s|$|\d{6}(?!\d))")
 _HALF = re.compile(r"(?P<y>\d{4})(?:-(?P<m>\d\d))?(?P<d>)\Z")  # ISO 8601, as XMP allows it
+_HALVES = r"(?:(?P<a>上午|午前|오전)|(?P<b>下午|午後|오후))?\s*"  # of the day, in front of the hour
 _CLOCK = re.compile(
-    r"[T\s:,]*(?P<H>\d{1,2})\s*[:.]\s*(?P<M>\d{1,2})(?:\s*[:.]\s*(?P<S>\d{1,2}))?(?:[.,]\d+)?\s*(?P<p>[ap]\.?m\b)?",
+    r"[T\s:,;_@-]*(?:at\s+)?" + _HALVES + r"(?P<H>\d{1,2})\s*[-:.h]\s*(?P<M>\d{1,2})"
+    r"(?:\s*[-:.m]\s*(?P<S>\d{1,2}))?(?:[.,]\d+)?\s*(?P<p>[ap]\.?m\b)?",
     re.IGNORECASE,
 )
 _CLOCK_COMPACT = re.compile(r"[T\s]*(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d)?(?P<p>)")
 
-# A time behind a day in a name: 2009-01-02 at 3.04.05 PM, 2009-01-02_03-04, 2009-01-02T03_04_05
+# A time behind a day in a name: 2009-01-02 at 3.04.05 PM, 2009-01-02_03-04, 2009-01-02T03_04_05, 下午3.04.05
 _LATER = (
-    r"(?:(?:[-_ T,]+|[ _](?:at|um|om|a|à|às|alle|kl\.?|klo|a las|в)[ _])"
+    r"(?:(?:[-_ T,@]+|[ _](?:at|um|om|o|a|à|às|alle|kl\.?|klo|a las|a la\(s\)|в)[ _])" + _HALVES + r""
     r"(?P<H>\d{1,2})[-_.:h](?P<M>\d\d)(?:[-_.:m](?P<S>\d\d))?(?:[ \u202f]?(?P<p>[ap]m))?(?!\d))?"
 )
+_ASIAN = r"(?:[-_ ]*(?P<H>\d\d?) ?[時时点시] ?(?P<M>\d\d?) ?[分분](?: ?(?P<S>\d\d?) ?[秒초])?)?"
 _YEAR = r"(?<!\d)(?P<y>(?:19|20)\d\d)"
 _SIX = r"(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d)\d{0,3}(?!\d)"  # and milliseconds
 _IN_NAME = tuple(
@@ -48,16 +52,17 @@ _IN_NAME = tuple(
     for pattern in (
         _YEAR + r"(?P<m>\d\d)(?P<d>\d\d)[-_ T]?" + _SIX,
         _YEAR + r"([-_.])(?P<m>\d\d?)\2(?P<d>\d\d?)[-_ T]+" + _SIX,
-        _YEAR + r"([-_.]?)(?P<m>\d\d)\2(?P<d>\d\d)(?!\d)" + _LATER,
+        _YEAR + r"([-_. ]?)(?P<m>\d\d)\2(?P<d>\d\d)[-_ T]+(?P<H>\d\d) (?P<M>\d\d) (?P<S>\d\d)(?!\d)",
+        _YEAR + r"([-_. ]?)(?P<m>\d\d)\2(?P<d>\d\d)(?!\d)" + _LATER,
         _YEAR + r"([-_.])(?P<m>\d\d?)\2(?P<d>\d\d?)(?!\d)" + _LATER,
-        _YEAR + r" ?[年년] ?(?P<m>\d\d?) ?[月월] ?(?P<d>\d\d?) ?[日일]",
-        r"(?<![\d.])(?P<d>\d\d?)\.(?P<m>\d\d?)\.(?P<y>(?:19|20)\d\d)(?!\d)" + _LATER,
+        _YEAR + r" ?[年년] ?(?P<m>\d\d?) ?[月월] ?(?P<d>\d\d?) ?[日일]" + _ASIAN,
+        r"(?<![\d.])(?P<d>\d\d?)\.(?P<m>\d\d?)\.(?P<y>(?:19|20)\d\d)(?!\.?\d)" + _LATER,
         r"(?<![\d.])(?P<d>1[3-9]|2\d|3[01])([-_])(?P<m>\d\d?)\2(?P<y>(?:19|20)\d\d)(?!\d)" + _LATER,
     )
 )
 # Milliseconds since 1970, in 2001 to 2033, from the name's start: FB_IMG_1230865445000, mmexport1230865445000 (1).
 # Within a name they would be numbers of Facebook's pictures
-_MILLISECONDS = re.compile(r"\D*(1\d{12})[-_ ]?\(?\d{0,3}\)?")
+_MILLISECONDS = re.compile(r"\D*(1\d{12})(?!\d)[-_ ~]?(?:\(?\d{0,3}\)?|[^\W\d]+)")
 
 
 def parse(text: str) -> str | None:
@@ -68,10 +73,11 @@ def parse(text: str) -> str | None:
 
     The time is that of the place, as it is written; a time zone and parts of seconds are left out.
     """
-    text = text[:MAX_TEXT].replace("\0", " ").strip()
+    text = text[:MAX_TEXT].replace("\0", " ").strip(_AROUND)
     day = _DAY.match(text) or _COMPACT.match(text) or _HALF.match(text)
     if not day:
-        found = parsedate(text) if text[:3].isalpha() else None  # Fri, 2 Jan 2009 03:04:05 +0000
+        is_worded = any(character.isalpha() for character in text)  # Fri, 2 Jan 2009 03:04:05 +0000; 2 January 2009
+        found = (parsedate(text) or parsedate(f"{text} 00:00:00")) if is_worded else None
         return _checked(*found[:6]) if found else None
     clock = (_CLOCK_COMPACT if day.re is _COMPACT else _CLOCK).match(text, day.end())
     return _of({**day.groupdict(), **(clock.groupdict() if clock else {})})
@@ -108,7 +114,7 @@ def first(said: Iterable[Statement]) -> Statement | None:
 
 def _of(groups: dict[str, str | None]) -> str | None:
     year, month, day, hour, minute, second = (int(groups.get(name) or default) for name, default in _PARTS)
-    half = (groups.get("p") or "").lower()[:1]
+    half = (groups.get("p") or "").lower()[:1] or ("p" if groups.get("b") else "a" if groups.get("a") else "")
     if half and hour <= 12:
         hour = hour % 12 + 12 * (half == "p")
     return _checked(year, month, day, hour, minute, second)
@@ -124,7 +130,7 @@ def _checked(year: int, month: int, day: int, *clock: int) -> str | None:
     hour, minute, second = clock
     try:
         moment = datetime(year, month, day, 0 if hour == 24 else hour, minute, 59 if second == 60 else second)
-    except ValueError:
+    except (ValueError, OverflowError):  # parsedate takes numbers of any size
         return None
     found = moment.isoformat(timespec="seconds")
     return None if found == NEVER else found

@@ -15,16 +15,34 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 SUPPLEMENTAL = ".supplemental-metadata"
-CUT = (45, 46, 47)  # characters left of a name: 51 less those of ".json", as reports have it, give or take one
-MAX_STEM = 47  # characters of a photo's name in an export, less its suffix
-# What Google appends to the name of an edited copy, in the languages that people have reported
+# What is left of a name, in characters or in bytes of UTF-8: 51 less those of ".json", as most reports have it
+CUT = range(44, 52)
+# What Google appends to the name of an edited copy: as people have reported it, or as the word is in that language
 EDITED = (
-    *("edited", "effects", "smile", "mix", "collage", "animation", "motion"),
-    *("bearbeitet", "modifié", "modifiée", "modificato", "modificata", "ha editado", "editado", "editada", "editat"),
-    *("edytowane", "bewerkt", "redigeret", "redigert", "redigerad", "redigerat", "muokattu", "upraveno", "upravené"),
-    *("szerkesztett", "düzenlendi", "измененный", "изменено", "отредактировано", "змінено", "відредаговано"),
-    *("編集済み", "已編輯", "编辑", "已修改", "修改", "수정됨", "편집됨"),
+    *("edited", "effects", "smile", "mix", "collage", "animation", "motion", "cropped", "color_pop"),
+    *("bearbeitet", "modifié", "modifiée", "modifiee", "modificato", "modificata", "modificado", "modificada"),
+    *("ha editado", "editado", "editada", "editat", "editată", "edytowane", "bewerkt", "redigeret", "redigert"),
+    *("redigerad", "redigerat", "muokattu", "upraveno", "upravené", "upravená", "urejeno", "uređeno", "izmenjeno"),
+    *("szerkesztett", "szerkesztve", "düzenlendi", "muudetud", "redaguota", "rediģēts", "breytt", "diedit"),
+    *("đã chỉnh sửa", "na-edit", "επεξεργασμένο", "επεξεργασμένη", "τροποποιημένο"),
+    *("измененный", "изменено", "изменённый", "отредактировано", "змінено", "відредаговано", "редактирано", "измењено"),
+    *(
+        "編集済み",
+        "已編輯",
+        "已编辑",
+        "编辑",
+        "編輯",
+        "已修改",
+        "修改",
+        "수정됨",
+        "편집됨",
+        "แก้ไขแล้ว",
+        "संपादित",
+        "সম্পাদিত",
+    ),
+    *("נערך", "ערוך", "معدّل", "معدل", "معدلة", "تم التعديل", "ویرایش‌شده", "ویرایش شده"),
 )
+_EDITED = frozenset(unicodedata.normalize("NFC", word).casefold() for word in EDITED)
 _COPY = re.compile(r"(.*)\((\d{1,4})\)", re.DOTALL)
 Key = tuple[str, int]  # a folded name, and the number of the copy
 
@@ -48,6 +66,10 @@ def owners(photos: Iterable[str], sidecars: Iterable[str]) -> dict[str, list[str
             found[photo].append(sidecar)
         for photo in names.edited_from(sidecar):
             borrowed[photo].append(sidecar)
+    for sidecar in sorted(sidecars) if names.edited else ():
+        for photo in names.edited_again(sidecar):
+            if photo not in borrowed:
+                borrowed[photo] = [sidecar]
     for photo, its in borrowed.items():
         if not any(sidecar.lower().endswith(".json") for sidecar in found.get(photo, ())):
             found[photo] += its
@@ -67,6 +89,8 @@ class _Names:
         self.copies: dict[Key, list[str]] = defaultdict(list)
         self.cut: dict[Key, list[str]] = defaultdict(list)
         self.edited: dict[Key, list[str]] = defaultdict(list)
+        self.edited_copies: dict[str, list[str]] = defaultdict(list)
+        self.edited_stems: dict[Key, list[str]] = defaultdict(list)
         for photo in sorted(self.exact):
             stem, suffix = os.path.splitext(photo)
             self.stems[stem].append(photo)
@@ -77,14 +101,19 @@ class _Names:
                 self.copies[fold(base + suffix), number].append(photo)
                 self.copies[fold(base), number].append(photo)
             self._add_cuts(self.cut, base + suffix, number, photo)
-            for name, copy in _originals(stem, suffix):
-                self.edited[fold(name), copy].append(photo)
-                self._add_cuts(self.edited, name, copy, photo)
+            for name, copy in _originals(stem):
+                self.edited[fold(name + suffix), copy].append(photo)
+                self._add_cuts(self.edited, name + suffix, copy, photo)
+                self.edited_stems[fold(name), copy].append(photo)
+                if copy:
+                    self.edited_copies[fold(name + suffix)].append(photo)
 
     @staticmethod
     def _add_cuts(table: dict[Key, list[str]], name: str, number: int, photo: str) -> None:
-        for length in CUT:
-            if length < len(name):
+        if len(name.encode("utf-8", "surrogateescape")) <= CUT[0]:
+            return
+        for length in range(1 if not name.isascii() else CUT[0], len(name)):
+            if _is_cut(name[:length]):
                 table[fold(name[:length]), number].append(photo)
 
     def named(self, sidecar: str) -> list[str]:
@@ -108,7 +137,7 @@ class _Names:
             if found:
                 return found
         base, number = _copy(name)
-        found = self.cut.get((fold(base), number), []) if len(base) in CUT else []
+        found = self.cut.get((fold(base), number), []) if _is_cut(base) else []
         return found if len({os.path.splitext(photo)[0] for photo in found}) == 1 else []
 
     def edited_from(self, sidecar: str) -> list[str]:
@@ -117,9 +146,29 @@ class _Names:
             return []
         keys = {(fold(base), number) for base, number in _called(name)}
         base, number = _copy(name)
-        if len(base) in CUT and len({os.path.splitext(photo)[0] for photo in self.named(sidecar)}) == 1:
+        if _is_cut(base) and len({os.path.splitext(photo)[0] for photo in self.named(sidecar)}) == 1:
             keys.add((fold(base), number))
-        return sorted({photo for key in keys for photo in self.edited.get(key, ())})
+        found = {photo for key in keys for photo in self.edited.get(key, ())}
+        return sorted(found or self._edited_as_another_kind(sidecar))
+
+    def edited_again(self, sidecar: str) -> list[str]:
+        """IMG-edited(1).jpg of IMG.jpg, where there is no IMG(1): the number is that of the copy."""
+        if os.path.splitext(sidecar)[1].lower() != ".json":
+            return []
+        found = {photo for original in self.named(sidecar) for photo in self.edited_copies.get(fold(original), ())}
+        return sorted(photo for photo in found if not self._has_numbered_original(photo))
+
+    def _has_numbered_original(self, photo: str) -> bool:
+        stem, _ = os.path.splitext(photo)
+        return any(number and self._of_stem(f"{name}({number})") for name, number in _originals(stem))
+
+    def _edited_as_another_kind(self, sidecar: str) -> set[str]:
+        """IMG-edited.jpg of IMG.heic, where no other photo is called IMG."""
+        stems = {os.path.splitext(photo)[0] for photo in self.named(sidecar)}
+        if len(stems) != 1 or len(self._of_stem(stem := stems.pop())) != 1:
+            return set()
+        base, number = _copy(stem)
+        return {photo for key in ((fold(stem), 0), (fold(base), number)) for photo in self.edited_stems.get(key, ())}
 
 
 def _called(name: str) -> Iterator[Key]:
@@ -137,20 +186,25 @@ def _copy(name: str) -> Key:
     return (found[1], int(found[2])) if found and int(found[2]) else (name, 0)
 
 
-def _originals(stem: str, suffix: str) -> set[Key]:
-    """IMG-edited.jpg -> IMG.jpg; IMG-edited(1).jpg and IMG(1)-edited.jpg -> IMG.jpg, 1."""
+def _originals(stem: str) -> set[Key]:
+    """IMG-edited -> IMG; IMG-edited(1) and IMG(1)-edited -> IMG, 1: without the suffix."""
     outer, number = _copy(stem)
     inner = _without_edited(outer)
     if inner is None:
         return set()
     base, inner_number = _copy(inner)
-    return {(inner + suffix, number), (base + suffix, number or inner_number)}
+    return {(inner, number), (base, number or inner_number)}
 
 
 def _without_edited(stem: str) -> str | None:
-    base, dash, word = unicodedata.normalize("NFC", stem).rpartition("-")
-    word = word.casefold()
-    is_cut = len(stem) >= MAX_STEM  # ...-edi.jpg
-    if not dash or not base or not any(word == full or (is_cut and full.startswith(word)) for full in EDITED):
-        return None
-    return base
+    normal = unicodedata.normalize("NFC", stem)
+    is_cut = _is_cut(normal)  # ...-edi.jpg
+    for place in (place for place, character in enumerate(normal) if character == "-" and place):
+        word = normal[place + 1 :].casefold()
+        if word in _EDITED or (is_cut and any(full.startswith(word) for full in _EDITED)):
+            return normal[:place]
+    return None
+
+
+def _is_cut(name: str) -> bool:
+    return len(name) in CUT or len(name.encode("utf-8", "surrogateescape")) in CUT

@@ -65,7 +65,7 @@ def lacking(data: bytes) -> float:
     about = _layout_of(data)
     try:
         return about.lacking(len(data)) if about else 0.0
-    except (KeyError, TypeError, ValueError):  # tags that make no sense
+    except (KeyError, TypeError, ValueError, ArithmeticError):  # tags that make no sense
         return 0.0
 
 

@@ -149,6 +149,8 @@ def layout(ifd: TiffImagePlugin.ImageFileDirectory_v2, order: str) -> Layout:
         bits = numbers_of(tags.get(BITS, 1))
         bits = bits if len(bits) >= samples else bits[:1] * samples
         formats = set(numbers_of(tags.get(SAMPLE_FORMAT, 1)))
+        if min(int(tags[WIDTH]), int(tags[LENGTH]), samples, *bits) < 1:
+            raise ValueError("no pixels")
         return Layout(
             tags, order, int(tags[WIDTH]), int(tags[LENGTH]), bits, formats.pop() if len(formats) == 1 else 0,
             int(tags.get(PHOTOMETRIC_TAG, 1)), int(tags.get(COMPRESSION, 1)), samples, tags.get(PLANAR) == 2,

@@ -91,9 +91,8 @@ class _Counted(io.RawIOBase):
 
 
 def _only_entry(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    entries = [
-        entry for entry in archive.infolist() if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")
-    ]
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]  # is_dir() fails without name
+    entries = [entry for entry in entries if not entry.filename.startswith("__MACOSX/")]
     names = [entry.filename for entry in entries]
     if any(name.endswith("data.pkl") for name in names):
         raise VectorsError(f"{path}: it is a file of PyTorch; {_AS_TEXT}")

@@ -7,9 +7,10 @@ that it asks for is a stand-in which only remembers what it was given, and array
 from __future__ import annotations
 
 import pickle
+import pickletools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,8 @@ def read(path: Path) -> tuple[list[str], NDArray[Any]]:
     Raises whatever a damaged pickle makes Python raise, ValueError where it holds neither.
     """
     with path.open("rb") as file:
+        _check_memo(file)
+        file.seek(0)
         loaded = Reader(file, encoding="latin1").load()
     about = loaded.said if isinstance(loaded, Thing) else {}
     place, inner = str(path), about.get("wv")
@@ -119,6 +122,16 @@ def read(path: Path) -> tuple[list[str], NDArray[Any]]:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or rows is None:
         raise ValueError("it has no words with vectors")
     return words, rows
+
+
+def _check_memo(file: IO[bytes]) -> None:
+    """Raises ValueError for a pickle that keeps a thing under a number larger than all that stands before it.
+
+    Python's reader makes a table of that length: 87 bytes would take 13 GB.
+    """
+    for code, number, place in pickletools.genops(file):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(number or 0) > (place or 0):
+            raise ValueError("it numbers things that it does not hold")
 
 
 def _array(about: Mapping[str, Any], place: str, name: str) -> NDArray[Any] | None:

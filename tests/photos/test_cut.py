@@ -100,6 +100,12 @@ def test_strips_of_a_tiff_are_missing() -> None:
         assert refused(encoded("TIFF", compression=compression)[:-5], "TIFF")
 
 
+def test_a_tiff_without_height() -> None:
+    data = tiff(rows=40)
+    for size in (0, 2**32 - 1):
+        refused(data.replace(struct.pack("<HHII", 257, 4, 1, 160), struct.pack("<HHII", 257, 4, 1, size)), "TIFF")
+
+
 def tiff(rows: int, strips: int = 4, size: int = 0) -> bytes:
     """Grey, 240 x 160, of strips that stand one after another."""
     starts = [1000 + 240 * rows * number for number in range(strips)]

@@ -38,6 +38,14 @@ STEM = "a_name_so_long_that_the_export_cuts_it_somewhere_in_here"[:47]
         ("IMG-modifié.jpg", "IMG.jpg.json"),
         ("IMG-modifie\u0301.jpg", "IMG.jpg.json"),
         ("IMG-編集済み.jpg", "IMG.jpg.json"),
+        ("IMG-已编辑.jpg", "IMG.jpg.supplemental-metadata.json"),
+        ("IMG-đã chỉnh sửa.jpg", "IMG.jpg.json"),
+        ("IMG-ha editado(2).jpg", "IMG.jpg.suppl(2).json"),
+        ("IMG-na-edit.jpg", "IMG.jpg.json"),
+        ("long_" * 10 + ".jpg", ("long_" * 10 + ".jpg")[:44] + ".json"),
+        ("long_" * 12 + ".jpg", ("long_" * 12 + ".jpg")[:51] + ".json"),
+        ("京都旅行の写真その一二三四五六七八.jpg", "京都旅行の写真その一二三四五六.json"),  # 45 bytes
+        ("京都旅行の写真その一二三四五六七八(1).jpg", "京都旅行の写真その一二三四五六(1).json"),
         (f"{STEM[:45]}-e.jpg", f"{STEM[:45]}..json"),
         ("Überfahrt.jpg", "U\u0308berfahrt.jpg.json"),
     ],
@@ -69,6 +77,51 @@ def test_names_of_sidecars(photo: str, sidecar: str) -> None:
             {f"{STEM}.jpg": [f"{STEM[:46]}.json"], f"{STEM}(1).jpg": [f"{STEM[:46]}(1).json"]},
         ),
         (["a.nef", "a.jpg"], ["a.xmp"], {"a.nef": ["a.xmp"], "a.jpg": ["a.xmp"]}),
+        (
+            ["IMG.heic", "IMG-edited.jpg"],
+            ["IMG.heic.json"],
+            {"IMG.heic": ["IMG.heic.json"], "IMG-edited.jpg": ["IMG.heic.json"]},
+        ),
+        (
+            ["IMG(2).heic", "IMG-edited(2).jpg"],
+            ["IMG.heic(2).json"],
+            {"IMG(2).heic": ["IMG.heic(2).json"], "IMG-edited(2).jpg": ["IMG.heic(2).json"]},
+        ),
+        (
+            ["IMG.jpg", "IMG-edited(1).jpg"],
+            ["IMG.jpg.supplemental-metadata.json"],
+            {
+                "IMG.jpg": ["IMG.jpg.supplemental-metadata.json"],
+                "IMG-edited(1).jpg": ["IMG.jpg.supplemental-metadata.json"],
+            },
+        ),
+        (
+            ["IMG.jpg", "IMG(1).jpg", "IMG-edited(1).jpg"],
+            ["IMG.jpg.json", "IMG.jpg(1).json"],
+            {
+                "IMG.jpg": ["IMG.jpg.json"],
+                "IMG(1).jpg": ["IMG.jpg(1).json"],
+                "IMG-edited(1).jpg": ["IMG.jpg(1).json"],
+            },
+        ),
+        (["IMG.jpg", "IMG(1).jpg", "IMG-edited(1).jpg"], ["IMG.jpg.json"], {"IMG.jpg": ["IMG.jpg.json"]}),
+        (
+            ["2013-12-23(1).jpg"],
+            ["2013-12-23.supplemental-metadata(1).json"],
+            {"2013-12-23(1).jpg": ["2013-12-23.supplemental-metadata(1).json"]},
+        ),
+        (["IMG.heic", "IMG.png", "IMG-edited.jpg"], ["IMG.heic.json"], {"IMG.heic": ["IMG.heic.json"]}),  # of either
+        (
+            [f"{'long_' * 13}.jpg", f"{'long_' * 13}-a.jpg"],
+            [f"{'long_' * 13}.jpg.json"],
+            {f"{'long_' * 13}.jpg": [f"{'long_' * 13}.jpg.json"]},
+        ),
+        (
+            ["京都旅行の写真その一二三四五六七.jpg", "京都旅行の写真その一二三四五六八.jpg"],
+            ["京都旅行の写真その一二三四五六.json"],
+            {},
+        ),
+        (["京都旅行の写真その一二三四五六七八.jpg"], ["京都旅行の写真その一二.json"], {}),
         (["IMG(0).jpg"], ["IMG.jpg.json"], {}),
         (["a.jpg"], ["metadata.json", "b.json", ".json", "(1).json"], {}),
     ],

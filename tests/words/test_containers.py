@@ -158,3 +158,17 @@ def test_numbers_that_stand_in_a_file_that_is_lost(tmp_path: Path) -> None:
     (tmp_path / "a.kv.vectors.npy").unlink()
     with pytest.raises(VectorsError, match=r"a\.kv\.vectors\.npy, which is not there; put it beside"):
         import_vectors(tmp_path / "a.kv")
+
+
+def test_a_zip_whose_file_has_no_name(tmp_path: Path) -> None:
+    """Found by fuzzing: ZipInfo.is_dir fails there."""
+    (tmp_path / "a.zip").write_bytes(zipped({"x": text()}).replace(b"\x01\0\0\0x", b"\0\0\0\0x"))
+    with pytest.raises(VectorsError):
+        import_vectors(tmp_path / "a.zip", "a")
+
+
+def test_a_pickle_that_numbers_what_it_does_not_hold(tmp_path: Path) -> None:
+    """Found by fuzzing: Python's reader would take 13 GB for these bytes."""
+    (tmp_path / "a.kv").write_bytes(b"\x80\x04}\x94\x8c\x01ar" + struct.pack("<I", 807_429_480) + b".")
+    with pytest.raises(VectorsError, match="numbers things that it does not hold; get it again"):
+        import_vectors(tmp_path / "a.kv", "a")
