@@ -119,6 +119,12 @@ class Api:
     async def tags(self, request: Request) -> Response:
         return Json(await self._workers.draw(self.service.tags))
 
+    async def duplicates(self, request: Request) -> Response:
+        up_to = parameters.text(request.query_params, "up_to") or "near"
+        if up_to not in ("same", "near", "similar"):
+            raise RequestError(f'up_to="{up_to[:40]}" is no kind of duplicates', "give same, near or similar")
+        return Json(await self._workers.draw(lambda: self.service.duplicates(up_to)))
+
     async def map(self, request: Request) -> Response:
         space = parameters.text(request.query_params, "space") or "words"
         return Json(await self._workers.draw(lambda: self.service.map(space)))

@@ -29,6 +29,7 @@ PAGES = {
     "/": Page("Photos", "photos.js"),
     "/map": Page("Map", "map.js"),
     "/tags": Page("Tags", "tags.js"),
+    "/duplicates": Page("Duplicates", "duplicates.js"),
     "/library": Page("Library", "library.js"),
 }
 

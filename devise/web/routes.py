@@ -27,6 +27,7 @@ _PARAMETERS = {
     "any": "1: any word, not only what the model has learnt and what can be seen",
     "sure": "least probability of a word",
     "start": "how many to leave out at the beginning",
+    "up_to": "which kinds: same, near (the usual), similar",
     "ids": "photos of the library, with commas",
 }
 
@@ -64,6 +65,8 @@ ENDPOINTS = (
     Endpoint("GET", "/api/folders", "folders", "The folders with photos, and how many each has."),
     Endpoint("GET", "/api/skipped", "skipped", "Files that cannot be read as photos, and why."),
     Endpoint("GET", "/api/tags", "tags", "The words that are true of most photos, of a sample of them."),
+    Endpoint("GET", "/api/duplicates", "duplicates", "Groups of one picture, as devise duplicates --json, with ids.",
+             ("up_to",)),
     Endpoint("GET", "/api/map", "map", "Groups, and where each photo stands, as devise map --json.", ("space",)),
     Endpoint("GET", "/api/zip", "zip", "Photos as one archive.", ("ids",), given="application/zip"),
     Endpoint("GET", "/api/mark", "marks", "What was said of answers, as devise mark --list --json."),

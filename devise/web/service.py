@@ -29,6 +29,7 @@ MEDIA_TYPES = {  # what browsers show by themselves; all else is a download
     "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
     "avif": "image/avif", "bmp": "image/bmp",
 }  # fmt: skip
+MAX_GROUPS = 1_000  # of duplicates on a page
 MAX_FOLDERS = 5_000  # in a list to choose from
 
 
@@ -149,6 +150,15 @@ class Service:
 
     def skipped(self) -> list[Document]:
         return [{"path": one.path, "reason": one.reason} for one in self.library.listing.skipped()]
+
+    def duplicates(self, up_to: str) -> list[Document]:
+        """As devise duplicates --json, each photo with its id."""
+        groups = [group.to_json() for group in self.library.duplicates(up_to=up_to)[:MAX_GROUPS]]
+        photos = [photo for group in groups for photo in (group["keep"], *group["others"])]
+        ids = self.library.listing.ids_of(photo["path"] for photo in photos)
+        for photo in photos:
+            photo["id"] = ids.get(photo["path"])
+        return groups
 
     def map(self, space: str) -> Document:
         """As devise map --json, without paths."""

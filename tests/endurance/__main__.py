@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("crashes", "disks", "together", "damage", "pictures", "models", "soak", "load")
+ALL = ("crashes", "disks", "together", "damage", "pictures", "models", "soak", "load", "requests")
 MORE = ("fuzzing",)  # needs atheris, in whatever Python has it: python -m tests.endurance.fuzzing
 
 

@@ -19,7 +19,7 @@ from test_library import write_words
 from devise.library import Library
 
 WIDTHS = {"phone": (390, 844), "tablet": (834, 1112), "desk": (1440, 900)}
-PAGES = ("", "?q=red", "map", "tags", "library")
+PAGES = ("", "?q=red", "map", "tags", "duplicates", "library")
 
 
 @pytest.fixture(scope="module")

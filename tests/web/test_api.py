@@ -123,6 +123,14 @@ def test_indexing_is_told_as_it_goes(client: Client, library: Library, album: Pa
     assert client.get("/api/info").json["library"]["num_skipped"] == 1
 
 
+def test_duplicates_and_the_map(library: Library, client: Client, album: Path, tmp_path: Path) -> None:
+    assert client.get("/api/duplicates").status == 409, "a library by this encoder alone has no looks"
+    assert client.get("/api/duplicates", up_to="x").status == 400
+    found = client.get("/api/map").json
+    assert len(found["id"]) == len(found["x"]) == len(found["y"]) == len(found["group"]) == 6
+    assert sum(group["photos"] for group in found["groups"]) == 6
+
+
 def test_a_server_that_only_reads(library: Library, tmp_path: Path) -> None:
     with serving(library, tmp_path / "thumbnails", is_read_only=True) as client:
         red = id_of(client, "red.png")
@@ -166,7 +174,7 @@ def test_measures(client: Client) -> None:
 
 
 def test_pages_and_what_they_load(client: Client) -> None:
-    for path in ("/", "/map", "/tags", "/library"):
+    for path in ("/", "/map", "/tags", "/duplicates", "/library"):
         page = client.get(path).body.decode()
         assert 'aria-current="page"' in page or "aria-current=page" in page
         assert "://" not in page, "nothing is loaded from elsewhere"

@@ -1,0 +1,40 @@
+// Photos that are one picture: which to keep, why, and the paths of the others.
+
+import { get } from "./api.js";
+import { byId, copied, counted, el, folderOf, nameOf, printable } from "./dom.js";
+import { plain } from "./frame.js";
+
+const KINDS = { same: "The same picture", near: "Nearly the same", similar: "Alike" };
+const main = byId("main");
+const kind = el("select", { "aria-label": "Which duplicates" }, Object.entries({ same: "The same picture", near: "The same, and nearly the same", similar: "All that are alike" }).map(([value, text]) => el("option", { value }, text)));
+kind.value = "near";
+const told = el("p", { class: "soft", role: "status" });
+let others = [];
+const copy = el("button", { type: "button", class: "button", hidden: true, onclick: () => copied(others.join("\n"), "Paths") }, "Copy the paths of the others");
+const list = el("div", { class: "groups" });
+kind.addEventListener("change", show);
+main.append(el("h1", {}, "Duplicates"), told, el("div", { class: "filters inline spaced" }, el("label", {}, "Show", kind), copy), list);
+plain();
+await show();
+
+async function show() {
+  told.textContent = "Comparing …";
+  list.replaceChildren();
+  try {
+    const groups = await get("/api/duplicates", { up_to: kind.value });
+    others = groups.flatMap((group) => group.others.map((photo) => photo.path));
+    told.textContent = groups.length ? `${counted(groups.length, "group")}; ${counted(others.length, "photo")} could go. Nothing is deleted here.` : "No photo is there twice.";
+    copy.hidden = !groups.length;
+    list.append(...groups.map(section));
+  } catch (error) {
+    told.textContent = [error.message, error.remedy].filter(Boolean).join("; ");
+  }
+}
+
+function section(group) {
+  const tile = (photo, isKept) =>
+    el("li", { class: isKept ? "kept" : "" },
+      el("a", { href: `/photos/${photo.id}/original`, target: "_blank", rel: "noopener", title: printable(photo.path) }, el("img", { src: `/thumbnails/${photo.id}`, alt: nameOf(photo.path), loading: "lazy" })),
+      el("strong", {}, nameOf(photo.path)), el("span", { class: "path" }, isKept ? `Keep: ${printable(group.why)}` : folderOf(photo.path)));
+  return el("section", {}, el("h2", {}, KINDS[group.kind] ?? group.kind), el("ul", { class: "strip", role: "list" }, tile(group.keep, true), group.others.map((photo) => tile(photo, false))));
+}
