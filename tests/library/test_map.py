@@ -50,6 +50,13 @@ def test_near_rows_stand_near(method: str) -> None:
     assert np.linalg.norm(new - places[:5], axis=1).max() < 0.2
 
 
+def test_of_many_rows_a_sample_is_fitted() -> None:
+    rows, which = three()
+    places = fitted(rows, "tsne", seed=3, most=60)
+    away = np.linalg.norm(places[:, None] - places[None], axis=2) + 9 * np.eye(len(rows))
+    assert (which[away.argmin(1)] == which).mean() > 0.95
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_few_rows_have_a_map(method: str) -> None:
     for count in (1, 2, 3, 9, 10):
