@@ -22,8 +22,8 @@ from devise.descriptors.hashes import HASHES, packed
 from devise.errors import DeviseError, listed
 from devise.spaces import Space
 
-SIZE, RESIZE = 256, "squash"  # of the pixels they are given: those that the model that ships takes
-SMALL = 64  # pixels a side that they are made of, each the mean of 4 x 4: a third of the time, and colours and hashes
+SIZE, RESIZE = 320, "squash"  # of the pixels they are given: those that the model that ships takes
+SMALL = 64  # pixels a side that they are made of, each the mean of 5 x 5: a third of the time, and colours and hashes
 # serve as well (docs/looks.md)
 SIDE = 8  # bits a side of a hash that is named without a number: 64 in all, as everywhere
 SIDES = range(4, 17)  # pHash of more would look at finer pixels than there are
@@ -35,7 +35,7 @@ _NAME = re.compile(r"([a-z]+)([0-9]*)")
 class Looks:
     """Think of it as a descriptor whose spaces are chosen by name: phash, dhash, ahash, grey, colour.
 
-    >>> Looks(["phash", "colour"]).encode(pixels)["phash"].shape  # pixels (n, 256, 256, 3), of devise.photos.load
+    >>> Looks(["phash", "colour"]).encode(pixels)["phash"].shape  # pixels (n, 320, 320, 3), of devise.photos.load
     (n, 8)
 
     A number behind the name of a hash is its bits: phash256. Spaces of hashes are bits, compared by Hamming; colours
@@ -59,7 +59,7 @@ class Looks:
         return sha256(" ".join(str(space.fingerprint) for space in self.spaces).encode()).hexdigest()
 
     def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Any]:
-        """(n, 256, 256, 3) RGB -> {space: (n, width)}. Raises ValueError for pixels of another shape."""
+        """(n, 320, 320, 3) RGB -> {space: (n, width)}. Raises ValueError for pixels of another shape."""
         from devise.photos.miniatures import averaged, greys
 
         if pixels.shape[1:] != (SIZE, SIZE, 3):

@@ -12,10 +12,10 @@ from devise.errors import DeviseError
 
 
 def paint(count: int, seed: int = 0) -> np.ndarray:
-    """Smooth pictures of all kinds, (count, 256, 256, 3)."""
+    """Smooth pictures of all kinds, (count, 320, 320, 3)."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (count, 9, 9, 3), np.uint8)
-    return np.stack([np.asarray(Image.fromarray(each).resize((256, 256), Image.Resampling.BICUBIC)) for each in coarse])
+    return np.stack([np.asarray(Image.fromarray(each).resize((320, 320), Image.Resampling.BICUBIC)) for each in coarse])
 
 
 def bits(rows: np.ndarray) -> np.ndarray:
@@ -29,7 +29,7 @@ def test_hashes_are_what_their_authors_say(side: int) -> None:
     pixels, suffix = paint(20), "" if side == 8 else str(side * side)
     rows = Looks([kind + suffix for kind in ("ahash", "dhash", "phash")]).encode(pixels)
     for number, photo in enumerate(pixels):
-        grey = Image.fromarray(photo).reduce(4).convert("L")
+        grey = Image.fromarray(photo).reduce(5).convert("L")
 
         def small(width: int, height: int, grey: Image.Image = grey) -> np.ndarray:
             return np.asarray(grey.resize((width, height), Image.Resampling.LANCZOS))
@@ -43,14 +43,14 @@ def test_hashes_are_what_their_authors_say(side: int) -> None:
 
 
 def test_a_plain_picture_has_no_noise_in_its_hash() -> None:
-    plain = np.stack([np.full((256, 256, 3), level, np.uint8) for level in (0, 7, 128, 255)])
+    plain = np.stack([np.full((320, 320, 3), level, np.uint8) for level in (0, 7, 128, 255)])
     for kind, rows in Looks(["ahash", "dhash", "phash"]).encode(plain).items():
         assert bits(rows).sum() <= (3 if kind == "phash" else 0)  # the mean alone is above 0, and 0 is not above 0
 
 
 def test_colours_are_shares_of_a_palette() -> None:
-    halves = np.zeros((1, 256, 256, 3), np.uint8)
-    halves[:, :, 128:] = (220, 44, 36)  # of the palette, as black is
+    halves = np.zeros((1, 320, 320, 3), np.uint8)
+    halves[:, :, 160:] = (220, 44, 36)  # of the palette, as black is
     (row,) = Looks(["colour"]).encode(halves)["colour"]
     assert row.sum() == pytest.approx(1, abs=1e-5)
     red = [*colour.PALETTE].index(0xDC2C24)
