@@ -29,8 +29,11 @@ AGREEING = 0.9  # share of labels: a table with entries for phrases gives those 
 Model: TypeAlias = "str | Path | Descriptor"  # a checkpoint's name or path, or an open encoder
 
 
-def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Descriptor:
-    """The encoder wished for; else the one a library was made by, if it is at hand; else the one in use."""
+def open_encoder(wish: Model | None, made_by: ModelInfo | None, path: str | None = None) -> Descriptor:
+    """The encoder wished for; else the one a library was made by, if it is at hand; else the one in use.
+
+    path: where the one that it was made by lay.
+    """
     if wish is not None and not isinstance(wish, str | Path):
         return wish
     from devise.descriptors.network.engine import open_encoder as opened
@@ -39,8 +42,12 @@ def open_encoder(wish: Model | None, made_by: ModelInfo | None) -> Descriptor:
     vectors = words.vectors if words else in_use()
     if wish is None and made_by is not None and not os.environ.get("DEVISE_MODEL"):
         with suppress(CheckpointError):
-            return _bound(opened(made_by.name, vectors))
+            return _bound(opened(_there(path) or made_by.name, vectors))
     return _bound(opened(wish, vectors))
+
+
+def _there(path: str | None) -> str | None:
+    return path if path is not None and os.path.isfile(path) else None
 
 
 def _bound(encoder: Network) -> Descriptor:
@@ -100,7 +107,7 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
     made_by = store.model()
     assert made_by is not None  # asked of a library with photos
     path = wish if isinstance(wish, str | Path) else getattr(wish, "path", None)
-    name = path or os.environ.get("DEVISE_MODEL") or made_by.name
+    name = path or os.environ.get("DEVISE_MODEL") or _there(store.model_path()) or made_by.name
     try:
         classes = read_classes(name)
     except CheckpointError as error:
@@ -136,8 +143,13 @@ def check_model(store: Store, model: ModelInfo, space: str | None = None) -> Non
     raise LibraryError(
         f'the library {store.folder} was built with the model "{made_by.name}" ({made_by.fingerprint[:8]}), '
         f'not with "{model.name}" ({model.fingerprint[:8]}); '
-        f"use --model {made_by.name} (or the path of its file), or index into another library with --library PATH"
+        f"use --model {made_by.name} (or the path of its file{_where(store)}; commands without --model: DEVISE_MODEL), "
+        "or index into another library with --library PATH"
     )
+
+
+def _where(store: Store) -> str:
+    return f", which was {path}" if (path := store.model_path()) else ""
 
 
 def of_space(vectors: dict[str, Vector], space: str, encoder: Descriptor) -> Vector:

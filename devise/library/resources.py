@@ -67,7 +67,9 @@ class Resources:
     def encoder(self, store: base.Store | None) -> Descriptor:
         """A wish goes first, then the model the library was built with, then the one in use. store: the library's."""
         made_by = store.model() if store and not store.is_empty() else None
-        return self._once("encoder", lambda: models.open_encoder(self.model, made_by))
+        return self._once(
+            "encoder", lambda: models.open_encoder(self.model, made_by, store.model_path() if store else None)
+        )
 
     def descriptors(self, store: base.Store, looks: Sequence[str]) -> Descriptors:
         """The encoder, and the looks that the library has beside it. looks: to be in one that is new.

@@ -48,6 +48,8 @@ def update(  # noqa: PLR0913 (as Library.index, by name)
         fill.add(store, looks)
         report = index(store, folders, lambda: resources.descriptors(store, looks), allow_empty=allow_empty,
                        rehash=rehash, progress=progress, settings=settings)  # fmt: skip
+        if isinstance(model, str | Path) and (file := getattr(resources.encoder(store), "path", None)):
+            store.set_model_path(os.path.abspath(file))
         report = replace(report, filled=fill.fill(store, progress, settings))
         maintain.update(store, progress, settings.index)
     resources.forget_taggers()

@@ -215,6 +215,11 @@ class Store(Catalog, Protocol):
 
     def set_model(self, model: ModelInfo, labels: Sequence[str]) -> None: ...
 
+    def model_path(self) -> str | None:
+        """Where the file of that model lay when it was last given by its path."""
+
+    def set_model_path(self, path: str) -> None: ...
+
     def unfinished(self) -> tuple[str, ...]:
         """The spaces that were added to photos which were there before, as long as some of those have no row."""
 

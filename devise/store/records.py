@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Photo(NamedTuple):
@@ -89,3 +89,10 @@ def stored_path(path: str) -> str | bytes:
 
 def path_of(stored: str | bytes) -> str:
     return stored if isinstance(stored, str) else os.fsdecode(stored)  # TypeError for what is no path
+
+
+def integer(value: Any) -> int:
+    """SQLite keeps whatever a column is given. Raises TypeError."""
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no number")
+    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,3 +116,24 @@ def test_a_word_search_imports_nothing_heavy(library):
     )
     done = subprocess.run([sys.executable, "-c", code, library.path], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_library_remembers_where_its_model_lies(tmp_path: Path, album: Path, monkeypatch) -> None:
+    model = tmp_path / "models" / "mine.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(b"")
+    encoder = FakeEncoder(vectors_fingerprint=write_words())
+    encoder.path = model
+    asked: list[object] = []
+    opened = "devise.descriptors.network.engine.open_encoder"
+    monkeypatch.setattr(opened, lambda name=None, vectors=None: asked.append(name) or encoder)
+    with Library(tmp_path / "library") as library:
+        library.index([album], model=str(model))
+    with Library(tmp_path / "library") as library:
+        library.similar((album / "red.png").read_bytes() + b"\0", 1)  # in no library: it has to be encoded
+    assert asked == [str(model), str(model)]
+    model.unlink()
+    encoder.fingerprint = "e" * 64
+    told = f"which was {model}; commands without --model: DEVISE_MODEL"
+    with Library(tmp_path / "library") as library, pytest.raises(LibraryError, match=told):
+        library.similar((album / "red.png").read_bytes() + b"\0", 1)

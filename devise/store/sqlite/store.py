@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from devise.spaces import ModelInfo, Space, model_crc
 from devise.store.base import Says
 from devise.store.filter import Filter
 from devise.store.paths import outermost, ranges
-from devise.store.records import GraphFile, Photo, PhotoFacts, Refused, path_of, stored_path
+from devise.store.records import GraphFile, Photo, PhotoFacts, Refused, integer, path_of, stored_path
 from devise.store.sqlite import texts
 from devise.store.sqlite.database import FILE, Database, understanding
 from devise.store.sqlite.filters import condition
@@ -92,6 +91,12 @@ class Store:
         """The words that the model has learnt, kept so that tagging needs no model."""
         with understanding(self.folder):
             return tuple(map(str, json.loads(self._meta("labels") or "[]")))
+
+    def model_path(self) -> str | None:
+        return self._meta("model_path") or None
+
+    def set_model_path(self, path: str) -> None:
+        self._set_meta("model_path", path)
 
     def set_model(self, model: ModelInfo, labels: Sequence[str]) -> None:
         self._set_meta("model", json.dumps(model.to_json()))
@@ -229,7 +234,7 @@ class Store:
         sql = "SELECT content_id, size, mtime_ns FROM photos WHERE path = ?"
         rows = self.db.rows(sql, (stored_path(path),))
         with understanding(self.folder):
-            return next((Photo(path, _integer(i), _integer(n), _integer(ns)) for i, n, ns in rows), None)
+            return next((Photo(path, integer(i), integer(n), integer(ns)) for i, n, ns in rows), None)
 
     def paths_ending(self, name: str) -> list[str]:
         """The photos whose path is something, a slash and `name`, sorted."""
@@ -328,13 +333,6 @@ class Store:
 
     def _set_meta(self, key: str, value: str) -> None:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-
-def _integer(value: Any) -> int:
-    """SQLite keeps whatever a column is given. Raises TypeError."""
-    if not isinstance(value, int):
-        raise TypeError(f"{value!r} is no number")
-    return value
 
 
 def digest_of(data: bytes) -> bytes:
