@@ -11,8 +11,9 @@ import typer
 from devise.cli.options import Json, LibraryPath
 from devise.cli.output import show, statements
 from devise.cli.output.form import Form
-from devise.errors import DeviseError
+from devise.errors import DeviseError, counted, listed
 from devise.version import version
+from devise.words.aliases import aliases
 
 SHORT = 16  # digits of a fingerprint that people compare
 
@@ -21,6 +22,7 @@ def info(
     photo: Annotated[
         Path | None, typer.Argument(help="Show what was read of this photo, and from which field and file.")
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also fingerprints, spaces and other internals.")] = False,
     library: LibraryPath = None,
     json: Json = False,
 ) -> None:
@@ -45,9 +47,35 @@ def info(
         columns=("what", "value"),
         rows=rows,
         document=document,
-        table=[(what, text[:SHORT] if what.endswith("fingerprint") else text) for what, text in rows if text],
+        table=[(what, text[:SHORT] if what.endswith("fingerprint") else text) for what, text in rows if text]
+        if every
+        else list(_in_short(document)),
     )
     show.output(found, Form.JSON if json else Form.AUTO)
+
+
+def _in_short(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """One screen for people."""
+    library, model, vectors = document["library"], document["model"], document["vectors"]
+    yield "devise", document["version"]
+    if "error" in library or not library["exists"]:
+        yield "library", library.get("error") or f"none at {library['path']} yet; run: devise index FOLDER"
+    else:
+        photos = counted(library["num_photos"], "photo")
+        skipped = f", {library['num_skipped']:,} skipped" if library["num_skipped"] else ""
+        yield "library", f"{photos}{skipped}, {library['num_bytes'] / 1e6:,.1f} MB, in {library['path']}"
+        yield "folders", listed(library["roots"])
+        yield "built with", library["model"]["name"] if library["model"] else "nothing yet"
+    for name, part, number, what in (("model", model, "labels", "learnt word"), ("words", vectors, "words", "word")):
+        if "error" in part:
+            yield name, part["error"]
+        else:
+            size = f", {part['num_bytes'] / 1e6:,.1f} MB" if part["num_bytes"] else ""
+            yield name, f"{part['name']}: {counted(part[number], what)}{size}"
+    if own := len(aliases()):
+        yield "your words", f"{own:,}; devise words alias lists them"
+    for problem in document["problems"]:
+        yield "problem", problem
 
 
 def _library(path: Path | None) -> Any:

@@ -46,6 +46,9 @@ Html = Annotated[
 OpenPage = Annotated[
     bool, typer.Option("--open", help="Show the photos in a browser, on a contact sheet of its own or that of --html.")
 ]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Show thumbnails on the terminal (needs the package textual-image).")
+]
 RELATIVE = "devise.relative"  # what a command's context says for the lines of its errors
 
 

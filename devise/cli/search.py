@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from devise import config
-from devise.cli import matches, several
+from devise.cli import matches, preview, several
 from devise.cli.options import (
     After,
     Before,
@@ -25,6 +25,7 @@ from devise.cli.options import (
     Null,
     OpenPage,
     Paths,
+    Preview,
     Relative,
     Text,
     Top,
@@ -81,6 +82,7 @@ def search(
     null: Null = False,
     html: Html = None,
     open_page: OpenPage = False,
+    see: Preview = False,
     relative: Relative = False,
 ) -> None:
     """Find photos by words and photos. All that is asked for has to be in them.
@@ -104,6 +106,8 @@ def search(
     pieces, asked = [photo_or_text(piece) for piece in query or ()], " ".join(query or [f"--text {text}"])
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
     targets.check(html, targets.PAGE)
+    if see:
+        preview.check()
     with Library(library) as opened:
         answer = opened.search(pieces, k, average=not every, min_probability=min_score, like=like, where=where)
         matches.tell(answer, relative)
@@ -112,6 +116,8 @@ def search(
 
             page = sheet.Page(html, is_shown=open_page, is_relative=relative)
             sheet.of_matches(page, asked, answer, opened, why=pieces if why else None)
+        if see:
+            preview.show(answer)
         is_cut = min_score is not None or all_answers
         matches.show_matches(answer, chosen, why=why, relative=relative, has_all=is_cut)
 
@@ -157,6 +163,7 @@ def similar(
     null: Null = False,
     html: Html = None,
     open_page: OpenPage = False,
+    see: Preview = False,
     relative: Relative = False,
 ) -> None:
     """Find photos like a photo, or like each of several. The photo itself and its copies are left out.
@@ -172,6 +179,8 @@ def similar(
     chosen = form(json or jsonl, csv, paths, null)
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
     targets.check(html, targets.PAGE)
+    if see:
+        preview.check()
     with Library(library) as opened:
         ask = partial(opened.similar, k=k, space=space, like=like, where=where)
         if len(photos) > 1 or str(photos[0]) == several.STDIN or jsonl:
@@ -188,4 +197,6 @@ def similar(
 
             page = sheet.Page(html, is_shown=open_page, is_relative=relative)
             sheet.of_matches(page, f"like {photos[0].name}", answer, opened, why=None)
+        if see:
+            preview.show(answer)
         matches.show_matches(answer, chosen, why=False, relative=relative, has_all=True)

@@ -2,7 +2,7 @@
 
 Of 289 words of captions that the model had not learnt, how far they lift the right photos depends most on the cosine to
 the nearest word that it had (0.54, of the logarithm; on the spread of their scores 0.29). Taken by that, such a word
-beside a learnt one leaves 0.976 of its first nine right, and puts those first that show both (docs/queries.md).
+beside a learnt one leaves 0.97 of its first nine right, and puts those first that show both (docs/queries.md).
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import types
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +14,10 @@ from fakes import FakeEncoder
 from test_cli import devise, encoder, fails, indexed, tiny  # noqa: F401 (fixtures)
 from typer.testing import CliRunner, Result
 
+from devise.cli import info, preview
 from devise.cli.main import app
 from devise.cli.output import show
+from devise.library import Library
 from devise.spaces import Calibration, Space
 
 Run = Callable[..., Result]
@@ -301,3 +305,45 @@ def test_names_from_stdin(knowing: Path) -> None:
         assert len(json.loads(found.stdout)) == 2
         zeros = CliRunner().invoke(app, [command, "-", "--json"], input=names.replace("\n", "\0"))
         assert zeros.stdout == found.stdout
+
+
+def test_a_preview_needs_a_terminal_and_a_package(
+    devise: Run,  # noqa: F811
+    knowing: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("devise.cli.preview.find_spec", lambda name: None)
+    fails(devise("search", "red", "--preview"), "run: pip install textual-image")
+    monkeypatch.setattr("devise.cli.preview.find_spec", lambda name: name)
+    fails(devise("similar", knowing / "red.png", "--preview"), "--preview shows photos on a terminal")
+
+
+def test_a_preview_shows_names_and_figures(
+    devise: Run,  # noqa: F811
+    knowing: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    module = types.ModuleType("textual_image.renderable")
+    module.Image = lambda photo, width, height: f"[{len(photo.read()) > 100}]"
+    monkeypatch.setitem(sys.modules, "textual_image", types.ModuleType("textual_image"))
+    monkeypatch.setitem(sys.modules, "textual_image.renderable", module)
+    (knowing / "green.png").unlink()
+    with Library() as library:
+        preview.show(library.search("red", 6))
+    shown = capsys.readouterr().out
+    assert "red.png" in shown
+    assert "<1% blue.png" in shown
+    assert "there is no such file" in shown
+
+
+def test_info_for_people(devise: Run, knowing: Path) -> None:  # noqa: F811
+    devise("words", "alias", "rot", "red")
+    document = json.loads(devise("info", "--json").stdout)
+    rows = dict(info._in_short(document))
+    assert rows["library"].startswith("6 photos, ")
+    assert rows["folders"] == str(knowing)
+    assert rows["your words"].startswith("1; ")
+    assert list(rows)[:4] == ["devise", "library", "folders", "built with"]
+    none = {**document, "library": {"exists": False, "path": "/x"}}
+    assert dict(info._in_short(none))["library"] == "none at /x yet; run: devise index FOLDER"
