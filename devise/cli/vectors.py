@@ -41,6 +41,10 @@ def import_(
     with stages() as shown:
         imported = import_vectors(source, name, BarProgress(shown, unit="words"))
     show.note(f"imported {len(imported):,} words of {imported.dim} numbers as {imported.name}")
+    if "Windows-1252" in imported.source:
+        show.note(
+            f"note: {imported.source.split('; ')[-1]}; if those look wrong, save the file as UTF-8 and import again"
+        )
     show.note(f"use them with: devise vectors use {imported.name}")
 
 

@@ -30,7 +30,8 @@ _DOUBTFUL = frozenset(("1899-12-30T00:00:00", "1900-01-01T00:00:00", "1904-01-01
 
 _DAY = re.compile(r"(?P<y>\d{4})\s*[-:/._\s年년]\s*(?P<m>\d{1,2})\s*[-:/._\s月월]\s*(?P<d>\d{1,2})[日일]?(?!\d)")
 _COMPACT = re.compile(r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?=T\d|\s|$|\d{6}(?!\d))")
-_HALF = re.compile(r"(?P<y>\d{4})(?:-(?P<m>\d\d))?(?P<d>)\Z")  # ISO 8601, as XMP allows it
+# ISO 8601, as XMP allows it, and EXIF with blanks for what nobody knows: 1993:08:  :
+_HALF = re.compile(r"(?P<y>\d{4})(?:[-:](?P<m>\d\d))?(?P<d>)[\s:]*\Z")
 _HALVES = r"(?:(?P<a>上午|午前|오전)|(?P<b>下午|午後|오후))?\s*"  # of the day, in front of the hour
 _CLOCK = re.compile(
     r"[T\s:,;_@-]*(?:at\s+)?" + _HALVES + r"(?P<H>\d{1,2})\s*[-:.h]\s*(?P<M>\d{1,2})"

@@ -102,6 +102,9 @@ def _statements(image: ImageFile.ImageFile) -> Iterator[Statement]:
         yield from iptc.statements(resources.get(iptc.RESOURCE) or _bytes(tags.get(iptc.TIFF_TAG)))
     with suppress(Exception):
         yield from xmp.statements(_bytes(image.info.get("xmp") or resources.get(_PSD_XMP) or tags.get(_XMP_TAG)))
+    with suppress(Exception):
+        for packet in xmp.extended(segment for _, segment in getattr(image, "applist", ())):
+            yield from xmp.statements(packet)
 
 
 def _resources(image: ImageFile.ImageFile) -> dict[int, bytes]:

@@ -16,6 +16,7 @@ _EXIF, _GPS = 0x8769, 0x8825
 _DESCRIPTION, _COMMENT = 0x010E, 0x9286
 _XP = {0x9C9B: "XPTitle", 0x9C9C: "XPComment", 0x9C9E: "XPKeywords", 0x9C9F: "XPSubject"}
 _DATES = {0x9003: "DateTimeOriginal", 0x9004: "CreateDate"}
+MIN_NARROW = 6  # bytes: three letters of UTF-16 could be as many of UTF-8
 _MODIFIED, _GPS_DAY, _GPS_TIME = 0x0132, 0x1D, 0x07
 
 
@@ -45,12 +46,22 @@ def _user_comment(value: Any, order: str) -> str:
     if not isinstance(value, bytes):
         return text(value)
     charset, data = value[:8], value[8:]
-    if charset.startswith(b"UNICODE"):
-        return wide(data, order)
+    if charset.upper().startswith(b"UNICODE"):
+        return _narrow(data) or wide(data, order)
     if charset.startswith(b"JIS"):
         with suppress(UnicodeDecodeError):
             return data.rstrip(b"\0 ").decode("iso2022_jp")
     return plain(data if charset.startswith((b"ASCII", b"JIS", b"\0\0\0\0")) else value)
+
+
+def _narrow(data: bytes) -> str:
+    """Of EXIF 3.0, where UNICODE is UTF-8; empty if it is UTF-16, which seldom is printable UTF-8 for long."""
+    data = data.rstrip(b"\0 ")
+    with suppress(UnicodeDecodeError):
+        text = data.decode()
+        if len(data) >= MIN_NARROW and all(character.isprintable() or character.isspace() for character in text):
+            return text
+    return ""
 
 
 def _dates(exif: Image.Exif) -> Iterator[Statement]:

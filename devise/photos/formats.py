@@ -28,6 +28,9 @@ PILLOW_FORMATS = (
     ),
 )
 
+# Raised when more photos are read: what older readers refused is then tried once more
+DECODING = 2
+
 # Formats without a signature, or so rare that only a file of that name is tried
 _BY_NAME: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys((".tga", ".icb", ".vda", ".vst"), ("TGA",)),

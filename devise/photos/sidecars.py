@@ -16,7 +16,7 @@ from devise.photos.takeout import owners
 
 ENDINGS = (".txt", ".json", ".xmp")
 MAX_BYTES = 1_000_000  # more is no caption
-READING = 2  # raised when more is read of photos or sidecars: all are then read again, and only once
+READING = 3  # raised when more is read of photos or sidecars: all are then read again, and only once
 # Keys of JSON whose texts tell what is to be seen; all others hold addresses, versions, numbers. The second half is
 # exiftool's, whose names of groups (IPTC:Keywords) are taken off
 _TELLING = """

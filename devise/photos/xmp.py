@@ -7,7 +7,7 @@ keywords, and those of Lightroom, digiKam, ACDSee, Media Pro and Windows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -16,6 +16,7 @@ from devise.photos.statement import Statement
 
 MAX_BYTES = 4_000_000  # darktable writes the history of every edit; more is no packet
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _TAGS = re.compile(r"<[^<>]*>")
 
 # Namespace -> prefix and its properties that hold texts
@@ -52,6 +53,16 @@ _DATES: Mapping[str, str] = {
 _FIELDS = {f"{uri} {name}": f"XMP {prefix}:{name}" for uri, (prefix, names) in _TEXTS.items() for name in names.split()}
 _DATED = {f"{uri} {name}": f"XMP {_TEXTS[uri][0]}:{name}" for uri, names in _DATES.items() for name in names.split()}
 _SEPARATORS = {"lr": "|", "digiKam": "/", "MicrosoftPhoto": "/", "mediapro": "|"}  # between the levels of a keyword
+
+
+def extended(segments: Iterable[bytes]) -> list[bytes]:
+    """The packets that did not fit into one segment of a JPEG (ISO 16684-3, 1.1.3.1): parts with their places."""
+    parts: dict[bytes, dict[int, bytes]] = {}
+    for segment in segments:
+        if segment.startswith(_EXTENSION) and len(segment) > len(_EXTENSION) + 40:
+            body = segment[len(_EXTENSION) :]
+            parts.setdefault(body[:32], {})[int.from_bytes(body[36:40])] = body[40:]
+    return [b"".join(data for _, data in sorted(found.items())) for found in parts.values()]
 
 
 def statements(packet: bytes) -> Iterator[Statement]:

@@ -132,6 +132,12 @@ class Catalog(Protocol):
 
     def skipped(self, folders: Iterable[str] = ...) -> Iterator[Refused]: ...
 
+    def refused_by(self) -> int:
+        """The number of what decoded photos (devise.photos.DECODING) and refused those; 0 in older libraries."""
+
+    def forget_skipped(self, refused_by: int) -> None:
+        """All of them, for what is numbered so may read what was refused before."""
+
     def photo(self, path: str) -> Photo | None: ...
 
     def photos(self, folders: Iterable[str] = ...) -> Iterator[Photo]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fakes import FakeEncoder
 from PIL import Image
 
 from devise.errors import FolderError
+from devise.filestat import changed_ns
 from devise.library import Library
 from devise.library.upkeep.check import check
 
@@ -120,6 +122,26 @@ def changed_in_disguise(path: Path) -> None:
     other.save(path, compress_level=0)
     assert path.stat().st_size == status.st_size == len(data)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_what_an_older_version_refused_is_tried_once_more(library: Library, tmp_path: Path) -> None:
+    for number in range(2):
+        Image.new("RGB", (8, 8), (number, 0, 9)).save(photo(tmp_path / f"album/{number}.png"))
+    broken = tmp_path / "album/broken.png"
+    broken.write_bytes(b"none")
+    with library:
+        assert len(library.index([tmp_path / "album"]).skipped) == 1
+        good = tmp_path / "album/good.png"
+        Image.new("RGB", (8, 8), "red").save(good)
+        status = good.stat()
+        with sqlite3.connect(library.path / "library.db") as database:  # as an older version left it
+            database.execute("DELETE FROM meta WHERE key = 'refused_by'")
+            row = str(good), status.st_size, changed_ns(status), "damaged"
+            database.execute("INSERT INTO skipped VALUES (?, ?, ?, ?)", row)
+        report = library.index()
+        assert (report.added, len(report.skipped)) == (1, 1)
+        report = library.index()
+        assert (report.added, report.unchanged, len(report.skipped)) == (0, 3, 1)
 
 
 def test_a_change_that_keeps_size_and_time(library: Library, tmp_path: Path) -> None:

@@ -218,10 +218,32 @@ def test_user_comments_in_either_byte_order(tmp_path: Path, order: str, encoding
 
 @pytest.mark.parametrize(
     "comment",
-    [b"ASCII\0\0\0sunset", b"\0" * 8 + b"sunset", b"ASCII\0\0\0sunset\0\0\0", b"JIS\0\0\0\0\0sunset", b"sunset"],
+    [
+        b"UNICODE\0sunset",
+        b"Unicode\0sunset",
+        b"ASCII\0\0\0sunset",
+        b"\0" * 8 + b"sunset",
+        b"ASCII\0\0\0sunset\0\0\0",
+        b"JIS\0\0\0\0\0sunset",
+        b"sunset",
+    ],
 )
 def test_user_comments_in_other_character_sets(tmp_path: Path, comment: bytes) -> None:
     assert text(with_comment(tmp_path / "a.jpg", "<", comment)) == "sunset"
+
+
+def test_xmp_in_several_segments(tmp_path: Path) -> None:
+    """What is longer than 64 KB stands in further segments, in whatever order."""
+    inner = packet(f"<dc:description>{'x' * 70_000}</dc:description><dc:subject>lighthouse</dc:subject>")
+    parts = [inner[start : start + 40_000] for start in range(0, len(inner), 40_000)]
+    data = drawn(tmp_path / "a.jpg", xmp=packet("<dc:title>harbour</dc:title>")).read_bytes()
+    for number, part in enumerate(parts):
+        head = b"http://ns.adobe.com/xmp/extension/\0" + b"A" * 32 + struct.pack(">II", len(inner), 40_000 * number)
+        data = data[:2] + b"\xff\xe1" + struct.pack(">H", len(head + part) + 2) + head + part + data[2:]
+    (tmp_path / "a.jpg").write_bytes(data)
+    said = [one.text for one in details(str(tmp_path / "a.jpg")).said]
+    assert said[0] == "harbour"
+    assert said[-1] == "lighthouse"
 
 
 def test_a_description_in_utf_8(tmp_path: Path) -> None:

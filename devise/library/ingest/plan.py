@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devise.errors import FolderError, listed
-from devise.photos import Found, Trouble, find, has_reader, is_photo, stamp
+from devise.photos import DECODING, Found, Trouble, find, has_reader, is_photo, stamp
 from devise.progress import Progress
 from devise.reports import Skipped
 from devise.store.base import Store
@@ -40,6 +40,7 @@ class Plan:
     vanished: dict[int, list[str]] = field(default_factory=dict)
     unskipped: list[str] = field(default_factory=list)
     lost_roots: list[str] = field(default_factory=list)
+    retries: bool = False  # what older readers refused is tried again
 
 
 def plan(store: Store, folders: Sequence[str | Path], *, allow_empty: bool, rehash: bool, progress: Progress) -> Plan:
@@ -63,7 +64,9 @@ def plan(store: Store, folders: Sequence[str | Path], *, allow_empty: bool, reha
     if not allow_empty:
         troubles += _emptied(found, [*entries, *(trouble.path for trouble in troubles)], store)
     hidden = {trouble.path for trouble in troubles if trouble.hides}
-    result = compared(store.photos(roots), store.skipped(roots), entries, hidden, rehash)
+    retries = store.refused_by() != DECODING
+    result = compared(store.photos(roots), () if retries else store.skipped(roots), entries, hidden, rehash)
+    result.retries = retries
     result.skipped += [Skipped(trouble.path, trouble.reason) for trouble in troubles]
     result.lost_roots = found.lost
     return result

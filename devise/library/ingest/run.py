@@ -19,7 +19,7 @@ from devise.library.ingest.descriptors import Descriptors
 from devise.library.ingest.plan import Plan, plan
 from devise.library.ingest.prefetch import Failed, Gone, Opened, Outcome, Pixels, read_ahead
 from devise.library.models import check_model, info_of
-from devise.photos import Details, Found, details, stamp
+from devise.photos import DECODING, Details, Found, details, stamp
 from devise.progress import Progress
 from devise.reports import IndexReport, Skipped
 from devise.spaces import Space
@@ -112,9 +112,12 @@ class _Run:
         roots = {os.path.abspath(folder) for folder in folders} - known - lost
         self.roots = frozenset((known | roots) - lost)
         model = descriptors.model if descriptors else None
-        if not roots and not lost and (model is None or model == self.store.model()):
+        is_known = model is None or model == self.store.model()
+        if not roots and not lost and is_known and not self.plan.retries:
             return
         with self.store.transaction():
+            if self.plan.retries:
+                self.store.forget_skipped(DECODING)
             self.store.add_roots(sorted(roots))
             self.store.remove_roots(lost)
             if descriptors and model:

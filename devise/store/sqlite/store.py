@@ -17,7 +17,7 @@ from devise.store.base import Says
 from devise.store.filter import Filter
 from devise.store.paths import outermost, ranges
 from devise.store.records import GraphFile, Photo, PhotoFacts, Refused, integer, path_of, stored_path
-from devise.store.sqlite import texts
+from devise.store.sqlite import refused, texts
 from devise.store.sqlite.database import FILE, Database, understanding
 from devise.store.sqlite.filters import condition
 from devise.store.sqlite.hashes import KnownHashes
@@ -248,20 +248,19 @@ class Store:
     # Skipped photos
 
     def skipped(self, folders: Iterable[str] = (os.sep,)) -> Iterator[Refused]:
-        """Those below any of the folders, each once."""
-        sql = "SELECT path, size, mtime_ns, reason FROM skipped WHERE path >= ? AND path < ? ORDER BY path"
-        for bounds in (bounds for folder in outermost(folders) for bounds in ranges(folder)):
-            for path, size, mtime_ns, reason in self.db.rows(sql, bounds):
-                with understanding(self.folder):
-                    refused = Refused(path_of(path), size, mtime_ns, reason)
-                yield refused
+        return refused.below(self.db, self.folder, folders)
 
-    def put_skipped(self, refused: Refused) -> None:
+    def put_skipped(self, photo: Refused) -> None:
         """A photo that can no longer be read is no photo of the library."""
-        path = stored_path(refused.path)
-        row = (path, refused.size, refused.mtime_ns, refused.reason)
-        self.db.execute("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)", row)
-        self.remove_photos([refused.path])
+        refused.put(self.db, photo)
+        self.remove_photos([photo.path])
+
+    def refused_by(self) -> int:
+        return refused.number(self._meta("refused_by"))
+
+    def forget_skipped(self, refused_by: int) -> None:
+        self.db.execute("DELETE FROM skipped")
+        self._set_meta("refused_by", str(refused_by))
 
     def remove_skipped(self, paths: Iterable[str]) -> None:
         self.db.execute_many("DELETE FROM skipped WHERE path = ?", [(stored_path(path),) for path in paths])
