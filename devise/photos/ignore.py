@@ -26,6 +26,7 @@ _FOLDERS_OF_PROGRAMS = (
     "RECYCLER",
     "RECYCLED",
     "System Volume Information",
+    "Network Trash Folder",  # macOS: deleted files on servers
     "lost+found",
     "LOST.DIR",  # Android: what a check of the file system found
     "FOUND.[0-9][0-9][0-9]",  # Windows: the same

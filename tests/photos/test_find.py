@@ -211,7 +211,16 @@ def test_pipes_and_folders_named_like_photos(tmp_path):
     "folder",
     [
         *("$RECYCLE.BIN", "$Recycle.Bin", "#recycle", "#Recycle", "@Recycle", "@recycle", "RECYCLER", "Recycled"),
-        *("@Recently-Snapshot", "@recently-snapshot", "#snapshot", "LOST.DIR", "lost.dir", "lost+found", "FOUND.000"),
+        *(
+            "@Recently-Snapshot",
+            "@recently-snapshot",
+            "#snapshot",
+            "LOST.DIR",
+            "lost.dir",
+            "lost+found",
+            "Network Trash Folder",
+            "FOUND.000",
+        ),
         *("System Volume Information", "SYSTEM VOLUME INFORMATION", "@eaDir", "@EADIR", "__MACOSX", ".Trash-1000"),
         *("Catalog Previews.lrdata", "a/Photos.photoslibrary/resources", "Photos.PhotosLibrary/Database"),
         *("iPhoto Library/Thumbnails", "a/Old.photolibrary/Thumbnails", "Aperture.aplibrary/thumbnails"),
