@@ -65,11 +65,22 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             unpacked = stack.enter_context(unpack(file))
             yield io.BufferedReader(_Counted(unpacked, file.tell))
         elif magic.startswith(ZIP):
-            archive = stack.enter_context(zipfile.ZipFile(file))
-            entry = _only_entry(path, archive)
-            yield io.BufferedReader(_Counted(stack.enter_context(archive.open(entry)), lambda: entry.compress_size))
+            entry, unpacked = _opened_zip(path, file, stack)
+            yield io.BufferedReader(_Counted(unpacked, lambda: entry.compress_size))
         else:
             yield file
+
+
+def _opened_zip(path: Path, file: IO[bytes], stack: contextlib.ExitStack) -> tuple[zipfile.ZipInfo, IO[bytes]]:
+    """The only file of an archive."""
+    try:
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        entry = _only_entry(path, archive)
+        return entry, stack.enter_context(archive.open(entry))
+    except (NotImplementedError, RuntimeError) as error:  # Deflate64, as Windows packs what is large; newer versions
+        raise VectorsError(
+            f"{path}: it is a zip archive that cannot be read here ({error}); unpack it and give the file inside"
+        ) from error
 
 
 class _Counted(io.RawIOBase):

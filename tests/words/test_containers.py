@@ -167,6 +167,16 @@ def test_a_zip_whose_file_has_no_name(tmp_path: Path) -> None:
         import_vectors(tmp_path / "a.zip", "a")
 
 
+@pytest.mark.parametrize(("place", "value"), [(10, 9), (6, 84)])  # Deflate64, as Windows has it; a later version
+def test_a_zip_that_python_does_not_unpack(tmp_path: Path, place: int, value: int) -> None:
+    """Found by fuzzing."""
+    data = bytearray(zipped({"glove.txt": text()}))
+    data[data.index(b"PK\x01\x02") + place] = value
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(VectorsError, match=r"a zip archive that cannot be read here .*; unpack it and give the file"):
+        import_vectors(tmp_path / "a.zip", "a")
+
+
 def test_a_pickle_that_numbers_what_it_does_not_hold(tmp_path: Path) -> None:
     """Found by fuzzing: Python's reader would take 13 GB for these bytes."""
     (tmp_path / "a.kv").write_bytes(b"\x80\x04}\x94\x8c\x01ar" + struct.pack("<I", 807_429_480) + b".")
