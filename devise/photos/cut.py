@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from devise.photos import tiff
@@ -20,7 +19,13 @@ _OF_WEBP = (b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"VP8X")  # chunks that a pictur
 _OF_BOXES = (b"ftyp", b"meta", b"mdat", b"moov", b"jp2h", b"jp2c")  # the same of HEIC, AVIF and JPEG 2000
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
 _JP2, _J2K = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
-_RAW = ("BMP", "DIB", "PPM", "TGA", "PCX", "SGI", "SUN", "QOI", "TIFF")  # whose pixels stand one after another
+# Bits of a pixel in Pillow's raw modes
+_BITS = {
+    **dict.fromkeys(("1", "1;I", "1;R"), 1), **dict.fromkeys(("L", "P", "L;I", *"RGBA"), 8),
+    **dict.fromkeys(("I;16", "I;16B", "I;16L", "LA", "BGR;15", "BGRA;15", "BGRA;15Z", "BGR;16"), 16),
+    **dict.fromkeys(("RGB", "BGR", "LAB", "YCbCr"), 24),
+    **dict.fromkeys(("RGBA", "BGRA", "RGBX", "BGRX", "CMYK", "RGBa", "CMYK;I", "XBGR", "F;32F", "F;32BF"), 32),
+}  # fmt: skip
 
 
 class IncompleteError(Exception):
@@ -101,21 +106,25 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _padded(data: bytes, formats: Sequence[str]) -> bytes | None:
-    """With as many bytes as could be missing, if next to no pixel turns out to come from them."""
-    first, second = (_seen(data, formats, filler) for filler in (b"\x55", b"\xaa"))
-    if first is None or second is None:
-        return None
-    refuse(float((first != second).any(axis=2).mean()), "{} % of its pixels are missing")
-    return data + bytes(4 * first.shape[0] * first.shape[1])
-
-
-def _seen(data: bytes, formats: Sequence[str], filler: bytes) -> NDArray[np.uint8] | None:
+    """With as many bytes as are missing, where pixels stand unpacked and next to none is missing."""
     try:
-        image = Image.open(io.BytesIO(data), formats=tuple(formats))
+        with Image.open(io.BytesIO(data), formats=tuple(formats)) as image:
+            parts = [_part(tile) for tile in getattr(image, "tile", ())]
     except UnidentifiedImageError:
         return None
-    with image:
-        if image.format not in _RAW:
-            return None
-        image.fp = io.BytesIO(data + filler * (4 * image.width * image.height))
-        return np.asarray(image.convert("RGB"))
+    sizes = [part[1] for part in parts if part]
+    if not sizes or len(sizes) < len(parts):
+        return None
+    ends = [start + size for start, size in (part for part in parts if part)]
+    missing = sum(min(size, max(0, end - len(data))) for size, end in zip(sizes, ends, strict=True))
+    refuse(missing / sum(sizes), "{} % of its pixels are missing")
+    return data + bytes(missing) if missing else None
+
+
+def _part(tile: Any) -> tuple[int, int] | None:
+    """Where the pixels of one of Pillow's tiles start, and how many bytes they are; None: they are packed."""
+    codec, (left, top, right, bottom), start, told = tile
+    raw, stride = ((told, 0) if isinstance(told, str) else (*told, 0, 0)[:2]) if told else ("", 0)
+    if codec != "raw" or not (stride or raw in _BITS):
+        return None
+    return start, (bottom - top) * (stride or -(-(right - left) * _BITS[raw] // 8))

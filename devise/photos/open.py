@@ -212,7 +212,7 @@ def _reason(error: Exception, data: bytes, limits: PhotoConfig) -> str:
         return f"it is cut short: {said}; copy it again from its source"
     if kind := tiff.described(data, KNOWN_COMPRESSIONS):
         return no_reader(kind)
-    if "truncated" in str(error).lower():
+    if "truncated" in str(error).lower() or "not enough image data" in str(error):
         return "it is cut short; copy it again from its source"
     said = " ".join(str(error).split()) or type(error).__name__  # libheif's has two lines
     return f"it is damaged ({said}); copy it again from its source"
