@@ -19,6 +19,22 @@ def name(path: str) -> str:
     return path
 
 
+def escaped(text: str) -> str:
+    """`text` for HTML and SVG."""
+    from html import escape  # which no terminal needs
+
+    return escape(printable(text))
+
+
+def worth(score: float, probability: float | None, digits: int = 2) -> str:
+    """The one figure beside a photo or a word: its probability, or the score where nobody knows that.
+
+    >>> worth(0.4567, None), worth(0.4567, 0.81)
+    ('0.46', '81%')
+    """
+    return f"{score:.{digits}f}" if probability is None else percent(probability)
+
+
 def percent(probability: float) -> str:
     """A probability as people read it: never certain, and never nothing.
 

@@ -55,12 +55,12 @@ def _table(matches: Answer[Match], why: bool) -> show.TableOf:
 
 def figure(match: Match) -> str:
     """What is shown beside a photo, on a terminal and on a sheet alike."""
-    return f"{match.score:.3f}" if match.probability is None else display.percent(match.probability)
+    return display.worth(match.score, match.probability, 3)
 
 
 def _term(match: Match, at: int) -> str:
     term = match.terms[at]
-    return f"{term.score:.3f}" if term.probability is None else display.percent(term.probability)
+    return display.worth(term.score, term.probability, 3)
 
 
 def show_each(

@@ -139,12 +139,11 @@ def _output(tagged: Sequence[Tagged]) -> show.Output:
         paths=[path for path, _ in tagged],
         table_columns=("photo", "tags"),
         table=[
-            (display.name(path), "  ".join(f"{match.word} {_worth(match)}" for match in tags) or "-")
+            (
+                display.name(path),
+                "  ".join(f"{tag.word} {display.worth(tag.score, tag.probability)}" for tag in tags) or "-",
+            )
             for path, tags in tagged
         ],
         nothing="no tags",
     )
-
-
-def _worth(match: WordMatch) -> str:
-    return f"{match.score:.2f}" if match.probability is None else display.percent(match.probability)

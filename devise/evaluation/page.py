@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
 from devise.charts.matrix import confusion
 from devise.charts.reliability import reliability
-from devise.display import printable
+from devise.display import escaped
 from devise.errors import PhotoError
 from devise.evaluation.report import EvaluationReport, Mistake
 from devise.files import replacing
@@ -36,11 +35,11 @@ def write(file: Path, report: EvaluationReport, curves: str = "") -> None:
 
 
 def _parts(report: EvaluationReport, curves: str) -> Iterator[str]:
-    title = _text(f"{report.model} on {report.photos:,} photos")
+    title = escaped(f"{report.model} on {report.photos:,} photos")
     yield f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title} · devise</title>'
     yield f"<style>{STYLE}</style></head><body><h1>{title}</h1>"
-    yield f'<p class="soft">{len(report.labels)} labels; split: {_text(report.split)}</p>'
-    yield from (f'<p class="soft">{_text(note)}</p>' for note in report.notes)
+    yield f'<p class="soft">{len(report.labels)} labels; split: {escaped(report.split)}</p>'
+    yield from (f'<p class="soft">{escaped(note)}</p>' for note in report.notes)
     yield "<h2>Figures</h2>" + _figures(report)
     if curves:
         yield f'<h2>Training</h2><div class="wide">{curves}</div>'
@@ -52,7 +51,7 @@ def _parts(report: EvaluationReport, curves: str) -> Iterator[str]:
         yield f"<h2>Calibration</h2>{reliability(error, report.bins)}"
     yield "<h2>Labels</h2><table><tr><th>label<th>photos<th>average precision<th>precision<th>recall</tr>"
     for label in sorted(report.labels, key=lambda label: label.recall):
-        name = _text(label.label) + ("" if label.learnt else ' <span class="soft">(not learnt)</span>')
+        name = escaped(label.label) + ("" if label.learnt else ' <span class="soft">(not learnt)</span>')
         yield (f"<tr><td>{name}<td>{label.photos}<td>{label.average_precision:.3f}<td>{label.precision:.3f}"
                f"<td>{label.recall:.3f}</tr>")  # fmt: skip
     yield "</table>"
@@ -67,7 +66,7 @@ def _figures(report: EvaluationReport) -> str:
         **({"against": report.against} if report.against else {}),
         **report.baselines,
     }
-    head = "".join(f"<th>{_text(name)}" for name in columns)
+    head = "".join(f"<th>{escaped(name)}" for name in columns)
     rows = []
     for name in report.figures:
         cells = "".join(f"<td>{found[name]:.3f}" if name in found else "<td>" for found in columns.values())
@@ -75,8 +74,8 @@ def _figures(report: EvaluationReport) -> str:
         between = f"{low:.3f} to {high:.3f}" if low is not None else ""
         gap = report.difference.get(name)
         apart = f"{gap[1]:+.3f} ({gap[0]:+.3f} to {gap[2]:+.3f})" if gap else ""
-        rows.append(f"<tr><td>{_text(name)}{cells}<td>{between}<td>{apart}</tr>")
-    zero = "".join(f"<tr><td>not learnt: {_text(name)}<td>{value:.3g}</tr>" for name, value in report.zero_shot.items())
+        rows.append(f"<tr><td>{escaped(name)}{cells}<td>{between}<td>{apart}</tr>")
+    zero = "".join(f"<tr><td>not learnt: {escaped(name)}<td>{x:.3g}</tr>" for name, x in report.zero_shot.items())
     return f"<table><tr><th>figure{head}<th>95 % of resamples<th>difference</tr>{''.join(rows)}{zero}</table>"
 
 
@@ -85,11 +84,7 @@ def _mistake(mistake: Mistake) -> str:
         jpeg = base64.b64encode(thumbnail_jpeg(mistake.path, THUMBNAIL)).decode()
         picture = f'<img alt="" src="data:image/jpeg;base64,{jpeg}">'
     except PhotoError as error:
-        picture = f"<div>{_text(error.reason)}</div>"
-    return (f'<li>{picture}<div><span class="wrong">{_text(mistake.said)}</span><br>is: '
-            f'{_text(", ".join(mistake.labels))}<br><span class="soft">{_text(Path(mistake.path).name)}, by '
+        picture = f"<div>{escaped(error.reason)}</div>"
+    return (f'<li>{picture}<div><span class="wrong">{escaped(mistake.said)}</span><br>is: '
+            f'{escaped(", ".join(mistake.labels))}<br><span class="soft">{escaped(Path(mistake.path).name)}, by '
             f"{mistake.margin:.2f}</span></div></li>")  # fmt: skip
-
-
-def _text(words: str) -> str:
-    return escape(printable(words))

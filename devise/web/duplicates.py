@@ -9,9 +9,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from devise.display import escaped as text
 from devise.errors import counted
 from devise.files import replacing
-from devise.web.page import HEAD, link, text, thumbnail
+from devise.web.page import HEAD, link, thumbnail
 
 if TYPE_CHECKING:
     from devise.reports import DuplicateGroup, DuplicatePhoto

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from devise.display import name, percent, printable
+from devise.display import escaped as text
+from devise.display import name, worth
 from devise.errors import PhotoError
 from devise.files import replacing
 
@@ -150,7 +151,8 @@ def _lines(card: Card, base: Path | None) -> Iterator[str]:
     name_of = BREAKS.sub(r"\1<wbr>", text(path.name))
     yield f'<div class="text"><div class="line"><span class="name">{name_of}</span>{score}</div>'
     if card.tags:
-        tags = "".join(f"<span>{text(tag.word)}<small>{_worth(tag)}</small></span>" for tag in card.tags)
+        figures = [(text(tag.word), worth(tag.score, tag.probability)) for tag in card.tags]
+        tags = "".join(f"<span>{word}<small>{figure}</small></span>" for word, figure in figures)
         yield f'<div class="tags">{tags}</div>'
     yield "</div></li>\n"
 
@@ -176,12 +178,3 @@ def thumbnail(path: str, shown: str, heat: NDArray[np.float32] | None = None, si
     except PhotoError as error:
         return f'<div class="missing">{text(error.reason)}</div>'
     return f'<img alt="{text(shown)}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
-
-
-def _worth(tag: WordMatch) -> str:
-    return f"{tag.score:.2f}" if tag.probability is None else percent(tag.probability)
-
-
-def text(given: str) -> str:
-    """As a page shows it."""
-    return escape(printable(given))
