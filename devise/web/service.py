@@ -94,7 +94,7 @@ class Service:
     def _info(self, photo_id: int) -> PhotoInfo:
         info = self.library.listing.photo(photo_id)
         if info is None:
-            raise RequestError(f"no photo of the library has the id {photo_id}", "search again", 404)
+            raise _no_photo(photo_id)
         return info
 
     def _file(self, photo_id: int) -> str:
@@ -109,7 +109,8 @@ class Service:
         """A JPEG whose longer side has `size` pixels; no file is looked at where it was made before."""
         from devise.photos import thumbnail_jpeg
 
-        self._info(photo_id)
+        if not self.library.listing.paths_of([photo_id]):
+            raise _no_photo(photo_id)
         digest = self.library.listing.digest(photo_id)
         return self._thumbnails.get(digest, size, lambda: thumbnail_jpeg(self._file(photo_id), size))
 
@@ -196,6 +197,10 @@ class Service:
 
     def undo_mark(self) -> list[Document]:
         return [mark.to_json() for mark in self.library.marks.undo()]
+
+
+def _no_photo(photo_id: int) -> RequestError:
+    return RequestError(f"no photo of the library has the id {photo_id}", "search again", 404)
 
 
 def packed(files: Sequence[str]) -> Iterator[bytes]:
