@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from devise.errors import counted
 from devise.store.paths import is_below
 
 if TYPE_CHECKING:
+    from devise.library import Library
     from devise.reports import DuplicateGroup, DuplicatePhoto
 
 
@@ -65,14 +67,19 @@ def duplicates(
     targets.check(html, targets.PAGE)
     with Library(library) as opened:
         groups = opened.duplicates(folders or (), up_to=wanted.value)
-        roots = [os.path.abspath(folder) for folder in folders or ()]  # noqa: PTH100 (links stay as they are)
-        count = sum(not roots or any(is_below(path, root) for root in roots) for path in opened.paths())
+        count = 0 if groups else _num_photos(opened, folders or ())
     if html:  # first: when it fails, stdout stays empty
         from devise.web.duplicates import write
 
         write(html, groups, relative=relative)
         show.note(f"page of duplicates: {html}")
     show.output(_output(groups, count, wanted, relative), chosen)
+
+
+def _num_photos(library: Library, folders: Sequence[Path]) -> int:
+    """In those folders; without any, in all."""
+    roots = [os.path.abspath(folder) for folder in folders]  # noqa: PTH100 (links stay as they are)
+    return sum(not roots or any(is_below(path, root) for root in roots) for path in library.paths())
 
 
 def _output(groups: list[DuplicateGroup], count: int, wanted: Kind, relative: bool) -> show.Output:

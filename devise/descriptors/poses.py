@@ -37,9 +37,3 @@ POSES: Mapping[str, Pose] = {
 def posed_hash(rows: NDArray[np.uint8], pose: Pose) -> NDArray[np.uint8]:
     """(n, 8) rows of pHash -> nearly those of the photos in that pose."""
     return packed(pose.bits(np.unpackbits(rows, axis=1).reshape(len(rows), 8, 8).astype(bool)))
-
-
-def all_poses(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(side, side, 3) -> (8, side, side, 3): as it is, turned three times, and all those mirrored."""
-    turned = [np.rot90(pixels, quarters) for quarters in range(4)]
-    return np.stack([*turned, *(each[:, ::-1] for each in turned)])
