@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,33 +96,30 @@ def _model(name: str | None, vectors: WordVectors) -> Network:
 def _asked(options: EvaluateOptions, model: Network, vectors: WordVectors) -> tuple[_Asked, str, list[str]]:
     dataset = read(options.data, options.reading)
     found = resolved(dataset.examples, vectors, options.reading)
-    chosen, name = _split(found.examples, options, model)
+    training = load(model.path).training if model.path is not None else {}
+    chosen, name = _split(found.examples, options, training)
     if not chosen:
         raise TrainingError(f"no photo is for {options.split}; choose another --split")
     truth, known = (part.numpy() for part in truth_of(chosen, found.labels))
     notes = [*dataset.notes, *found.notes]
-    if name == "all" and model.path is not None and _learnt_data(model) == options.data.name:
+    if name == "all" and training.get("data") == options.data.name:
         notes.append(f"{model.name} was trained on data of this name: photos that it learnt from flatter it")
     targets = np.stack([vectors.vector(label) for label in found.labels])
     return _Asked(chosen, found.labels, vectors, targets, truth, known), name, notes
 
 
-def _split(examples: list[Example], options: EvaluateOptions, model: Network) -> tuple[list[Example], str]:
+def _split(examples: list[Example], options: EvaluateOptions, training: Mapping[str, Any]) -> tuple[list[Example], str]:
+    """The photos to judge by, and what they are called. training: what the checkpoint tells of its own."""
     parts = {example.part for example in examples}
     wanted = options.split
     if wanted == "auto":
         wanted = next((part for part in ("test", "validation") if part in parts), "auto")
-    if wanted == "auto" and _learnt_data(model) == options.data.name and model.path is not None:
-        about = load(model.path).training
-        share, seed = about.get("validation") or 0, about.get("seed", 0)
+    if wanted == "auto" and training.get("data") == options.data.name:
+        share, seed = training.get("validation") or 0, training.get("seed", 0)
         return (split(examples, share, seed)[1], "validation, as its training drew it") if share else (examples, "all")
     if wanted in ("auto", "all"):
         return examples, "all"
     return [example for example in examples if example.part == wanted], wanted
-
-
-def _learnt_data(model: Network) -> str:
-    return str(load(model.path).training.get("data", "")) if model.path is not None else ""
 
 
 def _labels(scores: Array, asked: _Asked, model: Network) -> tuple[LabelFigures, ...]:
