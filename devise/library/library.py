@@ -121,15 +121,15 @@ class Library:
 
         return refresh(self._resources, paths, progress or Progress())
 
-    def watch(self, told: Callable[[str], None], *, stop: threading.Event | None = None, polls: bool = False) -> None:
+    def watch(self, tell: Callable[[str], None], *, stop: threading.Event | None = None, polls: bool = False) -> None:
         """Follow the folders until `stop` is set: what changes there is in the library within two seconds.
 
-        told: one line a change. polls: ask the disk every second, as for network disks. Needs watchfiles.
+        tell: one line a change. polls: ask the disk every second, as for network disks. Needs watchfiles.
         Raises LibraryError where there is no library.
         """
         from devise.library.ingest.watch import Watch
 
-        Watch(lambda: self._reader().roots(), self.index, self.refresh, told, stop or threading.Event(), polls).run()
+        Watch(lambda: self._reader().roots(), self.index, self.refresh, tell, stop or threading.Event(), polls).run()
 
     def search(  # noqa: PLR0913 (of a public call: all of it is asked for by name)
         self,

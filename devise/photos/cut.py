@@ -49,7 +49,7 @@ def share(data: bytes) -> float:
     return max(0.0, 1 - len(data) / expected) if expected else 0.0
 
 
-def told(data: bytes) -> str | None:
+def reason(data: bytes) -> str | None:
     """What to say of a file that cannot be read because it ends too early; None: it does not, or nobody knows."""
     missing = share(data)
     if missing:
@@ -123,8 +123,8 @@ def _padded(data: bytes, formats: Sequence[str]) -> bytes | None:
 
 def _part(tile: Any) -> tuple[int, int] | None:
     """Where the pixels of one of Pillow's tiles start, and how many bytes they are; None: they are packed."""
-    codec, (left, top, right, bottom), start, told = tile
-    raw, stride = ((told, 0) if isinstance(told, str) else (*told, 0, 0)[:2]) if told else ("", 0)
+    codec, (left, top, right, bottom), start, arguments = tile
+    raw, stride = ((arguments, 0) if isinstance(arguments, str) else (*arguments, 0, 0)[:2]) if arguments else ("", 0)
     if codec != "raw" or not (stride or raw in _BITS):
         return None
     return start, (bottom - top) * (stride or -(-(right - left) * _BITS[raw] // 8))

@@ -202,13 +202,13 @@ def _check_size(image: ImageFile.ImageFile, path: str, max_megapixels: float) ->
 
 
 def _reason(error: Exception, data: bytes, limits: PhotoConfig) -> str:
-    if isinstance(error, UnidentifiedImageError) and not cut.told(data):
+    if isinstance(error, UnidentifiedImageError) and not cut.reason(data):
         return unknown(data)
     if isinstance(error, Image.DecompressionBombError):
         return f"it claims more than {limits.max_megapixels:.0f} megapixels; make a smaller copy"
     if lacks_memory(error):
         return "it needs more memory than there is; make a smaller copy"
-    if said := cut.told(data):
+    if said := cut.reason(data):
         return f"it is cut short: {said}; copy it again from its source"
     if kind := tiff.described(data, KNOWN_COMPRESSIONS):
         return no_reader(kind)

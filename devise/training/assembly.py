@@ -100,9 +100,9 @@ def learnable(options: TrainOptions, vectors: WordVectors) -> Learnable:
     _check_several(found.labels, training)
     parts = {"train": training, "validation": validation, "test": [e for e in found.examples if e.part == "test"]}
     spelt = {label: label if label in vectors else " + ".join(label.split()) for label in found.labels}
-    told = ((*dataset.notes, *found.notes), (*dataset.left_out, *found.left_out))
+    remarks = (*dataset.notes, *found.notes), (*dataset.left_out, *found.left_out)
     return Learnable(training, validation, [*found.examples, *found.more], found.labels,
-                     overview(parts, spelt, found.sources, vectors.name, told))  # fmt: skip
+                     overview(parts, spelt, found.sources, vectors.name, remarks))  # fmt: skip
 
 
 def _check_several(labels: tuple[str, ...], training: Sequence[Example]) -> None:

@@ -48,9 +48,10 @@ class Overview:
 
 def overview(
     parts: Mapping[str, Sequence[Example]], vectors: Mapping[str, str], sources: Mapping[str, tuple[str, ...]],
-    name: str, told: tuple[Sequence[str], Sequence[LeftOut]],
+    name: str, remarks: tuple[Sequence[str], Sequence[LeftOut]],
 ) -> Overview:  # fmt: skip
-    """parts: examples of "train", "validation", "test"; vectors: label -> what its vector is of; told: notes, left out.
+    """parts: examples of "train", "validation", "test"; vectors: label -> what its vector is of; name: of those.
+    remarks: notes, and what is left out.
 
     A label that no photo is learnt from, but some are judged by, is a note.
     """
@@ -59,9 +60,9 @@ def overview(
     rows = tuple(LabelRow(label, counts["train"][label], counts["validation"][label], counts["test"][label],
                           sources.get(label, (label,)), vectors[label]) for label in vectors)  # fmt: skip
     unlearnt = [row.label for row in rows if not row.training]
-    notes = [*told[0], *([f"no photo to learn from, only to judge by: {', '.join(unlearnt)}"] if unlearnt else [])]
+    notes = [*remarks[0], *([f"no photo to learn from, only to judge by: {', '.join(unlearnt)}"] if unlearnt else [])]
     every = [example for examples in parts.values() for example in examples]
     return Overview(labels=rows, training=len(parts["train"]), validation=len(parts["validation"]),
                     test=len(parts["test"]), nothing=sum(not example.labels for example in every),
                     is_multilabel=any(len(example.labels) > 1 for example in every),
-                    vectors=name, notes=tuple(notes), left_out=tuple(told[1]))  # fmt: skip
+                    vectors=name, notes=tuple(notes), left_out=tuple(remarks[1]))  # fmt: skip

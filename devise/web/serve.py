@@ -34,8 +34,8 @@ class ServeOptions:
     limits: WebConfig = WebConfig()
 
 
-def serve(library: Library, options: ServeOptions, told: Callable[[str], None]) -> None:
-    """Answer until a signal comes. told: lines for people. Raises DeviseError where the address cannot be had."""
+def serve(library: Library, options: ServeOptions, tell: Callable[[str], None]) -> None:
+    """Answer until a signal comes. tell: gets lines for people. Raises DeviseError where the address cannot be had."""
     with _bound(options.host, options.port) as bound:
         port = bound.getsockname()[1]
         is_local = is_loopback(options.host)
@@ -51,23 +51,23 @@ def serve(library: Library, options: ServeOptions, told: Callable[[str], None]) 
             timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=3, lifespan="on",
         )  # fmt: skip
         link = f"http://{_shown(options.host)}:{port}/" + (f"?token={token}" if token else "")
-        told(f"the library {library.path} is at {link}")
+        tell(f"the library {library.path} is at {link}")
         if options.opens_browser:
             webbrowser.open(link)
-        with _watching(library, told) if options.watches else nullcontext():
+        with _watching(library, tell) if options.watches else nullcontext():
             uvicorn.Server(config).run(sockets=[bound])
 
 
 @contextmanager
-def _watching(library: Library, told: Callable[[str], None]) -> Iterator[None]:
+def _watching(library: Library, tell: Callable[[str], None]) -> Iterator[None]:
     """The library follows its folders meanwhile."""
     stop = threading.Event()
 
     def run() -> None:
         try:
-            library.watch(told, stop=stop)
+            library.watch(tell, stop=stop)
         except DeviseError as error:
-            told(str(error))
+            tell(str(error))
 
     thread = threading.Thread(target=run, name="devise-watch")
     thread.start()

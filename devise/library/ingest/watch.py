@@ -26,7 +26,7 @@ class Watch:
     """Think of it as `devise index` that runs whenever it has something to do, of that alone.
 
     roots: which folders there are now; walk: brings the whole library up to date; refresh: some paths of it.
-    told: one line for people. stop: ends it. polls: ask the disk again and again, as where the system tells nothing.
+    tell: one line for people. stop: ends it. polls: ask the disk again and again, as where the system tells nothing.
 
     Files that are still being written are waited for. A folder that is gone as a whole keeps its photos and is looked
     through when it is back. While another program writes to the library, what has changed is remembered.
@@ -35,7 +35,7 @@ class Watch:
     roots: Callable[[], Sequence[str]]
     walk: Callable[[], IndexReport]
     refresh: Callable[[Sequence[str]], IndexReport]
-    told: Callable[[str], None]
+    tell: Callable[[str], None]
     stop: threading.Event = field(default_factory=threading.Event)
     polls: bool = False
     _waiting: dict[str, object] = field(default_factory=dict, init=False)  # path -> how it looked a tick ago
@@ -63,15 +63,15 @@ class Watch:
     def _changes(self, roots: list[str]) -> Iterator[set[str]]:
         """What has been told since the last tick, every tick."""
         try:
-            yield from self._told(roots, self.polls)
+            yield from self._system_changes(roots, self.polls)
         except OSError as error:
             if self.polls:
                 raise LibraryError(f"the folders cannot be watched: {error}; run: devise index") from error
-            self.told(f"the system watches no more folders ({error}); looking every second instead. "
+            self.tell(f"the system watches no more folders ({error}); looking every second instead. "
                       "To have it watch: sysctl fs.inotify.max_user_watches=1000000")  # fmt: skip
             self.polls = True
 
-    def _told(self, roots: list[str], polls: bool) -> Iterator[set[str]]:
+    def _system_changes(self, roots: list[str], polls: bool) -> Iterator[set[str]]:
         changes = told_by_system(
             *roots, watch_filter=_is_meant, debounce=TICK_MS, step=50, stop_event=self.stop, rust_timeout=TICK_MS,
             yield_on_timeout=True, force_polling=polls, poll_delay_ms=POLLING_MS, raise_interrupt=False,
@@ -111,13 +111,13 @@ class Watch:
     def _is_left(self, error: DeviseError) -> bool:
         """For the next tick; told once."""
         if not self._is_busy:
-            self.told(str(error))
+            self.tell(str(error))
         self._is_busy = True
         return False
 
     def _say(self, report: IndexReport) -> None:
         if report.added or report.updated or report.moved or report.removed:
-            self.told(str(report))
+            self.tell(str(report))
 
 
 def _is_meant(change: object, path: str) -> bool:
