@@ -123,6 +123,13 @@ def _or_error(part: Callable[[], Any]) -> Any:
         return {"error": str(error)}
 
 
+def _remedy(made_by: dict[str, Any], model: dict[str, Any]) -> str:
+    """A name leads to the model in use where both are called the same."""
+    if made_by["name"] == model["name"]:
+        return "set DEVISE_MODEL to the file of the first"
+    return f"index with --model {made_by['name']}"
+
+
 def _problems(path: Path | None, library: dict[str, Any], model: dict[str, Any]) -> Iterator[str]:
     """What does not fit together, each with its remedy."""
     made_by = library.get("model")
@@ -132,7 +139,7 @@ def _problems(path: Path | None, library: dict[str, Any], model: dict[str, Any])
         yield (
             f'the library was built with the model "{made_by["name"]}" ({made_by["fingerprint"][:8]}), '
             f'the one in use is "{model["name"]}" ({model["fingerprint"][:8]}); '
-            f"index with --model {made_by['name']}, or into another library with --library PATH"
+            f"{_remedy(made_by, model)}, or index into another library with --library PATH"
         )
     from devise.library import Library
 
