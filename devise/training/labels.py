@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +10,7 @@ from devise.errors import TrainingError, counted, listed
 from devise.training.datasets.example import NOTHING, Example, LeftOut, Reading, as_label
 from devise.training.datasets.wordnet import WNID, names_of
 from devise.words import WordVectors
-
-# Plurals that no rule makes
-_IRREGULAR = {"men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose", "feet": "foot",
-              "teeth": "tooth", "knives": "knife", "leaves": "leaf", "wolves": "wolf",
-              "loaves": "loaf", "scarves": "scarf", "calves": "calf", "oxen": "ox"}  # fmt: skip
+from devise.words.forms import IRREGULAR, without_accents
 
 
 @dataclass(frozen=True)
@@ -61,8 +56,8 @@ def singular(label: str) -> str:
     'wild cherry'
     """
     *front, last = label.casefold().split() or [""]
-    if last in _IRREGULAR:
-        last = _IRREGULAR[last]
+    if last in IRREGULAR:
+        last = IRREGULAR[last]
     elif last.endswith("ies") and len(last) > 4:
         last = last[:-3] + "y"
     elif last.endswith(("ches", "shes", "xes", "sses", "zes", "oes")):
@@ -102,7 +97,7 @@ def _candidates(label: str, aliases: Mapping[str, str]) -> list[str]:
     found = WNID.match(label)
     names = [*names_of(found[1]), *([as_label(found[2])] if found[2] else [])] if found else [label]
     parts = [as_label(part) for name in names for part in name.split(",") if as_label(part)]
-    plain = [other for part in parts for other in (_without_accents(part), part.replace("-", ""))]
+    plain = [other for part in parts for other in (without_accents(part), part.replace("-", ""))]
     return list(dict.fromkeys([*([label] if "," not in label and not found else []), *parts, *plain])) or [label]
 
 
@@ -163,7 +158,3 @@ def _frequent(examples: list[Example], least: int) -> tuple[list[Example], list[
 
 def _key(name: str) -> str:
     return as_label(name).casefold()
-
-
-def _without_accents(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))

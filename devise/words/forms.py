@@ -5,11 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
-_ODD = {
+# Plurals that no rule makes, or that a rule makes wrongly
+IRREGULAR = {
     "men": "man", "women": "woman", "children": "child", "feet": "foot", "teeth": "tooth", "mice": "mouse",
-    "geese": "goose", "oxen": "ox", "people": "person", "firemen": "fireman", "policemen": "policeman",
-    "snowmen": "snowman", "fishermen": "fisherman", "grandchildren": "grandchild", "cacti": "cactus",
+    "geese": "goose", "oxen": "ox", "firemen": "fireman", "policemen": "policeman", "snowmen": "snowman",
+    "fishermen": "fisherman", "grandchildren": "grandchild", "cacti": "cactus", "knives": "knife", "leaves": "leaf",
+    "wolves": "wolf", "loaves": "loaf", "scarves": "scarf", "calves": "calf",
 }  # fmt: skip
+_ODD = IRREGULAR | {"people": "person"}
 _ODD_MANY = {one: many for many, one in _ODD.items() if one != "person"}
 _HISSING = ("s", "x", "z", "ch", "sh")
 _NO_PLURALS = ("ss", "us", "is")  # "grass", "bus" and "tennis" are one thing

@@ -14,8 +14,7 @@ SHORTEST = 5  # letters of a word that is mended: "hund" may be a hand, a hunt o
 CLEAR = 0.5  # edits that all other words must be further away
 ALIKE = 1.2  # edits that a word which sounds the same is nearer: "elefant" is no "elegant"
 RARENESS = 0.08  # edits that a word e times as rare must be nearer: decides between equals, rarely more
-
-
+# Letters that sound alike, the usual ones behind
 _HEARD = (
     ("ph", "f"),
     ("ck", "k"),
