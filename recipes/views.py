@@ -53,7 +53,8 @@ class Lessons:
         outputs = [self.photos.outputs(name) for name in ("detector", "clip", "classes")]
         self.outputs = {key: rows for teacher in outputs for key, rows in teacher.items()}
         # what all photos have in common says nothing of one
-        self.clip_mean = np.nanmean(self.outputs["embeddings"][:20_000].astype(np.float32), 0)
+        embeddings = self.outputs["embeddings"][~self.photos.held_out][:20_000]
+        self.clip_mean = np.nanmean(embeddings.astype(np.float32), 0)
         has_clip = np.isfinite(self.outputs["embeddings"][:, 0])
         weights = draw_weights(self.photos.names, self.photos.held_out)
         self.weights = torch.from_numpy(weights * np.where(has_clip, 1, UNSEEN))
