@@ -69,7 +69,7 @@ def main() -> None:
     means = np.mean([[float(x) for x in line[2:]] for line in table], axis=0)
     lines = [[str(line[0]), f"{line[1]}", *(f"{float(x):.3f}" for x in line[2:])] for line in table]
     mean = ["mean", f"{np.mean([one.truth.sum() for one in queries]):.0f}", *(f"{x:.3f}" for x in means)]
-    title = f"{checkpoint.name}, {len(queries)} queries on {len(rows)} product photos that it has not seen"
+    title = f"{checkpoint.name}, {len(queries)} queries on {len(rows)} product photos whose labels it has not learnt"
     show("colours", title, COLUMNS, [mean, *lines], write=chosen.write)
 
 

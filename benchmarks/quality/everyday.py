@@ -173,7 +173,7 @@ def main() -> None:
     show("everyday", f"{title} of {len(views):,} photos, {FOLDS} folds", COLUMNS, rows, write=chosen.write)
     held = np.flatnonzero([is_held_out(name) for name in everyday.names])
     part = everyday.part(held)
-    show("everyday-held-out", f"the model that ships, {len(held)} photos that it has not seen", COLUMNS,
+    show("everyday-held-out", f"the model that ships, {len(held)} photos whose captions it has not learnt", COLUMNS,
          [as_it_ships(part, views[held], targets, chosen), chance(part)], write=chosen.write)  # fmt: skip
     show("everyday-each", "each word, five folds", ["word", "photos", "average precision", "P@9"],
          words_table(everyday, scores), write=chosen.write)  # fmt: skip
