@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks import data, pages
 
+WIDTH = 120  # columns of a page, as everywhere
 FOLDERS = ("--data", "--model", "--unseen", "--wordnet")  # options that name files: only their last part is shown
 
 
@@ -25,7 +26,9 @@ def parser(doc: str) -> argparse.ArgumentParser:
 def show(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, write: bool) -> None:
     """Print a table, and with `write` replace the one of that name in docs/benchmarks."""
     lines = [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
-    text = "\n".join([f"{title} (`{command()}`, {datetime.date.today():%Y-%m-%d})", "", *lines])
+    made = f"(`{command()}`, {datetime.date.today():%Y-%m-%d})"
+    between = " " if len(title) + len(made) < WIDTH else "\n"
+    text = "\n".join([f"{title}{between}{made}", "", *lines])
     print(f"\n{text}", flush=True)
     if write:
         pages.write(name, text)
