@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from devise.errors import PhotoError
-from devise.photos import dates, exif, iptc, png, sidecars, xmp
+from devise.photos import dates, exif, generators, iptc, png, sidecars, xmp
+from devise.photos.decode import plain
 from devise.photos.formats import kind_of, readable
 from devise.photos.sidecars import Sidecar
 from devise.photos.statement import Statement
@@ -24,6 +26,13 @@ from devise.photos.statement import Statement
 MAX_TEXT = 20_000  # characters of all captions together
 _XMP_TAG = 0x02BC  # of TIFF
 _PSD_EXIF, _PSD_XMP = 1058, 1060
+_PACKET = re.compile(rb"<x:xmpmeta\b.*?</x:xmpmeta>", re.DOTALL)
+# What programs, not people, write as a comment
+_PROGRAMS = re.compile(
+    r"(created|processed|compressed|generated|optimi[sz]ed|encoded|resized|file \w+) (with|by|using)\b|creator:"
+    r"|software:|xr:|lavc|lead tech|intel\(r\)|applemark|handmade software|acd systems|jpeg encoder|gifbuilder|\W*$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -99,12 +108,16 @@ def _statements(image: ImageFile.ImageFile) -> Iterator[Statement]:
     yield from exif.statements(tags)
     resources = _resources(image)
     with suppress(Exception):
-        yield from iptc.statements(resources.get(iptc.RESOURCE) or _bytes(tags.get(iptc.TIFF_TAG)))
+        yield from iptc.statements(resources.get(iptc.RESOURCE) or _iptc_of_tiff(image))
     with suppress(Exception):
-        yield from xmp.statements(_bytes(image.info.get("xmp") or resources.get(_PSD_XMP) or tags.get(_XMP_TAG)))
+        packet = image.info.get("xmp") or resources.get(_PSD_XMP) or tags.get(_XMP_TAG) or _xmp_within(image)
+        yield from xmp.statements(_bytes(packet))
     with suppress(Exception):
         for packet in xmp.extended(segment for _, segment in getattr(image, "applist", ())):
             yield from xmp.statements(packet)
+    comment = generators.prompt(plain(_bytes(image.info.get("comment"))))  # of a JPEG or GIF
+    if not _PROGRAMS.match(comment.strip()):
+        yield Statement(f"{image.format} comment", text=comment)
 
 
 def _resources(image: ImageFile.ImageFile) -> dict[int, bytes]:
@@ -112,7 +125,23 @@ def _resources(image: ImageFile.ImageFile) -> dict[int, bytes]:
     found = image.info.get("photoshop")  # of a JPEG
     if isinstance(found, dict):
         return {number: data for number, data in found.items() if isinstance(data, bytes)}
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return {number: block["data"] for number, block in image.get_photoshop_blocks().items()}
     return {number: data for number, _, data in getattr(image, "resources", ())}  # of a PSD
+
+
+def _xmp_within(image: ImageFile.ImageFile) -> bytes:
+    """Of formats whose packets Pillow leaves alone, and which do not pack them."""
+    if image.format not in ("GIF", "JPEG2000") or image.fp is None:
+        return b""
+    image.fp.seek(0)
+    found = _PACKET.search(image.fp.read())
+    return found[0] if found else b""
+
+
+def _iptc_of_tiff(image: ImageFile.ImageFile) -> bytes:
+    """As it stands in the file: by its type it mostly is numbers of 32 bits, of which Pillow gives the first."""
+    return bytes(getattr(getattr(image, "tag_v2", None), "_tagdata", {}).get(iptc.TIFF_TAG, b""))
 
 
 def _bytes(value: Any) -> bytes:

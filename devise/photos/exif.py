@@ -14,6 +14,7 @@ from devise.photos.statement import Statement
 
 _EXIF, _GPS = 0x8769, 0x8825
 _DESCRIPTION, _COMMENT = 0x010E, 0x9286
+_GENERATED = (0x010F, 0x0110)  # Make and Model, where ComfyUI puts "prompt:" and its graph into a WebP
 _XP = {0x9C9B: "XPTitle", 0x9C9C: "XPComment", 0x9C9E: "XPKeywords", 0x9C9F: "XPSubject"}
 _DATES = {0x9003: "DateTimeOriginal", 0x9004: "CreateDate"}
 MIN_NARROW = 6  # bytes: three letters of UTF-16 could be as many of UTF-8
@@ -29,6 +30,10 @@ def statements(exif: Image.Exif) -> Iterator[Statement]:
 
 def _texts(exif: Image.Exif) -> Iterator[Statement]:
     yield Statement("EXIF ImageDescription", text=generators.prompt(text(exif.get(_DESCRIPTION))))
+    for tag in _GENERATED:
+        made = text(exif.get(tag))
+        if made.lower().startswith("prompt:"):
+            yield Statement("EXIF prompt", text=generators.prompt(made.partition(":")[2]))
     for tag, name in _XP.items():
         if value := exif.get(tag):
             yield Statement(f"EXIF {name}", text=wide(bytes(value)))

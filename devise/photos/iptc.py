@@ -13,21 +13,21 @@ _NAMES = {
     5: "ObjectName", 25: "Keywords", 90: "City", 92: "Sub-location", 95: "Province-State",
     101: "Country-PrimaryLocationName", 105: "Headline", 120: "Caption-Abstract",
 }  # fmt: skip
-_DAY, _TIME = 55, 60
+_DATES = {"DateCreated": (55, 60), "DigitalCreationDate": (62, 63)}  # the numbers of its day and of its time
+_TIMES = frozenset(number for numbers in _DATES.values() for number in numbers)
 
 
 def statements(data: bytes) -> Iterator[Statement]:
     """Of records of the application (2:number), up to where they are damaged."""
-    day = clock = ""
+    times: dict[int, str] = {}
     for number, value in _records(data):
-        if number == _DAY:
-            day = day or plain(value)
-        elif number == _TIME:
-            clock = clock or plain(value)[:6]
+        if number in _TIMES:
+            times.setdefault(number, plain(value))
         elif number in _NAMES:
             yield Statement(f"IPTC {_NAMES[number]}", text=plain(value))
-    if day:
-        yield Statement("IPTC DateCreated", date=f"{day} {clock}")
+    for name, (day, clock) in _DATES.items():
+        if times.get(day):
+            yield Statement(f"IPTC {name}", date=f"{times[day]} {times.get(clock, '')}")
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -80,9 +80,10 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _profile(key: str, text: bytes) -> tuple[str, bytes]:
-    """ImageMagick's "Raw profile type exif": its name, its length and its bytes as hexadecimal digits."""
-    _, size, *lines = text.split(maxsplit=2)
-    data = bytes.fromhex(b"".join(lines).decode("ascii"))[: int(size)]
+    """ImageMagick's "Raw profile type exif": a line with its name, its length and its bytes as hexadecimal digits."""
+    _, rest = text.lstrip().split(b"\n", 1)
+    size, digits = rest.split(maxsplit=1)
+    data = bytes.fromhex(digits.decode("ascii"))[: int(size)]
     kind = key.removeprefix("Raw profile type ").lower()
     if kind != "app1":
         return kind, data.removeprefix(b"Exif\0\0")

@@ -14,21 +14,24 @@ from devise.photos.decode import plain
 from devise.photos.statement import Statement
 from devise.photos.takeout import owners
 
-ENDINGS = (".txt", ".json", ".xmp")
+ENDINGS = (".txt", ".caption", ".md", ".json", ".xmp")
 MAX_BYTES = 1_000_000  # more is no caption
-READING = 3  # raised when more is read of photos or sidecars: all are then read again, and only once
+READING = 4  # raised when more is read of photos or sidecars: all are then read again, and only once
 # Keys of JSON whose texts tell what is to be seen; all others hold addresses, versions, numbers. The second half is
 # exiftool's, whose names of groups (IPTC:Keywords) are taken off
 _TELLING = """
-    caption description headline keywords labels location name people subject tag tags text title
+    alttext caption captions comment description headline keywords labels location name people prompt subject tag
+    tags text title
     captionabstract city country countryprimarylocationname displayname event hierarchicalsubject imagedescription label
     lastkeywordxmp objectname personinimage provincestate regionname regionpersondisplayname state sublocation tagslist
     usercomment xpcomment xpkeywords xpsubject xptitle
 """
 KEYS = frozenset(_TELLING.split())
 _DATES = {
-    "datetimeoriginal": "DateTimeOriginal", "datetaken": "DateTimeOriginal", "createdate": "CreateDate",
-    "datetimedigitized": "CreateDate", "modifydate": "ModifyDate",
+    "datetimeoriginal": "DateTimeOriginal", "subsecdatetimeoriginal": "DateTimeOriginal",
+    "datetaken": "DateTimeOriginal", "datecreated": "CreateDate", "datetimecreated": "CreateDate",
+    "createdate": "CreateDate", "datetimedigitized": "CreateDate", "creationtime": "CreateDate",
+    "modifydate": "ModifyDate",
 }  # fmt: skip
 
 
@@ -88,7 +91,7 @@ def _of_json(data: bytes) -> list[Statement]:
         return []
 
 
-READERS = {".txt": _of_text, ".json": _of_json, ".xmp": xmp.statements}
+READERS = {".txt": _of_text, ".caption": _of_text, ".md": _of_text, ".json": _of_json, ".xmp": xmp.statements}
 
 
 def _key(key: str) -> str:
@@ -118,7 +121,8 @@ def _dates(document: Any) -> Iterator[Statement]:
     taken = document.get("photoTakenTime")
     if isinstance(taken, Mapping) and (date := _of_seconds(taken.get("timestamp"))):
         yield Statement("JSON photoTakenTime", date=date)
-    for key, value in document.items():
+    groups = [value for value in document.values() if isinstance(value, Mapping)]  # as exiftool -g writes them
+    for key, value in (item for group in (document, *groups) for item in group.items()):
         if isinstance(value, str) and (name := _DATES.get(_key(key))):
             yield Statement(f"JSON {name}", date=value)
 

@@ -89,6 +89,7 @@ class _Names:
         self.copies: dict[Key, list[str]] = defaultdict(list)
         self.cut: dict[Key, list[str]] = defaultdict(list)
         self.edited: dict[Key, list[str]] = defaultdict(list)
+        self.edited_cut: dict[Key, list[str]] = defaultdict(list)
         self.edited_copies: dict[str, list[str]] = defaultdict(list)
         self.edited_stems: dict[Key, list[str]] = defaultdict(list)
         for photo in sorted(self.exact):
@@ -103,7 +104,7 @@ class _Names:
             self._add_cuts(self.cut, base + suffix, number, photo)
             for name, copy in _originals(stem):
                 self.edited[fold(name + suffix), copy].append(photo)
-                self._add_cuts(self.edited, name + suffix, copy, photo)
+                self._add_cuts(self.edited_cut, name + suffix, copy, photo)
                 self.edited_stems[fold(name), copy].append(photo)
                 if copy:
                     self.edited_copies[fold(name + suffix)].append(photo)
@@ -137,18 +138,17 @@ class _Names:
             if found:
                 return found
         base, number = _copy(name)
-        found = self.cut.get((fold(base), number), []) if _is_cut(base) else []
-        return found if len({os.path.splitext(photo)[0] for photo in found}) == 1 else []
+        found = _without_edits(self.cut.get((fold(base), number), [])) if _is_cut(base) else []
+        return found if len(_stems(found)) == 1 else []
 
     def edited_from(self, sidecar: str) -> list[str]:
         name, ending = os.path.splitext(sidecar)
         if ending.lower() != ".json" or not self.edited:
             return []
-        keys = {(fold(base), number) for base, number in _called(name)}
+        found = {photo for base, number in _called(name) for photo in self.edited.get((fold(base), number), ())}
         base, number = _copy(name)
-        if _is_cut(base) and len({os.path.splitext(photo)[0] for photo in self.named(sidecar)}) == 1:
-            keys.add((fold(base), number))
-        found = {photo for key in keys for photo in self.edited.get(key, ())}
+        if _is_cut(base) and len(_stems(_without_edits(self.cut.get((fold(base), number), [])))) < 2:
+            found.update(self.edited_cut.get((fold(base), number), ()))
         return sorted(found or self._edited_as_another_kind(sidecar))
 
     def edited_again(self, sidecar: str) -> list[str]:
@@ -164,7 +164,7 @@ class _Names:
 
     def _edited_as_another_kind(self, sidecar: str) -> set[str]:
         """IMG-edited.jpg of IMG.heic, where no other photo is called IMG."""
-        stems = {os.path.splitext(photo)[0] for photo in self.named(sidecar)}
+        stems = _stems(self.named(sidecar))
         if len(stems) != 1 or len(self._of_stem(stem := stems.pop())) != 1:
             return set()
         base, number = _copy(stem)
@@ -194,6 +194,21 @@ def _originals(stem: str) -> set[Key]:
         return set()
     base, inner_number = _copy(inner)
     return {(inner, number), (base, number or inner_number)}
+
+
+def _stems(photos: Iterable[str]) -> set[str]:
+    return {os.path.splitext(photo)[0] for photo in photos}
+
+
+def _without_edits(photos: list[str]) -> list[str]:
+    """Less the edited copies of others among them, whose names begin as those do."""
+    stems = set(map(fold, _stems(photos)))
+
+    def is_edit(photo: str) -> bool:
+        originals = _originals(os.path.splitext(photo)[0])
+        return any(fold(f"{name}({number})" if number else name) in stems for name, number in originals)
+
+    return [photo for photo in photos if not is_edit(photo)]
 
 
 def _without_edited(stem: str) -> str | None:

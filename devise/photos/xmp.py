@@ -18,18 +18,20 @@ MAX_BYTES = 4_000_000  # darktable writes the history of every edit; more is no 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _TAGS = re.compile(r"<[^<>]*>")
+_ENDS = "/#"  # of namespaces, which programs write or leave out
 
 # Namespace -> prefix and its properties that hold texts
 _TEXTS: Mapping[str, tuple[str, str]] = {
     "http://purl.org/dc/elements/1.1/": ("dc", "title description subject"),
-    "http://ns.adobe.com/photoshop/1.0/": ("photoshop", "Headline City State Country"),
+    "http://ns.adobe.com/photoshop/1.0/": ("photoshop", "Headline City State Country SupplementalCategories"),
     "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/": (
         "Iptc4xmpCore",
         "Location AltTextAccessibility ExtDescrAccessibility",
     ),
     "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": (
         "Iptc4xmpExt",
-        "PersonInImage Event Headline LocationName Sublocation City ProvinceState CountryName PersonName ProductName",
+        "PersonInImage Event Headline LocationName Sublocation City ProvinceState CountryName PersonName ProductName "
+        "AOTitle",
     ),
     "http://ns.adobe.com/lightroom/1.0/": ("lr", "hierarchicalSubject weightedFlatSubject"),
     "http://www.digikam.org/ns/1.0/": ("digiKam", "TagsList"),
@@ -44,14 +46,24 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "http://ns.iview-multimedia.com/mediapro/1.0/": ("mediapro", "CatalogSets People Location Event"),
 }
 _DATES: Mapping[str, str] = {
-    "http://ns.adobe.com/exif/1.0/": "DateTimeOriginal DateTimeDigitized",
+    "http://ns.adobe.com/exif/1.0/": "DateTimeOriginal DateTimeDigitized GPSTimeStamp",
     "http://ns.adobe.com/photoshop/1.0/": "DateCreated",
     "http://ns.adobe.com/xap/1.0/": "CreateDate ModifyDate",
     "http://ns.adobe.com/tiff/1.0/": "DateTime",
+    "http://purl.org/dc/elements/1.1/": "date",
+    "http://ns.acdsee.com/iptc/1.0/": "datetime",
 }
-# Names as expat gives them -> the field
-_FIELDS = {f"{uri} {name}": f"XMP {prefix}:{name}" for uri, (prefix, names) in _TEXTS.items() for name in names.split()}
-_DATED = {f"{uri} {name}": f"XMP {_TEXTS[uri][0]}:{name}" for uri, names in _DATES.items() for name in names.split()}
+# Names as `_named` gives them -> the field
+_FIELDS = {
+    f"{uri.rstrip(_ENDS)} {name}": f"XMP {prefix}:{name}"
+    for uri, (prefix, names) in _TEXTS.items()
+    for name in names.split()
+}
+_DATED = {
+    f"{uri.rstrip(_ENDS)} {name}": f"XMP {_TEXTS[uri][0]}:{name}"
+    for uri, names in _DATES.items()
+    for name in names.split()
+}
 _SEPARATORS = {"lr": "|", "digiKam": "/", "MicrosoftPhoto": "/", "mediapro": "|"}  # between the levels of a keyword
 
 
@@ -103,12 +115,19 @@ class _Reader:
         self.texts.append(text)
 
     def _add(self, name: str, value: str) -> None:
+        name = _named(name)
         if source := _DATED.get(name):
             self.found.append(Statement(source, date=value.strip()))
         elif (source := _FIELDS.get(name)) and value.strip():
             prefix = source[4:].partition(":")[0]
             value = _TAGS.sub(" ", value) if prefix == "acdsee" else value  # its categories are XML within XML
             self.found.append(Statement(source, text=value.replace(_SEPARATORS.get(prefix, " "), " ")))
+
+
+def _named(name: str) -> str:
+    """As expat gives it, with the namespace in one spelling."""
+    namespace, _, local = name.rpartition(" ")
+    return f"{namespace.rstrip(_ENDS)} {local}"
 
 
 def _refuse(*declared: object) -> None:

@@ -87,6 +87,56 @@ def test_xmp_within_a_photo_and_beside_it(tmp_path: Path, inner: str, said: str)
     assert text(drawn(tmp_path / "beside.jpg")) == said.replace("\n", " ")
 
 
+@pytest.mark.parametrize("namespace", [PREFIXES["MicrosoftPhoto"].rstrip("/"), PREFIXES["MicrosoftPhoto"]])
+def test_namespaces_with_and_without_their_end(tmp_path: Path, namespace: str) -> None:
+    """exiftool writes Microsoft's without it."""
+    inner = packet(bag("MicrosoftPhoto:LastKeywordXMP", "people/Ada"))
+    inner = inner.replace(PREFIXES["MicrosoftPhoto"].encode() + b'"', namespace.encode() + b'"')
+    assert text(drawn(tmp_path / "a.jpg", xmp=inner)) == "people Ada"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "JPEG2000"])
+def test_xmp_that_pillow_leaves_alone(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.gif"
+    Image.new("RGB", (8, 8)).save(path, kind)
+    data = path.read_bytes()
+    inner = packet(bag("dc:subject", "heron"))
+    if kind == "GIF":
+        data = data[:-1] + b"!\xff\x0bXMP DataXMP" + inner + b"\1" + bytes(range(255, -1, -1)) + b"\0;"
+    else:
+        data += (len(inner) + 24).to_bytes(4) + b"uuid" + bytes(16) + inner
+    path.write_bytes(data)
+    assert text(path) == "heron"
+
+
+IPTC = b"\x1c\x02\x19\0\5heron" + b"\x1c\x02\x3e\0\x0820090102" + b"\x1c\x02\x3f\0\x0b030405+0100"
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_iptc_in_a_tiff_as_numbers_of_32_bits(tmp_path: Path, order: str) -> None:
+    """The bytes stand as they are, whatever the order of the file's own numbers."""
+    data = IPTC + bytes(-len(IPTC) % 4)
+    tags = [(256, 4, 1), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (278, 4, 1), (279, 4, 1)]
+    entries = b"".join(
+        struct.pack(order + "HHI", tag, kind, 1) + struct.pack(order + {4: "I", 3: "Hxx"}[kind], value)
+        for tag, kind, value in tags
+    )
+    place = 10 + 12 * (len(tags) + 1) + 4
+    entries += struct.pack(order + "HHII", 0x83BB, 4, len(data) // 4, place)
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
+    file = head + struct.pack(order + "H", len(tags) + 1) + entries + bytes(4) + data
+    (tmp_path / "a.tif").write_bytes(file)
+    told = details(str(tmp_path / "a.tif"))
+    assert (told.text, told.taken) == ("heron", "2009-01-02T03:04:05")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".gif"])
+def test_comments_of_people_and_of_programs(tmp_path: Path, suffix: str) -> None:
+    assert text(drawn(tmp_path / f"a{suffix}", comment="a heron in the reeds")) == "a heron in the reeds"
+    for written in ("Created with GIMP", "CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 85", "*"):
+        assert text(drawn(tmp_path / f"a{suffix}", comment=written)) == ""
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
 def test_xmp_in_every_container(tmp_path: Path, suffix: str) -> None:
     xmp = packet(bag("dc:subject", "heron"))
@@ -163,6 +213,14 @@ def test_profiles_as_imagemagick_writes_them(tmp_path: Path) -> None:
     assert text(path) == "a boat"
 
 
+def test_profiles_as_exiftool_writes_them(tmp_path: Path) -> None:
+    """The name has two words, and IPTC is within Photoshop's resources."""
+    data = b"8BIM\x04\x04\0\0" + len(IPTC).to_bytes(4) + IPTC
+    profile = b"\nIPTC profile\n%8d\n" % len(data) + data.hex().encode() + b"\n"
+    path = with_chunks(tmp_path / "a.png", (b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(profile)), late=False)
+    assert text(path) == "heron"
+
+
 def test_a_chunk_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
     bomb = zlib.compress(b"a" * 50_000_000, 9)
     path = with_chunks(tmp_path / "a.png", (b"zTXt", b"Comment\0\0" + bomb), (b"tEXt", b"Title\0x"), late=False)
@@ -192,6 +250,12 @@ COMFY = {
 )
 def test_parameters_of_image_generators(tmp_path: Path, key: str, written: str, said: str) -> None:
     assert text(with_chunks(tmp_path / "a.png", (b"tEXt", f"{key}\0{written}".encode()), late=False)) == said
+
+
+def test_the_graph_that_comfyui_writes_into_a_webp(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0110], exif[0x010F] = "prompt:" + json.dumps(COMFY), 'workflow:{"nodes": []}'
+    assert text(drawn(tmp_path / "a.webp", exif=exif)) == prompt(json.dumps(COMFY))
 
 
 def test_prompts_that_are_none() -> None:
@@ -262,7 +326,7 @@ SAID = "Überfahrt nach Zürich"
         *(SAID.encode("utf-16-be"), b"\xfe\xff" + SAID.encode("utf-16-be"), SAID.encode("cp1252")),
     ],
 )
-@pytest.mark.parametrize("name", ["a.txt", "a.TXT", "a.jpg.txt"])
+@pytest.mark.parametrize("name", ["a.txt", "a.TXT", "a.jpg.txt", "a.md", "a.caption"])
 def test_text_in_every_encoding(tmp_path: Path, data: bytes, name: str) -> None:
     (tmp_path / name).write_bytes(data)
     assert text(drawn(tmp_path / "a.jpg")) == SAID
@@ -297,3 +361,20 @@ def test_json_of_exiftool(tmp_path: Path, name: str) -> None:
     assert told.taken == "2009-01-02T03:04:05"
     assert told.taken_from is not None
     assert (told.taken_from.field, told.taken_from.file) == ("JSON DateTimeOriginal", name)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [{"IPTC": {"Keywords": "heron"}, "EXIF": {"DateTimeOriginal": "2009:01:02 03:04:05"}}],  # exiftool -json -g
+        {"Keywords": ["heron"], "Composite:SubSecDateTimeOriginal": "2009:01:02 03:04:05.67+02:00"},
+        {"comment": "heron", "DateCreated": "2009:01:02 03:04:05"},
+        {"captions": ["heron"], "PNG:CreationTime": "2009:01:02 03:04:05"},
+        {"alt_text": "heron", "date_taken": "2009-01-02 03:04:05"},
+    ],
+)
+def test_json_in_other_shapes(tmp_path: Path, document: object) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    (found,) = (found for found in find([drawn(tmp_path / "a.jpg")]) if isinstance(found, Found))
+    told = details(found.path, beside=found.beside)
+    assert (told.text, told.taken) == ("heron", "2009-01-02T03:04:05")

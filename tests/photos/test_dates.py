@@ -81,6 +81,11 @@ def told(path: Path) -> Details:
         ('"2009:01:02 03:04:05"', "2009-01-02T03:04:05"),
         ("2 Jan 2009 03:04:05", "2009-01-02T03:04:05"),
         ("2 January 2009", "2009-01-02T00:00:00"),
+        ("Friday, January 2, 2009 3:04:05 PM", "2009-01-02T15:04:05"),
+        ("02.01.2009 03:04:05", "2009-01-02T03:04:05"),
+        ("2009 01 02 03 04 05", "2009-01-02T03:04:05"),
+        ("2009:01:02 0304", "2009-01-02T03:04:00"),
+        ("20090102 03:04:05+01:00", "2009-01-02T03:04:05"),
         ("January 9999999999 2", None),
         ("1904:01:01 00:00:00", "1904-01-01T00:00:00"),
         ("0000:00:00 00:00:00", None),
@@ -139,6 +144,12 @@ def test_a_date_that_is_none_leaves_it_to_the_next(tmp_path: Path, nothing: str)
     path = drawn(tmp_path / "a.jpg", {0x9003: nothing, 0x9004: "2009:01:02 03:04:05"}, modified="2023:05:06 07:08:09")
     assert told(path).taken == "2009-01-02T03:04:05"
     path = drawn(tmp_path / "b.jpg", {0x9003: nothing, 0x9004: nothing}, modified="2009:01:02 03:04:05")
+    assert told(path).taken == "2009-01-02T03:04:05"
+
+
+@pytest.mark.parametrize("zero", ["1970:01:01 01:00:00", "1969:12:31 19:00:00", "1980:01:01 00:00:00"])
+def test_the_zero_of_a_clock_in_any_zone(tmp_path: Path, zero: str) -> None:
+    path = drawn(tmp_path / "a.jpg", {0x9003: zero}, modified="2009:01:02 03:04:05")
     assert told(path).taken == "2009-01-02T03:04:05"
 
 
@@ -201,6 +212,12 @@ def test_dates_of_a_png(tmp_path: Path) -> None:
         ("FB_IMG_1230865445000", "2009-01-02T03:04:05"),
         ("mmexport1230865445000(1)", "2009-01-02T03:04:05"),
         ("1230865445000", "2009-01-02T03:04:05"),
+        ("Screenshot_2009_0102_030405", "2009-01-02T03:04:05"),
+        ("Photo Jan 02 2009", "2009-01-02T00:00:00"),
+        ("2 January 2009 at 15.04", "2009-01-02T15:04:00"),
+        ("2009-Jan-2 beach", "2009-01-02T00:00:00"),
+        ("Decor 12 2009", None),
+        ("band2009may", None),
         ("02-01-2009", None),  # February or January
         ("540323_1729472984723_1029384756_n", None),  # Facebook's number of a picture
         ("4006381333931", None),  # of a parcel

@@ -123,6 +123,12 @@ def test_names_of_sidecars(photo: str, sidecar: str) -> None:
         ),
         (["京都旅行の写真その一二三四五六七八.jpg"], ["京都旅行の写真その一二.json"], {}),
         (["IMG(0).jpg"], ["IMG.jpg.json"], {}),
+        (
+            [f"{STEM}.jpg", f"{STEM}-edited.jpg"],  # of which the first was cut
+            [f"{STEM[:46]}.json"],
+            {f"{STEM}.jpg": [f"{STEM[:46]}.json"], f"{STEM}-edited.jpg": [f"{STEM[:46]}.json"]},
+        ),
+        ([f"{STEM}.jpg", f"{STEM[:-1]}x.jpg", f"{STEM}-edited.jpg"], [f"{STEM[:46]}.json"], {}),
         (["a.jpg"], ["metadata.json", "b.json", ".json", "(1).json"], {}),
     ],
 )

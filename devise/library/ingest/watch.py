@@ -13,11 +13,11 @@ from watchfiles import watch as told_by_system
 from devise.errors import DeviseError, LibraryError
 from devise.photos import is_photo
 from devise.photos.ignore import IGNORE_FILE
+from devise.photos.sidecars import ENDINGS
 from devise.reports import IndexReport
 
 TICK_MS = 300  # between two looks at what has been told: a file is taken when it stayed as it was for one of them
 POLLING_MS = 1_000  # where the system tells nothing
-BESIDE = (".txt", ".json", ".xmp")  # files that tell about photos
 AT_ONCE = 2_000  # paths a run: of a burst of 10,000 the first are found while the others are read
 
 
@@ -125,7 +125,7 @@ def _is_meant(change: object, path: str) -> bool:
     name = os.path.basename(path)
     if name.startswith(".") and name != IGNORE_FILE:
         return False
-    return is_photo(path) or name == IGNORE_FILE or name.lower().endswith(BESIDE) or _may_be_folder(path)
+    return is_photo(path) or name == IGNORE_FILE or name.lower().endswith(ENDINGS) or _may_be_folder(path)
 
 
 def _may_be_folder(path: str) -> bool:
