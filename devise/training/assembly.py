@@ -15,13 +15,13 @@ from torch import Tensor
 from devise import config
 from devise.descriptors.network.checkpoint import Checkpoint
 from devise.descriptors.network.format import SUFFIX
-from devise.descriptors.network.weights import load_backbone
+from devise.descriptors.network.weights import backbone_ranges, load_backbone
 from devise.errors import TrainingError
 from devise.progress import Progress
 from devise.training import data
 from devise.training.datasets.example import NOTHING, Example
 from devise.training.datasets.read import read
-from devise.training.features import features_of
+from devise.training.features import Extractor, features_of
 from devise.training.feedback import judged
 from devise.training.labels import resolved
 from devise.training.objectives.base import Lessons, Objective
@@ -181,7 +181,8 @@ def _source(
         done += count
         progress.features(done, len(paths))
 
-    features, good, skipped = features_of(paths, checkpoint, progress=advance, limits=options.photos)
+    extractor = Extractor(checkpoint, backbone_ranges(options.backbone, options.weights))
+    features, good, skipped = features_of(paths, extractor, progress=advance, limits=options.photos)
     for trouble in skipped:
         progress.note(f"skipping {trouble}")
     device = next(checkpoint.backbone.parameters()).device

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from devise import config
 from devise.config import IngestConfig, PhotoConfig
 from devise.descriptors.network.checkpoint import Checkpoint, backbone_fingerprint
+from devise.descriptors.network.compiled import Views
 from devise.descriptors.network.encoder import Encoder
+from devise.descriptors.network.format import Arrays
 from devise.errors import PhotoError
 from devise.files import replacing
 from devise.photos import load
@@ -30,9 +32,35 @@ CHUNK = 256  # photos per file: what an interruption can cost; a minute of VGG16
 Skipped = list[PhotoError]
 
 
+class Extractor:
+    """A frozen backbone: pixels (n, size, size, 3) -> features (n, 1 + parts, num_features).
+
+    By torch on a graphics card, else by OpenVINO; with `ranges` of its layers (`weights.backbone_ranges`) in bytes, as
+    `devise index` does. key: a name for what makes the features: in bytes they are not quite those in floats.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, ranges: Arrays | None = None) -> None:
+        backbone = checkpoint.backbone
+        self.config, self.key = backbone.config, backbone_fingerprint(checkpoint)
+        self._views: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+        if torch.cuda.is_available():
+            encoder = Encoder(checkpoint)
+            self._views = lambda pixels: backbone.views(encoder.normalized(pixels)).float().cpu().numpy()
+        else:
+            tensors = {f"backbone.{name}": tensor.cpu().numpy() for name, tensor in backbone.state_dict().items()}
+            self._views = Views(backbone.config, tensors | (ranges or {}))
+            if ranges:
+                known = self.key.encode() + b"".join(rows.tobytes() for rows in ranges.values())
+                self.key = hashlib.sha256(known).hexdigest()
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return self._views(pixels)
+
+
 def features_of(
     paths: Sequence[str],
-    checkpoint: Checkpoint,
+    model: Checkpoint | Extractor,
     *,
     progress: Callable[[int], None] = lambda n: None,
     cache: Path | None = None,
@@ -43,9 +71,9 @@ def features_of(
     Unchanged photos (path, size, time) with the same backbone come from the cache. limits: which are read at all.
     Raises WriteError.
     """
-    folder = (cache or config.user_cache() / "features") / backbone_fingerprint(checkpoint)[:16]
-    encoder = Encoder(checkpoint)
-    made_by = checkpoint.backbone.config
+    extractor = model if isinstance(model, Extractor) else Extractor(model)
+    made_by = extractor.config
+    folder = (cache or config.user_cache() / "features") / extractor.key[:16]
     features = np.empty((len(paths), 1 + made_by.parts**2, made_by.num_features), np.float16)
     skipped: Skipped = []
     for rows in _chunks(paths):
@@ -53,7 +81,7 @@ def features_of(
         file = folder / f"{_key(part)}.features"
         found = _cached(file, (len(part), *features.shape[1:]))
         if found is None:
-            found, troubles = _computed(part, encoder, limits)
+            found, troubles = _computed(part, extractor, limits)
             skipped += troubles
             if not troubles:  # trouble may pass; look again next time
                 with replacing(file) as temporary, temporary.open("wb") as opened:
@@ -87,17 +115,16 @@ def _chunks(paths: Sequence[str]) -> Iterator[list[int]]:
         yield from (of_folder[start : start + CHUNK] for start in range(0, len(of_folder), CHUNK))
 
 
-def _computed(paths: Sequence[str], encoder: Encoder, limits: PhotoConfig) -> tuple[NDArray[np.float16], Skipped]:
-    made_by = encoder.checkpoint.backbone.config
+def _computed(paths: Sequence[str], extractor: Extractor, limits: PhotoConfig) -> tuple[NDArray[np.float16], Skipped]:
+    made_by = extractor.config
     features = np.full((len(paths), 1 + made_by.parts**2, made_by.num_features), np.nan, np.float16)
-    pictures = list(decoded(paths, encoder.size, encoder.resize, limits=limits))
+    about = made_by.preprocessing
+    pictures = list(decoded(paths, about.size, about.resize, limits=limits))
     good = [i for i, picture in enumerate(pictures) if not isinstance(picture, PhotoError)]
     for start in range(0, len(good), IngestConfig.batch):
         batch = good[start : start + IngestConfig.batch]
         pixels = np.stack([pictures[i] for i in batch])  # type: ignore[misc]
-        with torch.inference_mode():
-            rows = encoder.checkpoint.backbone.views(encoder.normalized(pixels))
-        features[batch] = rows.float().clamp(max=6e4).cpu().numpy()
+        features[batch] = np.minimum(extractor(pixels), 6e4)
     return features, [picture for picture in pictures if isinstance(picture, PhotoError)]
 
 

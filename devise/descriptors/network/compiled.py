@@ -9,7 +9,7 @@ in bytes it alone would cost more than all others together.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,7 @@ class Compiled(Network):
         graph = Graph(backbone, arrays)
         outputs = graph.outputs(words, head)
         graph.check()
-        self._names = list(outputs)
-        self._queue = _compiled(openvino.Model(list(outputs.values()), [graph.pixels]))
+        self._streams = Streams(outputs, graph.pixels)
 
     @classmethod
     def open(cls, name: str | Path, vectors: str | None = None) -> Compiled:
@@ -73,11 +72,31 @@ class Compiled(Network):
 
     def outputs(self, pixels: NDArray[np.uint8]) -> Outputs:
         """(n, size, size, 3) RGB -> features and words of the whole photos and of their parts."""
-        found = self._run(pixels)
+        found = self._streams(pixels)
         return Outputs(found["features"], found.get("words"))
 
-    def _run(self, pixels: NDArray[np.uint8]) -> dict[str, Array]:
-        """The rows of each output, a few photos at a time on as many streams as there are."""
+
+class Views:
+    """Features of whole photos and then of their parts, which heads learn from; in bytes where arrays have ranges."""
+
+    def __init__(self, backbone: BackboneConfig, arrays: Arrays) -> None:
+        graph = Graph(backbone, arrays)
+        graph.check()
+        self._streams = Streams({"views": graph.views()}, graph.pixels)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Array:
+        """(n, size, size, 3) RGB -> (n, 1 + parts, num_features), none below 0."""
+        return self._streams(pixels)["views"]
+
+
+class Streams:
+    """A few photos at a time on as many streams as there are: the rows of each output, by its name."""
+
+    def __init__(self, outputs: Mapping[str, Node], pixels: Node) -> None:
+        self._names = list(outputs)
+        self._queue = _compiled(openvino.Model(list(outputs.values()), [pixels]))
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> dict[str, Array]:
         told: dict[int, list[Array]] = {}
 
         def keep(request: Any, start: int) -> None:
@@ -113,15 +132,19 @@ class Graph:
 
     def outputs(self, words: HeadConfig | None, head: str) -> dict[str, Node]:
         """Features (n, num_features), and of a words head words (n, 1 + parts, dim), not of length 1 yet."""
-        features = self.features
-        found = {"features": features}
+        found = {"features": self.features}
         if words is not None:
-            views = opset13.reshape(features, _numbers([0, 0, 1, 1]), special_zero=True)
-            if self.config.parts:
-                views = opset13.concat([views, self._parts()], 2)
-            vectors = opset13.squeeze(self._head(views, words, head), _numbers([3]))
-            found["words"] = opset13.transpose(vectors, _numbers([0, 2, 1]))
+            found["words"] = _rows(self._head(self._views(), words, head))
         return found
+
+    def views(self) -> Node:
+        """Features of the whole and of its parts: (n, 1 + parts, num_features)."""
+        return _rows(self._views())
+
+    def _views(self) -> Node:
+        """(n, num_features, 1 + parts, 1)"""
+        views = opset13.reshape(self.features, _numbers([0, 0, 1, 1]), special_zero=True)
+        return opset13.concat([views, self._parts()], 2) if self.config.parts else views
 
     def _features(self) -> Node:
         """(n, num_features)"""
@@ -233,6 +256,11 @@ class Graph:
         whole = opset13.convert(opset13.constant(np.rint(weight / steps).astype(np.int8)), np.float32)
         weights = opset13.multiply(whole, opset13.constant(steps))
         return opset13.fake_quantize(node, low, high, low, high, LEVELS), weights
+
+
+def _rows(views: Node) -> Node:
+    """(n, dim, views, 1) -> (n, views, dim)"""
+    return opset13.transpose(opset13.squeeze(views, _numbers([3])), _numbers([0, 2, 1]))
 
 
 def _numbers(values: Sequence[int]) -> Node:

@@ -13,6 +13,7 @@ from devise import config
 from devise.descriptors.network import checkpoint
 from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BACKBONES
+from devise.descriptors.network.format import RANGES, Arrays, find, read
 from devise.errors import CheckpointError
 
 
@@ -45,6 +46,17 @@ def load_backbone(name: str, weights: Path | None = None) -> Backbone:
             f"{weights or name} does not fit {name}: {str(error).splitlines()[-1].strip()}"
         ) from error
     return backbone.eval()
+
+
+def backbone_ranges(name: str, weights: Path | None = None) -> Arrays:
+    """Between which numbers the inputs of its layers lie, where it is from a checkpoint that tells.
+
+    With them its features are computed in bytes, as they are when photos are indexed. Raises CheckpointError.
+    """
+    if weights is not None or (name in BACKBONES and name != "slim"):
+        return {}
+    _, arrays = read(find(config.SHIPPED_MODEL if name == "slim" else name))
+    return {key: rows for key, rows in arrays.items() if key == RANGES + "backbone"}
 
 
 def _from_file(path: Path) -> dict[str, Tensor]:
