@@ -60,6 +60,10 @@ def _tidy(text: str, notes: list[Note]) -> str:
         text = text.replace('"', " ") if is_balanced else _INCHES.sub(" ", text, count=1)
     if names_photo(text):  # names keep their signs
         return text
+    if text.count('"') % 2:
+        before, _, behind = text.rpartition('"')
+        text = f"{before} {behind}"
+        notes.append(Note("quote", "a quote is not closed, and left out", {}))
     text = _INNER_DASH.sub("-", _DASH.sub(" , ", _SIGN_DASH.sub("-", text)))
     text = _SINGLE_QUOTED.sub(r'"\1"', text)
     text, emoji = _spelt_out(text)
