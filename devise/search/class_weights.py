@@ -6,7 +6,7 @@ photos are compared by cos(w * q, w * x) on their features, so that what tells t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from devise.errors import LibraryError, WordError
 from devise.results import Note
 from devise.vectors import Vector, unit
 from devise.words import WordVectors
+from devise.words.aliases import alias_key, alias_note, aliases
 
 if TYPE_CHECKING:
     from devise.descriptors.network.classes import Classes
@@ -29,24 +30,33 @@ class ClassWeights:
     """What tells a class apart. names: of the classes; weights: (features,), the direction of the mean of theirs.
 
     is_class: whether the model tells apart what was asked for, or the classes are only the nearest to that word.
+    alias: the word of the user's own that stands for text, if one was asked with.
     """
 
     text: str
     names: tuple[str, ...]
     weights: Vector
     is_class: bool
+    alias: str | None = None
 
     def notes(self) -> list[Note]:
-        """What has to be said: that the name is no class, or that of several; else nothing."""
+        """What has to be said: that the name is no class, or that of several, or a word of the user's own."""
+        own = [] if self.alias is None else [alias_note(self.alias, self.text)]
         if self.is_class and len(self.names) == 1:
-            return []
+            return own
         what = "is the name of several classes" if self.is_class else "is no class of the model; the nearest to it"
         data = {"asked": self.text, "names": list(self.names), "is_class": self.is_class}
-        return [Note("classes", f'"{self.text}" {what}: {", ".join(self.names)}', data)]
+        return [*own, Note("classes", f'"{self.text}" {what}: {", ".join(self.names)}', data)]
 
 
 def class_weights(text: str, classes: Classes, vectors: WordVectors | None) -> ClassWeights:
     """Raises LibraryError with the nearest names for what is neither a class nor a word near to one."""
+    if (meaning := aliases().get(alias_key(text))) is not None:
+        return replace(_class_weights(meaning, classes, vectors), alias=text.strip())
+    return _class_weights(text, classes, vectors)
+
+
+def _class_weights(text: str, classes: Classes, vectors: WordVectors | None) -> ClassWeights:
     numbers = classes.numbers(text)
     if numbers:
         return _of(text, classes, numbers, is_class=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from devise import config
 from devise.errors import WordError
 from devise.files import replacing
+from devise.results import Note
 from devise.words.wording import EDGES
 
 MAX_WORDS = 6  # of what an alias is called by, as of an entry
@@ -51,6 +52,10 @@ def remove_alias(word: str) -> str:
     meaning = known.pop(alias_key(word))
     _write(known)
     return meaning
+
+
+def alias_note(word: str, meaning: str) -> Note:
+    return Note("alias", f'"{word}" stands for "{meaning}"', {"asked": word, "read": meaning})
 
 
 def expanded(words: Sequence[str], known: Mapping[str, str]) -> list[tuple[str, str | None]]:

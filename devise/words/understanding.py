@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from devise.results import Note
-from devise.words.aliases import alias_key, aliases, expanded
+from devise.words.aliases import alias_key, alias_note, aliases, expanded
 from devise.words.connectives import Known, connected
 from devise.words.grammar import Query, QueryItem, parse, pieces_of
 from devise.words.wording import tidied
@@ -48,7 +48,7 @@ def _replaced(item: QueryItem, own: Mapping[str, str], notes: list[Note]) -> Ite
     found = expanded(item.text.split() if is_run else [item.text], own)
     for meaning, name in found:
         if name is not None:
-            note = Note("alias", f'"{name}" stands for "{meaning}"', {"asked": name, "read": meaning})
+            note = alias_note(name, meaning)
             notes += [] if note in notes else [note]
     text = " ".join(meaning for meaning, _ in found)
     yield replace(item, text=text, is_quoted=item.is_quoted or (not is_run and " " in text))

@@ -24,6 +24,7 @@ from devise.library import Library
 from devise.search.class_weights import class_weights
 from devise.spaces import ModelInfo, Space, speaking
 from devise.vectors import unit
+from devise.words.aliases import put_alias
 from devise.words.embeddings import WordVectors
 from devise.words.format import write_vectors
 
@@ -120,6 +121,13 @@ def test_a_word_that_is_no_class_stands_for_the_nearest(vectors):
     assert set(found.names) == {"tabby", "Siamese cat"} or found.names == ("Siamese cat",)
     numbers = [NAMES.index(name) for name in found.names]
     np.testing.assert_allclose(found.weights, unit(unit(classes().weights[numbers]).mean(0)), rtol=1e-5)
+
+
+def test_a_word_of_ones_own_is_a_class_too(vectors):
+    put_alias("Puma", "mountain lion")
+    found = class_weights("puma", classes(), vectors)
+    assert found.names == ("cougar",)
+    assert [note.text for note in found.notes()] == ['"puma" stands for "mountain lion"']
 
 
 def test_what_is_neither_class_nor_word(vectors):
