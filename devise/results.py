@@ -27,6 +27,7 @@ class Note:
     read_as: a word is read in another form or spelling (data: asked, read); alias: one of the user's own, the same
     without: what is pushed away in words; either: of which things one will do; left_out: what says nothing (data:
     words)
+    only_without: all is pushed away; quote: one that is not closed was left out
     uncertain: no photo is likely to be what was asked for, the nearest follow
     text_hint: names or captions have a word of the query (data: word, num_photos)
     nothing: why nothing was found (data: reason, and undated: photos without a date that a filter asks for)

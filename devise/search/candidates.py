@@ -28,7 +28,7 @@ class Candidates(NamedTuple):
         enough of them should be among its answers; in between, a scan of whole photos tells.
         """
         among, wanted = self.among, self._wanted(k, least)
-        if not len(vectors) or not self._has_index():  # all is pushed away, or scored
+        if not len(vectors) or not self._has_index():  # all are scored
             return None if among is None else among.ids
         exact = self.snapshot.settings.search.exact_filtered
         if among is not None and among.count <= max(exact, 2 * wanted * len(vectors)):

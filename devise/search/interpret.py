@@ -108,17 +108,23 @@ def interpret(query: Query, options: Options, sources: Sources) -> Request:
         filter=_with_texts(options.filter, reading.text_words),
         options=options,
         class_weights=weights,
-        notes=(*notes, *reading.notes, *(weights.notes() if weights else ()), *_text_notes(reading.text_words)),
+        notes=(
+            *notes,
+            *reading.notes,
+            *_only_notes(reading, options),
+            *(weights.notes() if weights else ()),
+            *_text_notes(reading.text_words),
+        ),
     )
 
 
 def _check(query: Query, reading: Reading, options: Options) -> None:
-    """Raises WordError for a query that says nothing, or only what is not wanted."""
+    """Raises WordError for a query that says nothing, or only which names and captions are not wanted."""
     terms, words = reading.terms, reading.text_words
     if not terms and not words:
         raise says_nothing(query)
     is_wanted = options.filter.text is not None or any(word.is_wanted for word in words)
-    if not is_wanted and all(term.weight < 0 for term in terms):
+    if not terms and not is_wanted:
         raise only_pushes(query)
 
 
@@ -128,6 +134,13 @@ def _with_texts(filter_: Filter, words: list[TextWord]) -> Filter:
     wanted += [quoted(word.text) for word in words if word.is_wanted]
     unwanted = [quoted(word.text) for word in words if not word.is_wanted]
     return replace(filter_, text=" ".join(wanted) if wanted else None, without=(*filter_.without, *unwanted))
+
+
+def _only_notes(reading: Reading, options: Options) -> Iterator[Note]:
+    """That nothing is left to look for but what a photo does not show."""
+    if reading.terms and all(term.weight < 0 for term in reading.terms) and options.filter.text is None:
+        names = ", ".join(term.text for term in reading.terms)
+        yield Note("only_without", f"nothing else is asked for: photos that show least of {names} come first")
 
 
 def _text_notes(words: list[TextWord]) -> Iterator[Note]:

@@ -89,16 +89,25 @@ class Scoring:
         """The vectors of what is not pushed away."""
         return self.vectors[self.weights > 0]
 
+    @property
+    def toward(self) -> Vector:
+        """Vectors near to which answers are: of what is wanted, else opposite to what is pushed away."""
+        return self.wanted if len(self.wanted) else -self.vectors
+
     def default_min_probability(self, min_term: float) -> float:
-        """The probability from which on a photo is a likely answer, however many terms it has to show."""
-        return 0.0 if self.is_average or not len(self.wanted) else min_term
+        """The probability from which on a photo is a likely answer, however many terms it has to show.
+
+        Where something is only pushed away, a photo that is likely to show it is no likely answer.
+        """
+        return 0.0 if self.is_average else min_term if len(self.wanted) else 1 - min_term
 
     def scores(self, cosines: Vector, space: Space) -> Floats:
         """(terms, n) -> (n,): with one term its cosine; else the cosine that stands for the mean log probability.
 
         That mean, the sum of w log p and of |w| log(1 - p) over the sum of the positive w, is turned back into the
         cosine of a word as probable as that: a soft minimum (a quasi-arithmetic mean, Kolmogorov, 1930). It may lie
-        below -1 where much weight pushes something away. Where the model knows no probabilities, the mean.
+        below -1 where much weight pushes something away; where all is pushed away, it is the cosine with a minus.
+        Where the model knows no probabilities, the mean.
         Feedback is not in it.
         """
         if len(self.weights) == 1 and self.weights[0] > 0:
@@ -111,7 +120,7 @@ class Scoring:
         scale, bias = self._line(space)
         # the logit of exp(logs), kept from infinity where a photo is certain
         logits = logs - np.log(-np.expm1(np.minimum(logs, -1e-12)))
-        soft: Floats = (logits - bias) / scale
+        soft: Floats = (logits - bias) / scale if len(self.wanted) else (logits + bias) / scale
         return soft
 
     def probabilities(self, cosines: Vector, space: Space) -> Floats | None:
@@ -136,6 +145,21 @@ class Scoring:
             total += most * np.max(means, axis=0)
             over += most if counting is None or counting[sides[0][0]] else 0.0
         return total / over
+
+    @property
+    def has_sides(self) -> bool:
+        """Whether either of several things will do."""
+        return any(len(sides) > 1 for sides in self.groups)
+
+    def sides(self, cosines: Vector, space: Space) -> NDArray[np.int64]:
+        """(terms, n) -> (n,): which of the things of which either will do a photo most likely shows, by their number.
+
+        Of several such groups the number is of one side of each.
+        """
+        logs, found = self.trust[:, None] * self._logs(cosines, space), np.zeros(cosines.shape[1], np.int64)
+        for sides in self.groups:
+            found = found * len(sides) + np.argmax([logs[list(side)].sum(0) for side in sides], axis=0)
+        return found
 
     @staticmethod
     def _best(sides: Sequence[Sequence[int]], logs: Floats) -> Floats:

@@ -15,6 +15,7 @@ from devise.results import Match, TermScore
 from devise.search.candidates import Candidates
 from devise.search.filtered import FilteredIds
 from devise.search.scoring import Scoring
+from devise.search.shortlist import LIKELY, TURN, UNCERTAIN, Shortlist, in_turns
 from devise.search.snapshot import Shared, Snapshot
 from devise.spaces import Space
 from devise.store.base import Store, together
@@ -34,7 +35,7 @@ class _Why(NamedTuple):
     is_certain: bool | None
 
 
-_NONE: tuple[Ids, Scores] = (np.empty(0, np.int64), np.empty(0))
+_NO_IDS = np.empty(0, np.int64)
 
 
 class Searcher:
@@ -160,7 +161,8 @@ class Searcher:
     ) -> list[Match]:
         """The k photos that answer a query in the words space best, each with a probability of at least `least`.
 
-        Those with a probability of at least `certain` go first, whatever their scores; 0: nobody knows which are.
+        Those with a probability of at least `certain` go first, whatever their scores; 0: nobody knows which are. Where
+        either of several things will do, photos that most likely show one of them take turns.
         The score of a term is the mean of its cosines to the whole photo and to the parts of it that fit best, so a
         small thing in a corner counts, and so does the whole; `scoring` makes one score of those of its terms.
         Where an index names the candidates (the thousand photos nearest to a term as wholes), a photo of which only
@@ -172,34 +174,51 @@ class Searcher:
             if terms.ndim != 2 or terms.shape[1] != space.dim or not np.isfinite(terms).all():
                 raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {space.dim})")
             among, judged = self._among(where), scoring.feedback.weighted_means()
-            weights, rows = np.array([weight for weight, _ in judged]), np.stack([*terms, *(row for _, row in judged)])
-            good, bad = scoring.feedback.good_ids, scoring.feedback.bad_ids
+            rows = np.stack([*terms, *(row for _, row in judged)])
+            good = scoring.feedback.good_ids
             fewest = self._settings.search.min_candidates_regions
-            near = Candidates(snapshot, "words", among).near(scoring.wanted, k, fewest)
+            near = Candidates(snapshot, "words", among).near(scoring.toward, k, fewest)
             if near is not None and len(good):  # however far from the query
                 near = distinct(np.concatenate([near, good if among is None else among.of(good)]))
-            others = _NONE  # the best of what is less certain
+            likely = self._shortlist(near, rows, scoring, k, (least, certain), space)
+            if near is not None and likely.num_certain < k and not (among is not None and len(near) == among.count):
+                rest = None if among is None else among.ids
+                likely = self._shortlist(rest, rows, scoring, k, (least, certain), space)
+            return self._listed(likely, scoring, space, k, where, knows=bool(certain))
 
-            def scored(found: Ids | None) -> Iterator[tuple[Ids, Scores]]:
-                nonlocal others
-                others = _NONE
-                for ids, cosines in shown_in(self._store.vectors.regions(space, found), rows):
-                    likely = scoring.probabilities(cosines[: len(terms)], space) if least or certain else None
-                    scores = scoring.scores(cosines[: len(terms)], space) + weights @ cosines[len(terms) :]
-                    is_in, is_good = ~np.isin(ids, bad), np.isin(ids, good)
-                    if likely is not None:
-                        is_in &= (likely >= least) | is_good
-                        is_sure = (likely >= certain) | is_good
-                        others = top(iter([others, (ids, np.where(is_in & ~is_sure, scores, -np.inf))]), k)
-                        is_in &= is_sure
-                    yield ids, np.where(is_in, scores, -np.inf)
+    def _shortlist(  # noqa: PLR0913
+        self, ids: Ids | None, rows: Vector, scoring: Scoring, k: int, least: tuple[float, float], space: Space
+    ) -> Shortlist:
+        """The best of those photos. rows: of the terms, then of what judgements add; least: to be found, to be sure."""
+        found, feedback, terms = Shortlist(k), scoring.feedback, len(scoring.vectors)
+        weights = np.array([weight for weight, _ in feedback.weighted_means()])
+        for some, cosines in shown_in(self._store.vectors.regions(space, ids), rows):
+            asked = cosines[:terms]
+            scores = scoring.scores(asked, space) + weights @ cosines[terms:]
+            kinds = np.full(len(some), LIKELY)
+            keep, is_good = ~np.isin(some, feedback.bad_ids), np.isin(some, feedback.good_ids)
+            likely = scoring.probabilities(asked, space) if any(least) else None
+            if likely is not None:
+                keep &= (likely >= least[0]) | is_good
+                kinds[~((likely >= least[1]) | is_good)] = UNCERTAIN
+                if scoring.has_sides:
+                    kinds = np.where((likely >= TURN) & (kinds == LIKELY), scoring.sides(asked, space), kinds)
+            found.add(some[keep], scores[keep], kinds[keep])
+        return found
 
-            ids, scores = _finite(*_best(near, among, scored, k))
-            more, theirs = _finite(*others)
-            sure = frozenset(ids.tolist()) if certain and scoring.knows(space) else None
-            if len(ids) < k:
-                ids, scores = np.concatenate([ids, more]), np.concatenate([scores, theirs])
-            return self._matches(ids, scores, k, where, self._why(ids, scoring, space, sure))
+    def _listed(  # noqa: PLR0913
+        self, found: Shortlist, scoring: Scoring, space: Space, k: int, where: Filter | None, *, knows: bool
+    ) -> list[Match]:
+        """Photos of each side in turns, then others that are likely, then those that are less certain."""
+        kinds = found.kinds()
+        sure = [ids for kind, ids, _ in kinds if kind != UNCERTAIN]
+        is_told = knows and scoring.knows(space)
+        told = frozenset(np.concatenate(sure).tolist() if sure else ()) if is_told else None
+        all_ids = distinct(np.concatenate([ids for _, ids, _ in kinds])) if kinds else _NO_IDS
+        paths, why = self._store.paths_of(all_ids, where), self._why(all_ids, scoring, space, told)
+        lists = [(kind, _sorted(_matches(ids, scores, paths, why), k)) for kind, ids, scores in kinds]
+        sides = in_turns([matches for kind, matches in lists if kind >= 0])
+        return [*sides, *(match for kind, matches in lists if kind < 0 for match in matches)][:k]
 
     def _why(self, ids: Ids, scoring: Scoring, space: Space, sure: frozenset[int] | None) -> dict[int, _Why]:
         """What each term gives the photos of those contents, and the probability of all together."""
@@ -243,11 +262,7 @@ def _matches(
 
 
 def _sorted(matches: Iterable[Match], k: int) -> list[Match]:
-    return sorted(matches, key=lambda match: (match.is_certain is False, -match.score, match.path))[:k]
-
-
-def _finite(ids: Ids, scores: Scores) -> tuple[Ids, Scores]:
-    return ids[np.isfinite(scores)], scores[np.isfinite(scores)]
+    return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
 
 
 def _least(snapshot: Snapshot) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeEncoder
+from PIL import Image
 from test_cli import devise, encoder, fails, indexed, tiny  # noqa: F401 (fixtures)
 from typer.testing import CliRunner, Result
 
@@ -43,6 +44,30 @@ def test_what_is_pushed_away(devise: Run, knowing: Path) -> None:  # noqa: F811
     without = names(devise("search", "--min-score", "0", "--paths", "--", "red", "-yellow"))
     assert without[0] == "red"
     assert without.index("yellow") > 1
+
+
+def test_only_pushed_away(devise: Run, knowing: Path) -> None:  # noqa: F811
+    """Photos that show least of it, best first; those that are likely to show it are no likely answers."""
+    told = devise("search", "no red", "--json")
+    found = json.loads(told.stdout)
+    assert "nothing else is asked for: photos that show least of red come first" in told.stderr
+    assert [Path(match["path"]).stem for match in found][-2:] == ["yellow", "red"]
+    assert [match["score"] for match in found] == sorted((match["score"] for match in found), reverse=True)
+    assert [match["certain"] for match in found] == [match["probability"] >= 0.9 for match in found]
+    assert found[-1]["certain"] is False
+    assert devise("search", "--json", "--", "-red").stdout == told.stdout
+    assert devise("explain", knowing / "red.png", "no red").exit_code == 0
+
+
+def test_either_takes_turns(devise: Run, knowing: Path) -> None:  # noqa: F811
+    """More photos are red: nobody has to look through all of them to find a blue one."""
+    for i in range(4):
+        Image.new("RGB", (16, 16), (255, 2 * i, 0)).save(knowing / f"red{i}.png")
+    assert devise("index").exit_code == 0
+    assert names(devise("search", "red or blue", "-k", "3", "--paths"))[1] == "blue"
+    assert names(devise("search", "blue or red", "-k", "3", "--paths"))[0] == "blue"
+    three, nine = (json.loads(devise("search", "red or blue", "-k", k, "--json").stdout) for k in ("3", "9"))
+    assert nine[:3] == three
 
 
 def test_photos_are_terms(devise: Run, knowing: Path) -> None:  # noqa: F811
@@ -103,10 +128,9 @@ def test_all_or_the_average(devise: Run, knowing: Path) -> None:  # noqa: F811
 @pytest.mark.parametrize(
     ("query", "parts"),
     [
-        (['"red'], ["quote is not closed"]),
+        (['@"red'], ["quote is not closed"]),
         (["0:red"], ["a weight is from"]),
         (["inf:red"], ["a weight is from"]),
-        (["-red"], ["only says what to push away"]),
         (["gone.jpg"], ["gone.jpg", "no such photo"]),
         (["red", "-"], ["nothing follows"]),
         (["red", "-qqq"], ["no word vector", "qqq"]),

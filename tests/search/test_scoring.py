@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devise.search.scoring import Scoring
+from devise.search.shortlist import UNCERTAIN, Shortlist, in_turns
 from devise.search.trust import trusted
 from devise.spaces import Calibration, Space
 from devise.words import WordVectors
@@ -96,6 +97,36 @@ def test_either_of_two_is_the_likelier_one() -> None:
     assert asked.probabilities(cosines, SPACE) == pytest.approx([max(a * b, c) * d])
     assert asked.default_min_probability(0.1) == 0.1
     assert score(asked, 0.4, 0.2, 0.3, 0.5, space=UNKNOWN) == pytest.approx((2 * 0.3 + 2 * 0.5) / 4)
+
+
+def test_where_all_is_pushed_away() -> None:
+    """The least like it is best: of one its cosine with a minus, of several a soft maximum of theirs with a minus."""
+    assert score(question(-1), 0.3) == pytest.approx(-0.3, abs=1e-6)
+    asked = question(-1, -1)
+    assert -0.3 - 0.05 < score(asked, 0.3, -0.2) < -0.2
+    p, q = sigmoid(30 * 0.3 - 9), sigmoid(30 * 0.1 - 9)
+    assert asked.probabilities(np.array([[0.3], [0.1]], np.float32), SPACE) == pytest.approx([(1 - p) * (1 - q)])
+    assert asked.default_min_probability(0.1) == 0.9
+    np.testing.assert_array_equal(asked.toward, -asked.vectors)
+
+
+def test_which_side_of_either_a_photo_shows() -> None:
+    vector = np.array([1, 0], np.float32)
+    clauses = [(1, 0), (1, 1), (2, 0), (2, 1), None]
+    asked = Scoring.of([Term("", vector, clause=clause) for clause in clauses])
+    cosines = np.array([[0.5, 0.1], [0.1, 0.5], [0.1, 0.5], [0.5, 0.1], [0.3, 0.3]], np.float32)
+    assert asked.has_sides
+    assert asked.sides(cosines, SPACE).tolist() == [1, 2]
+    assert not question(1, 1).has_sides
+
+
+def test_a_shortlist_takes_turns() -> None:
+    short = Shortlist(2)
+    short.add(np.array([1, 2, 3]), np.array([0.9, 0.8, 0.7]), np.array([0, 0, 0]))
+    short.add(np.array([4, 5]), np.array([0.3, 0.6]), np.array([1, UNCERTAIN]))
+    assert [(kind, ids.tolist()) for kind, ids, _ in short.kinds()] == [(0, [1, 2]), (1, [4]), (UNCERTAIN, [5])]
+    assert short.num_certain == 3
+    assert in_turns([[1, 2], [4]]) == [1, 4, 2]
 
 
 def test_one_of_two_keeps_its_cosine() -> None:
