@@ -18,6 +18,7 @@ TOLERABLE = 0.01  # share of a picture whose last pixels may be missing: nobody 
 _OF_WEBP = (b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"VP8X")  # chunks that a picture cannot do without
 _OF_BOXES = (b"ftyp", b"meta", b"mdat", b"moov", b"jp2h", b"jp2c")  # the same of HEIC, AVIF and JPEG 2000
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
+_EOC = b"\xff\xd9"  # what the codestream of JPEG 2000 ends with
 _JP2, _J2K = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
 # Bits of a pixel in Pillow's raw modes
 _BITS = {
@@ -62,11 +63,20 @@ def reason(data: bytes) -> str | None:
 def mended(data: bytes, formats: Sequence[str]) -> bytes | None:
     """The file as a decoder takes it; None if there is no remedy. Raises IncompleteError."""
     if _is_webp(data):
-        return _webp(data)
-    if data[4:8] == b"ftyp":
+        return _webp(data) or _filled(data)
+    if data[4:8] == b"ftyp" or data.startswith(_JP2):
         ends = [start for kind, start, end in _boxes(data) if end > len(data) and kind not in _OF_BOXES]
-        return data[: ends[0]] if ends else None
+        return data[: ends[0]] if ends else _filled(data)
     return _padded(data, formats)
+
+
+def _filled(data: bytes) -> bytes | None:
+    """With zeros for the few bytes at its end that are missing; decoders then show all but the last pixels."""
+    missing = share(data)
+    if not 0 < missing <= TOLERABLE:
+        return None
+    count = round(len(data) / (1 - missing)) - len(data)
+    return data + (bytes(count) + _EOC)[-count:] if data.startswith(_JP2) else data + bytes(count)
 
 
 def _is_webp(data: bytes) -> bool:

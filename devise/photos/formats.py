@@ -29,7 +29,7 @@ PILLOW_FORMATS = (
 )
 
 # Raised when more photos are read: what older readers refused is then tried once more
-DECODING = 2
+DECODING = 3
 
 # Formats without a signature, or so rare that only a file of that name is tried
 _BY_NAME: Mapping[str, tuple[str, ...]] = {

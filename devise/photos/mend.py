@@ -26,6 +26,7 @@ _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")  # within a scan: neither 
 _SOS, _EOI, _PROGRESSIVE = 0xDA, 0xD9, 0xC2
 _FRAMES = frozenset((0xC0, 0xC1, 0xC2))
 _SHOWN = frozenset((b"tRNS", b"eXIf", b"iCCP"))  # chunks without pixels that decide how those look
+MIN_ZEROS = 64  # bytes at an end that no encoder writes
 NOISE = 1 << 16  # bytes: enough to fill some rows
 
 
@@ -41,14 +42,20 @@ def mended(data: bytes, formats: Sequence[str] = ()) -> bytes | None:
     return data + b"\0;" if data.startswith(b"GIF8") else cut.mended(data, formats)
 
 
+def zeros_off(data: bytes) -> bytes:
+    """A JPEG without the zeros that stand for what a copy or download never wrote: they decode, as grey."""
+    is_filled = data.startswith(b"\xff\xd8") and data.endswith(bytes(MIN_ZEROS))
+    return data.rstrip(b"\0") if is_filled else data
+
+
 def _png(data: bytes) -> bytes | None:
     """Without the chunks that nobody sees and whose checksums are wrong; with an end."""
     kept, has_end = [SIGNATURE], False
     for kind, chunk in _chunks(data):
         checksum = zlib.crc32(chunk[4:-4]).to_bytes(4)
-        if kind[:1].isupper() or checksum == chunk[-4:]:
-            kept.append(chunk)
-        elif kind in _SHOWN and (kind != b"iCCP" or _is_profile(chunk[8:-4])):
+        # Of pixels zlib tells whether they are right; sizes and palettes may well be
+        is_shown = kind[:1].isupper() or kind in _SHOWN
+        if checksum == chunk[-4:] or (is_shown and (kind != b"iCCP" or _is_profile(chunk[8:-4]))):
             kept.append(chunk[:-4] + checksum)
         has_end = has_end or kind == b"IEND"
     if not has_end:

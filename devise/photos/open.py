@@ -142,6 +142,8 @@ def _opened(data: bytes, path: str, at_least: int, limits: PhotoConfig) -> Itera
     if not data:
         raise PhotoError(path, "the file is empty; copy it again from its source")
     try:
+        if (written := mend.zeros_off(data)) is not data:
+            data = _mended(written, path) or data
         image = _unpacked(data, path)
         _check_size(image, path, limits.max_megapixels)
         with _large if image.width * image.height > LARGE_PIXELS else nullcontext():

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from PIL import Image, ImageFile
 
-from devise.photos.tiff_layout import ICC, MAGIC, PHOTOMETRIC_TAG, XMP, Layout, directory, layout
+from devise.photos.tiff_layout import ICC, MAGIC, PHOTOMETRIC_TAG, XMP, Layout, directory, header, layout
 from devise.photos.tiff_pixels import picture
 
 FORMAT = "ODDTIFF"  # as Pillow is to call it
@@ -27,7 +27,8 @@ class OddTiff(ImageFile.ImageFile):
         assert self.fp is not None
         self.tag_v2 = directory(self.fp)
         about = layout(self.tag_v2, self.tag_v2._endian)
-        if not about.is_odd:
+        is_unknown = self.tag_v2._bigtiff and about.order == ">" and about.is_readable
+        if not (about.is_odd or is_unknown):
             raise SyntaxError("Pillow reads it")
         self._about = about
         self._size, self._mode, self.tile = (about.width, about.height), "RGB", []
@@ -46,7 +47,7 @@ class OddTiff(ImageFile.ImageFile):
         assert self.fp is not None
         exif = Image.Exif()
         self.fp.seek(0)
-        exif.load_from_fp(self.fp)
+        exif.fp, exif.head, exif.endian, exif._info = self.fp, header(self.fp), self._about.order, self.tag_v2
         return exif
 
 

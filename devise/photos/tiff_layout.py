@@ -130,13 +130,20 @@ class Layout:
         return f"{bands} of {bits} bits {number}(colours: {colour}, compression: {packed})"
 
 
-def directory(file: IO[bytes]) -> TiffImagePlugin.ImageFileDirectory_v2:
-    """Of the first picture. Raises SyntaxError for what is no TIFF."""
+def header(file: IO[bytes]) -> bytes:
+    """Up to where the directory stands."""
     head = file.read(8)
     if head[:4] not in MAGIC:
         raise SyntaxError("no TIFF")
-    is_big = b"+" in head[2:4]
-    ifd = TiffImagePlugin.ImageFileDirectory_v2(head + file.read(8) if is_big else head)
+    return head + file.read(8) if b"+" in head[2:4] else head
+
+
+def directory(file: IO[bytes]) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """Of the first picture. Raises SyntaxError for what is no TIFF."""
+    head = header(file)
+    # Pillow looks for a BigTIFF's version in the byte where little-endian has it
+    known = b"II+\0" + head[4:] if head.startswith(b"MM\0+") else head
+    ifd = TiffImagePlugin.ImageFileDirectory_v2(known, prefix=head[:2])
     file.seek(ifd.next)
     ifd.load(file)
     return ifd

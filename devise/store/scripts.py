@@ -21,9 +21,14 @@ _UNSPACED = (
 )
 _UNSPACED += "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _BETWEEN = re.compile(rf"(?<=[{_UNSPACED}])(?=\w)|(?<=\w)(?=[{_UNSPACED}])")
+# Greek, whose accents SQLite leaves, ancient ones too
+_GREEK = {
+    chr(code): unicodedata.normalize("NFD", chr(code))[0] for code in (*range(0x370, 0x400), *range(0x1F00, 0x2000))
+}
 _LETTERS = str.maketrans(
-    {"ß": "ss", "ẞ": "SS", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Ø": "O", "ø": "o", "Ł": "L", "ł": "l"}
-    | {"Đ": "D", "đ": "d", "İ": "I", "ı": "i", "Þ": "Th", "þ": "th", "ς": "σ"}
+    _GREEK
+    | {"ß": "ss", "ẞ": "SS", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Ø": "O", "ø": "o", "Ł": "L", "ł": "l"}
+    | {"Đ": "D", "đ": "d", "İ": "I", "ı": "i", "Þ": "Th", "þ": "th", "ς": "σ", "ё": "е", "Ё": "Е"}
 )
 
 

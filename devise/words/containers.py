@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,9 +46,17 @@ _KINDS: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "it is packed by zstd; unpack it: zstd -d"),
     (b"7z\xbc\xaf\x27\x1c", "it is a 7-Zip archive; unpack it and give the file inside"),
     (b"Rar!", "it is a RAR archive; unpack it and give the file inside"),
+    (b"\x04\x22\x4d\x18", "it is packed by lz4; unpack it: lz4 -d"),
+    (b"\x5d\0\0", "it is packed by lzma; unpack it: unlzma"),
+    (b"\x1f\x9d", "it is packed by compress; unpack it: uncompress"),
+    (b"PK\x05\x06", "it is a zip archive with nothing in it; get it again"),
+    (b"ARROW1", f"it is an Arrow file; {_AS_TEXT}"),
+    (b"FEA1", f"it is a Feather file; {_AS_TEXT}"),
+    (b"\x89PNG", "it is a picture; give a file of word vectors"),
+    (b"\xff\xd8\xff", "it is a picture; give a file of word vectors"),
     (b"%PDF", f"it is a PDF; {_AS_TEXT}"),
 )
-_PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml")
+_DECIMAL = re.compile(rb"\s-?\d+,\d+(?=\s)")
 
 
 class BombError(ValueError):
@@ -104,6 +113,7 @@ class _Counted(io.RawIOBase):
 def _only_entry(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]  # is_dir() fails without name
     entries = [entry for entry in entries if not entry.filename.startswith("__MACOSX/")]
+    entries = [entry for entry in entries if not entry.filename.rpartition("/")[2].startswith(".")]  # .DS_Store
     names = [entry.filename for entry in entries]
     if any(name.endswith("data.pkl") for name in names):
         raise VectorsError(f"{path}: it is a file of PyTorch; {_AS_TEXT}")
@@ -137,12 +147,15 @@ def described(begin: bytes) -> str | None:
     """What a text that starts so is, if it is none of vectors, and what to do; None: nobody knows."""
     text = begin.removeprefix(b"\xef\xbb\xbf").lstrip()
     line = text.split(b"\n", 1)[0]
-    if text[:10].lower().startswith(_PAGES):
+    if text[:1] == b"<":
         return "it is a web page, not the file; open its address in a browser and download it anew"
     if text[:1] in (b"{", b"["):
         return f"it is JSON; {_AS_TEXT}"
-    if line.count(b",") > 1 and line.count(b",") > len(line.split()):
-        return "its numbers are parted by commas; put spaces in their place"
-    if b"\0" in begin[:64] and begin[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    for mark, name in ((b",", "commas"), (b";", "semicolons")):
+        if line.count(mark) > 1 and line.count(mark) > len(line.split()):
+            return f"its numbers are parted by {name}; put spaces in their place"
+    if len(_DECIMAL.findall(line)) > 1:
+        return "its numbers have decimal commas; put points in their place"
+    if begin[:2] in (b"\xff\xfe", b"\xfe\xff") or begin[:64].count(0) > 24:
         return "it is text in UTF-16; save it as UTF-8"
     return None

@@ -115,6 +115,8 @@ def _load(path: Path) -> Loaded:
 
 def _shape(path: Path, start: bytes) -> Shape:
     """Header or not, text or binary: decided by the first two lines. Raises VectorsError for anything else."""
+    if b"\r" in start.rstrip(b"\r") and b"\n" not in start:
+        raise VectorsError(f"{path}: its lines end with carriage returns alone; save it with line feeds")
     try:
         with containers.opened(path) as file:
             lines = (line for line in iter(lambda: file.readline(MAX_LINE), b"") if line.strip())
@@ -231,6 +233,8 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 def _load_binary(path: Path, shape: Shape) -> Loaded:
     from gensim.models import KeyedVectors
 
+    if zipfile.is_zipfile(path):  # gensim opens it itself
+        raise VectorsError(f"{path}: it is a zip archive of vectors in binary; unpack it and give the file inside")
     promised = shape.count or 0
     most = path.stat().st_size * (containers.MAX_RATIO if path.name.endswith(".gz") else 1)
     if 4 * promised * shape.dim > most:

@@ -71,6 +71,13 @@ def test_what_the_head_promises_is_missing(format: str) -> None:
         assert said == f"it is cut short: the last {share} % of its bytes are missing; copy it again from its source"
 
 
+@pytest.mark.parametrize("format", ["WEBP", "JPEG2000"])
+def test_the_last_two_bytes_are_missing(format: str) -> None:
+    data = encoded(format)
+    assert np.abs(pixels(data[:-2]) - pixels(data)).max() < 40
+    assert np.abs(pixels(data[:-2]) - pixels(data)).mean() < 0.5
+
+
 def test_metadata_behind_the_pixels_of_a_webp_are_cut() -> None:
     data = encoded("WEBP", xmp=b"<x>" + bytes(200), exif=b"Exif\0\0" + b"II*\0\x08\0\0\0" + bytes(100))
     for missing in (1, 150, 300):

@@ -55,6 +55,26 @@ def test_a_jpeg_without_pixels_is_refused_with_how_many(options: dict[str, objec
         assert abs(told - 100 * (1 - share)) < 12
 
 
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"restart_marker_blocks": 4}])
+def test_a_jpeg_whose_end_was_never_written(options: dict[str, object]) -> None:
+    """Its place was made and filled with zeros, which decode."""
+    data = encoded("JPEG", quality=95, **options)
+    with pytest.raises(PhotoError, match=r"the lower [0-9]+ % are missing"):
+        pixels(data[: len(data) // 2] + bytes(len(data) // 2))
+    assert np.array_equal(pixels(data + bytes(4096)), pixels(data))
+    assert np.array_equal(pixels(data[:-2] + bytes(4096)), pixels(data))
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"PLTE", b"IDAT", b"IEND"])
+def test_a_wrong_checksum_of_a_chunk_whose_data_are_right(kind: bytes) -> None:
+    buffer = io.BytesIO()
+    noise().quantize(64).save(buffer, "PNG")
+    data = buffer.getvalue()
+    place = data.index(kind) + 4
+    end = place + int.from_bytes(data[place - 8 : place - 4])
+    assert np.array_equal(pixels(data[:end] + b"\0\0\0\0" + data[end + 4 :]), pixels(data))
+
+
 def test_a_progressive_jpeg_without_its_last_touch_is_whole() -> None:
     data = encoded("JPEG", progressive=True, quality=95)
     assert np.abs(pixels(data[: int(0.8 * len(data))]) - pixels(data)).mean() < 1

@@ -33,7 +33,8 @@ def scene() -> NDArray[np.float64]:
 def tiff(
     samples: NDArray[Any], order: str = "<", planar: bool = False, packed: bool = False, rows: int = 7, **more: Any
 ) -> bytes:
-    """The file: (height, width, samples) in strips of some rows."""
+    """The file: (height, width, samples) in strips of some rows. big: as BigTIFF, with places of 8 bytes."""
+    base, wide, head, end = (16, "Q", "Q", 16) if more.get("big") else (8, "I", "H", 6)
     height, width, count = samples.shape
     planes = [samples[..., i : i + 1] for i in range(count)] if planar else [samples]
     kind = samples.dtype.newbyteorder(order)
@@ -42,7 +43,7 @@ def tiff(
     strips = [zlib.compress(strip) for strip in strips] if packed else strips
     code = {"u": 1, "i": 2, "f": 3}[samples.dtype.kind]
     bits = more.get("bits", 8 * samples.dtype.itemsize)
-    starts = [8 + sum(map(len, strips[:i])) for i in range(len(strips))]
+    starts = [base + sum(map(len, strips[:i])) for i in range(len(strips))]
     tags: dict[int, tuple[str, list[int]]] = {
         256: ("I", [width]),
         257: ("I", [height]),
@@ -57,18 +58,19 @@ def tiff(
         339: ("H", [code] * count),
         **more.get("tags", {}),
     }
-    body, lists, directory = b"".join(strips), b"", struct.pack(order + "H", len(tags))
-    place = 8 + len(body)
+    body, lists, directory = b"".join(strips), b"", struct.pack(order + head, len(tags))
+    place = base + len(body)
     for tag, (form, values) in sorted(tags.items()):
         data = struct.pack(f"{order}{len(values)}{form}", *values)
-        if len(data) > 4:
-            where = struct.pack(order + "I", place + 6 + 12 * len(tags) + len(lists))
+        if len(data) > base // 2:
+            where = struct.pack(order + wide, place + end + (4 + base) * len(tags) + len(lists))
             lists += data
         else:
-            where = data.ljust(4, b"\0")
-        directory += struct.pack(order + "HHI", tag, {"B": 1, "H": 3, "I": 4}[form], len(values)) + where
-    magic = {"<": b"II*\0", ">": b"MM\0*"}[order]
-    return magic + struct.pack(order + "I", place) + body + directory + b"\0\0\0\0" + lists
+            where = data.ljust(base // 2, b"\0")
+        directory += struct.pack(order + "HH" + wide, tag, {"B": 1, "H": 3, "I": 4}[form], len(values)) + where
+    magic = {"<": b"II", ">": b"MM"}[order] + struct.pack(order + "H", 43 if more.get("big") else 42)
+    magic += struct.pack(order + "HH", 8, 0) if more.get("big") else b""
+    return magic + struct.pack(order + wide, place) + body + directory + bytes(base // 2) + lists
 
 
 def stored(colours: str, shades: NDArray[np.float64], kind: str) -> NDArray[Any]:
@@ -245,6 +247,16 @@ def test_turned_and_told_about(orientation: int) -> None:
     assert np.array_equal(seen(data), np.rot90(seen(plain), {3: 2, 6: -1}[orientation]))
     told = details("a.tif", data)
     assert (told.kind, told.pixels) == ("tiff", WIDTH * HEIGHT)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_big_tiffs(kind: str, order: str) -> None:
+    """Pillow reads none whose byte order is big-endian."""
+    samples = stored("rgb", scene(), kind)
+    data = tiff(samples, order, photometric=2, big=True, tags={274: ("H", [6])})
+    assert np.array_equal(seen(data), np.rot90(seen(tiff(samples, order, photometric=2)), -1))
+    assert details("a.tif", data).pixels == WIDTH * HEIGHT
 
 
 def test_tiles_and_lzw_of_libtiff() -> None:

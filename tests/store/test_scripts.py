@@ -61,6 +61,9 @@ def test_both_forms_of_accents_are_one(library: Library, tmp_path: Path, word: s
         ("İstanbul", ["istanbul", "İstanbul", "ISTANBUL"], ["stanbul"]),
         ("Ærø", ["ærø", "aero", "ÆRØ"], ["ero"]),
         ("Łódź", ["łódź", "lodz"], ["odz"]),
+        ("Ελλάδα", ["ελλαδα", "ΕΛΛΑΔΑ", "Ελλάδα"], ["ελλα"]),
+        ("ёлка", ["елка", "ЁЛКА", "Ёлка"], ["елк"]),
+        ("йога", ["Йога"], ["иога"]),  # another letter, not an accent
         ("ＡＢＣ", ["abc", "ＡＢＣ"], ["abcd"]),
         ("été", ["été", "ete"], ["et"]),
         ("O’Brien", ["O’Brien", "O'Brien", "brien"], ["obrien2"]),
