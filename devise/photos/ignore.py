@@ -26,6 +26,10 @@ _FOLDERS_OF_PROGRAMS = (
     "RECYCLER",
     "RECYCLED",
     "System Volume Information",
+    "$WINDOWS.~BT",
+    "@sharebin",  # Synology, QNAP
+    "Temporary Items",  # macOS, on servers
+    "TheVolumeSettingsFolder",
     "Network Trash Folder",  # macOS: deleted files on servers
     "lost+found",
     "LOST.DIR",  # Android: what a check of the file system found
