@@ -69,6 +69,11 @@ class Space:
         """Numpy's name for the numbers of a row in memory."""
         return "uint8" if self.dtype == "bits" else "float32"
 
+    @property
+    def row_bytes(self) -> int:
+        """Of a row in memory."""
+        return self.width if self.dtype == "bits" else 4 * self.dim
+
     def regions(self) -> Space:
         """The space of the regions of its photos."""
         return Space(name=REGIONS, dim=self.dim, dtype="regions", fingerprint=self.fingerprint)

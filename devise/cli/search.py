@@ -145,9 +145,13 @@ def similar(
         typer.Option(
             metavar="SPACE",
             help="features: photos that look alike. words: that mean the same. colour: of the same colours. "
-            "phash, dhash, ahash: the same picture.",
+            "phash, dhash, ahash: the same picture. bits: codes that the model has learnt.",
         ),
     ] = "features",
+    order: Annotated[
+        str | None,
+        typer.Option(metavar="SPACE", show_default=False, help="Put those near by --space in the order of this one."),
+    ] = None,
     like: Like = None,
     text: Text = None,
     inside: Inside = None,
@@ -170,6 +174,8 @@ def similar(
 
     devise similar cat.jpg --space words
 
+    devise similar cat.jpg --space bits --order features
+
     devise similar cat-with-bottle.jpg --like "siamese cat"
 
     find products -name '*.jpg' | devise similar - -k 3 --jsonl
@@ -182,7 +188,7 @@ def similar(
     if see:
         preview.check()
     with Library(library) as opened:
-        ask = partial(opened.similar, k=k, space=space, like=like, where=where)
+        ask = partial(opened.similar, k=k, space=space, order=order, like=like, where=where)
         if len(photos) > 1 or str(photos[0]) == several.STDIN or jsonl:
             if html or open_page:
                 raise typer.BadParameter("a contact sheet is of what is like one photo; name one, or leave it out")

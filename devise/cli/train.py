@@ -15,13 +15,14 @@ from devise.cli.options import LibraryPath
 from devise.cli.output import show
 from devise.errors import MAX_LISTED, counted, needed
 from devise.training.datasets.example import Reading
-from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, TrainOptions
+from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, METHOD_NAMES, TrainOptions
 from devise.training.report import TrainReport
 
 if TYPE_CHECKING:
     from devise.cli.output.progress import BarProgress
 
 AUTO = "auto"
+WORDS = "words"  # with the classes beside them, as always
 
 
 def train(
@@ -44,7 +45,18 @@ def train(
     vectors: Annotated[
         str | None, typer.Option(metavar="NAME", help="Word vectors to learn; without it those in use.")
     ] = TrainOptions.vectors,
+    objective: Annotated[
+        str,
+        typer.Option(metavar="NAMES", help="words: to search by words. hash: short codes. Several with commas."),
+    ] = WORDS,
     loss: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(LOSS_NAMES)}.")] = TrainOptions.loss,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Of hash: {', '.join(METHOD_NAMES)}.")
+    ] = TrainOptions.method,
+    bits: Annotated[int, typer.Option(metavar="N", help="Of hash: bits of a code.")] = TrainOptions.bits,
+    size: Annotated[
+        int, typer.Option(metavar="N", help="Pixels a side at which photos are looked at; 0: as the backbone is used.")
+    ] = TrainOptions.size,
     unfreeze: Annotated[
         int, typer.Option(metavar="N", help="Last blocks of the backbone to train as well.")
     ] = TrainOptions.unfreeze,
@@ -79,6 +91,8 @@ def train(
     """Train a model on your own photos. It learns to give each photo the word vectors of its labels.
 
     devise train birds/ --out birds --epochs 20
+
+    devise train birds/ --out short --objective hash --bits 48
     """
     needed("training", "torch", "torchvision")
     from devise.cli.output.progress import BarProgress, stages
@@ -91,7 +105,11 @@ def train(
         weights=weights,
         vectors=vectors,
         feedback=(library or config.default_library()) if from_feedback else None,
+        objectives=TrainOptions.objectives if objective == WORDS else tuple(filter(None, objective.split(","))),
         loss=loss,
+        method=method,
+        bits=bits,
+        size=size,
         unfreeze=unfreeze,
         epochs=epochs,
         batch=batch,

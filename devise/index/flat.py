@@ -14,6 +14,7 @@ from devise.vectors import Hits, Ids, Vector
 Scores = NDArray[np.floating]
 ROUNDING = 1e-5  # of a cosine, between a matrix product and rows by themselves
 CHUNK = 4_096  # rows scored at a time: 5 MB of 300 numbers stay in the cache of a desktop processor
+CHUNK_OF_BITS = 1 << 16  # rows of bits scored at a time: half a megabyte of 64 bits
 T = TypeVar("T", bound=np.generic)
 
 
@@ -46,12 +47,21 @@ def l1_nearness(rows: Vector, vector: Vector) -> Scores:
 
 def hamming_nearness(rows: NDArray[np.uint8], bits: NDArray[np.uint8]) -> Scores:
     """How many bits differ, with a minus: rows and query are packed, eight bits a byte."""
-    if rows.shape[1] % 8:
-        scores: Scores = -NUM_BITS[rows ^ bits].sum(1, dtype=np.float32)
-        return scores
-    words, query = (np.ascontiguousarray(each).view(np.uint64) for each in (rows, bits))  # 64 bits at once
-    counts: Scores = -num_differing(words, query).sum(1, dtype=np.float32)
-    return counts
+    words, query = (_words(each) for each in (rows, bits))  # 64 bits at once
+    counts = num_differing(words, query)
+    total = counts[:, 0] if counts.shape[1] == 1 else counts.sum(1, dtype=np.uint32)
+    scores: Scores = -total.astype(np.float32)
+    return scores
+
+
+def _words(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """(..., bytes) -> (..., words of 8 bytes), the last of them filled up with zeros."""
+    width = rows.shape[-1]
+    if width % 8:
+        filled = np.zeros((*rows.shape[:-1], width + -width % 8), np.uint8)
+        filled[..., :width] = rows
+        rows = filled
+    return np.ascontiguousarray(rows).view(np.uint64)
 
 
 def num_differing(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint8]:
@@ -87,8 +97,10 @@ class FlatIndex:
         is_packed = metric == "hamming"
         self._score, self._dtype = METRICS[metric], np.uint8 if is_packed else np.float32
         self._width = -(-dim // 8) if is_packed else dim
+        self._stride = self._width + -self._width % 8 if is_packed else dim  # bits are held as words of 64
+        self._chunk = CHUNK if not is_packed else CHUNK_OF_BITS
         self._last = -1
-        self._held = np.empty(0, np.int64), np.empty((0, self._width), self._dtype)  # replaced as one, for readers
+        self._held = np.empty(0, np.int64), np.empty((0, self._stride), self._dtype)  # replaced as one, for readers
 
     def __len__(self) -> int:
         return len(self._held[0])
@@ -97,7 +109,7 @@ class FlatIndex:
         new, rows = checked(ids, rows, self._width, self._last, self._dtype)
         if len(new):
             held_ids, held = self._held
-            self._held = np.concatenate([held_ids, new]), np.concatenate([held, rows])
+            self._held = np.concatenate([held_ids, new]), np.concatenate([held, self._filled(rows)])
             self._last = int(new[-1])
 
     def remove(self, ids: ArrayLike) -> None:
@@ -112,12 +124,17 @@ class FlatIndex:
         if among is not None:
             chosen = np.isin(ids, among)
             ids, rows = ids[chosen], rows[chosen]
-        return [self._nearest(ids, rows, query, k) for query in queries]
+        return [self._nearest(ids, rows, query, k) for query in self._filled(queries)]
+
+    def _filled(self, rows: Rows) -> Rows:
+        """With zeros behind bits, up to whole words."""
+        more = self._stride - self._width
+        return np.pad(rows, ((0, 0), (0, more))) if more else rows
 
     def _nearest(self, ids: Ids, rows: Rows, query: Rows, k: int) -> Hits:
         if k < 1 or not len(ids):
             return Hits.none()
-        return Hits.best(ids, np.concatenate([self._score(some, query) for some in pieces(rows, CHUNK)]), k)
+        return Hits.best(ids, np.concatenate([self._score(some, query) for some in pieces(rows, self._chunk)]), k)
 
 
 def scored_by(metric: str, chunks: Iterator[tuple[Ids, Rows]], query: Rows) -> Iterator[tuple[Ids, Scores]]:

@@ -161,20 +161,24 @@ class Library:
         feedback = self.marks.feedback(request) if has_feedback else None
         return answer(self._search(), request, k, feedback, self.settings.search)
 
-    def similar(
+    def similar(  # noqa: PLR0913 (of a public call: all of it is asked for by name)
         self,
         photo: PhotoInput,
         k: int | None = None,
         *,
         space: str = "features",
+        order: str | None = None,
         like: str | None = None,
         where: Filter | None = None,
     ) -> Answer[Match]:
         """The k photos most like `photo` (in the library or not), never itself or its copies.
 
+        order: another space that puts those near by the first in order: space="bits", order="features".
         like: a class; photos are then compared by what tells it apart (on features). where: which photos are asked.
         """
         k = self._checked(k)
+        if order is not None and like is not None:
+            raise LibraryError("photos are put in order by a space or like a class; leave one of them out")
         if like is not None and space != "features":
             raise LibraryError(f"photos are compared like a class on features, not on {space}; leave one of them out")
         content_id, vector = self._photos.vector(photo, space)
@@ -185,6 +189,7 @@ class Library:
             space=space,
             filter=where or Filter(),
             class_weights=None if like is None else self._resources.class_weights(like),
+            order=None if order in (None, space) else (order, self._photos.vector(photo, order)[1]),
         )
         return similar(self._search(), request, k)
 

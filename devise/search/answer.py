@@ -53,9 +53,8 @@ def similar(searcher: Searcher, request: PhotoRequest, k: int) -> Answer[Match]:
         weights = request.class_weights.weights
         found = searcher.weighted(request.vector, weights, k, without=request.content_id, where=request.filter)
     else:
-        found = searcher.nearest(
-            request.vector, k, space=request.space, without=request.content_id, where=request.filter
-        )
+        asked = {request.space: request.vector, **dict([request.order] if request.order else [])}
+        found = searcher.nearest_in(asked, k, without=request.content_id, where=request.filter)
     notes = request.class_weights.notes() if request.class_weights else []
     notes += [*index_notes(searcher), *_unfinished_notes(searcher, request.space)]
     if not found and request.filter:

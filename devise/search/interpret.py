@@ -74,7 +74,10 @@ class Request:
 
 
 class PhotoRequest(NamedTuple):
-    """Photos like a photo. content_id: its own, where it is in the library: neither it nor its copies are answers."""
+    """Photos like a photo. content_id: its own, where it is in the library: neither it nor its copies are answers.
+
+    order: another space and its vector there, by which those near to it in `space` are put in order.
+    """
 
     name: str
     vector: Vector
@@ -82,6 +85,7 @@ class PhotoRequest(NamedTuple):
     space: str
     filter: Filter
     class_weights: ClassWeights | None = None
+    order: tuple[str, Vector] | None = None
 
 
 def interpret(query: Query, options: Options, sources: Sources) -> Request:

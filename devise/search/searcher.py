@@ -79,6 +79,28 @@ class Searcher:
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
 
+    def nearest_in(
+        self, vectors: Mapping[str, Vector], k: int, *, without: int | None = None, where: Filter | None = None
+    ) -> list[Match]:
+        """The nearest to the vector of one space; of two spaces, those near in the first in the order of the second.
+
+        So codes of few bits name a shortlist, and features put it in order (Lin et al., 2015, section 3.3).
+        """
+        (space, vector), *others = vectors.items()
+        if not others:
+            return self.nearest(vector, k, space=space, without=without, where=where)
+        ((order, exact),) = others
+        check_k(k)
+        with self._snapshot() as snapshot:
+            metrics = [_checked(row[None], snapshot.space(name)).metric for name, row in vectors.items()]
+            settings, among = self._settings.search, self._among(where)
+            shortlist = max(settings.shortlist, settings.candidates * (k + 1))
+            near = Candidates(snapshot, space, among).near(vector[None], shortlist, _least(snapshot))
+            first = top(scored_by(metrics[0], snapshot.rows(space, near), vector), shortlist)[0]
+            first = first[first != (-1 if without is None else without)]
+            ids, scores = top(scored_by(metrics[1], snapshot.rows(order, np.sort(first)), exact), k)
+            return self._matches(ids, scores, k, where)
+
     def nearest_to_each(self, vectors: Vector, k: int, *, space: str) -> list[list[Match]]:
         """The same for each of (n, dim) vectors, on all cores: each photo is read once for many of them."""
         check_k(k)

@@ -143,7 +143,7 @@ class Snapshot:
         if space not in self._vectors:
             self._num_reads[space] += 1
             index, known = self.settings.index, self.space(space)
-            if 4 * known.dim * self.num_contents > index.cache_bytes:
+            if known.row_bytes * self.num_contents > index.cache_bytes:
                 self._vectors[space] = None
                 return None
             is_time = self._num_reads[space] > max(index.scans, self.num_contents // index.cache_after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from devise import config
 from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.config import BackboneConfig
 from devise.descriptors.network.format import SUFFIX
 from devise.descriptors.network.weights import backbone_ranges, load_backbone
 from devise.errors import TrainingError
@@ -25,7 +26,7 @@ from devise.training.features import Extractor, features_of
 from devise.training.feedback import judged
 from devise.training.labels import resolved
 from devise.training.objectives.base import Lessons, Objective
-from devise.training.objectives.table import OBJECTIVES
+from devise.training.objectives.table import OBJECTIVES, OF_WORDS
 from devise.training.options import TrainOptions
 from devise.training.overview import Overview, overview
 from devise.training.sources import Cached, Photos, Source
@@ -63,7 +64,8 @@ def assemble(options: TrainOptions, progress: Progress) -> Assembly:
     path = checkpoint_path(options.out)
     if path.exists() and not options.force and not options.resume:
         raise TrainingError(f"{path} exists; choose another --out, go on with --resume, or replace it with --force")
-    vectors = WordVectors.open(options.vectors)
+    _check_objectives(options)
+    vectors = WordVectors.open(options.vectors) if OF_WORDS.intersection(options.objectives) else None
     learnt = learnable(options, vectors)
     progress.dataset(learnt.overview)
     ordered = [*learnt.training, *learnt.validation]
@@ -72,7 +74,8 @@ def assemble(options: TrainOptions, progress: Progress) -> Assembly:
     checkpoint = _new_checkpoint(options, path.stem, objectives, device)
     source, good = _source(options, checkpoint, ordered, progress)
     rows, checked = _rows(good, len(learnt.training), source)
-    return Assembly(options=options, path=path, key=key_of(options, learnt.examples, vectors.fingerprint),
+    key = key_of(options, learnt.examples, vectors.fingerprint if vectors else "")
+    return Assembly(options=options, path=path, key=key,
                     paths=[example.path for example in ordered], overview=learnt.overview, checkpoint=checkpoint,
                     objectives=objectives, source=source, training=rows, validation=checked)  # fmt: skip
 
@@ -88,10 +91,13 @@ class Learnable:
     overview: Overview
 
 
-def learnable(options: TrainOptions, vectors: WordVectors) -> Learnable:
-    """What the data give to learn from. Raises TrainingError, FolderError, LibraryError."""
+def learnable(options: TrainOptions, vectors: WordVectors | None) -> Learnable:
+    """What the data give to learn from; vectors: None where labels need none.
+
+    Raises TrainingError, FolderError, LibraryError.
+    """
     dataset = read(options.data, options.reading)
-    feedback = judged(options.feedback, vectors) if options.feedback else []
+    feedback = judged(options.feedback, vectors or WordVectors.open(options.vectors)) if options.feedback else []
     found = resolved(dataset.examples, vectors, options.reading, feedback)
     training, validation = split(found.examples, options.validation, options.seed)
     training += found.more
@@ -99,10 +105,17 @@ def learnable(options: TrainOptions, vectors: WordVectors) -> Learnable:
         raise TrainingError(f"{len(training)} photos to train on; at least 2 are needed")
     _check_several(found.labels, training)
     parts = {"train": training, "validation": validation, "test": [e for e in found.examples if e.part == "test"]}
-    spelt = {label: label if label in vectors else " + ".join(label.split()) for label in found.labels}
+    spelt = {label: _spelt(label, vectors) for label in found.labels}
     remarks = (*dataset.notes, *found.notes), (*dataset.left_out, *found.left_out)
     return Learnable(training, validation, [*found.examples, *found.more], found.labels,
-                     overview(parts, spelt, found.sources, vectors.name, remarks))  # fmt: skip
+                     overview(parts, spelt, found.sources, vectors.name if vectors else "", remarks))  # fmt: skip
+
+
+def _spelt(label: str, vectors: WordVectors | None) -> str:
+    """What its word vector is of."""
+    if vectors is None:
+        return ""
+    return label if label in vectors else " + ".join(label.split())
 
 
 def _check_several(labels: tuple[str, ...], training: Sequence[Example]) -> None:
@@ -139,18 +152,23 @@ def learner_of(assembly: Assembly) -> Learner:
 
 
 def _lessons(
-    examples: Sequence[Example], labels: tuple[str, ...], vectors: WordVectors, device: torch.device
+    examples: Sequence[Example], labels: tuple[str, ...], vectors: WordVectors | None, device: torch.device
 ) -> Lessons:
     truth, known = data.truth(examples, labels)
-    targets = torch.from_numpy(np.stack([vectors.vector(label) for label in labels])).to(device)
+    rows = np.stack([vectors.vector(label) for label in labels]) if vectors else np.empty((len(labels), 0), np.float32)
+    targets = torch.from_numpy(rows).to(device)
     weights = torch.tensor([example.weight for example in examples])
     return Lessons([example.path for example in examples], labels, truth, known, weights,
-                   targets, vectors.name, vectors.fingerprint)  # fmt: skip
+                   targets, vectors.name if vectors else "", vectors.fingerprint if vectors else "")  # fmt: skip
+
+
+def _check_objectives(options: TrainOptions) -> None:
+    if unknown := [name for name in options.objectives if name not in OBJECTIVES]:
+        raise TrainingError(f"no objective {', '.join(unknown)}; choose from {', '.join(OBJECTIVES)}")
 
 
 def _objectives(options: TrainOptions, lessons: Lessons) -> list[Objective]:
-    if unknown := [name for name in options.objectives if name not in OBJECTIVES]:
-        raise TrainingError(f"no objective {', '.join(unknown)}; choose from {', '.join(OBJECTIVES)}")
+    torch.manual_seed(options.seed)  # for layers that learn beside the heads
     return [OBJECTIVES[name](lessons, options) for name in options.objectives]
 
 
@@ -159,12 +177,23 @@ def _new_checkpoint(
 ) -> Checkpoint:
     torch.manual_seed(options.seed)
     checkpoint = Checkpoint(name=name, backbone=load_backbone(options.backbone, options.weights))
+    checkpoint.backbone.config = _looking(checkpoint.backbone.config, options)
     for objective in objectives:
         for key, head in objective.heads(checkpoint.backbone.config.num_features).items():
             checkpoint.add_head(head, key)
     for module in checkpoint.modules().values():
         module.to(device)
     return checkpoint
+
+
+def _looking(config: BackboneConfig, options: TrainOptions) -> BackboneConfig:
+    """At how many pixels, and at which parts of photos. Raises TrainingError where the last map would have none."""
+    parts = config.parts if OF_WORDS.intersection(options.objectives) else 0
+    about = replace(config.preprocessing, size=options.size or config.preprocessing.size)
+    try:
+        return replace(config, parts=parts, preprocessing=about).checked()
+    except ValueError as error:
+        raise TrainingError(f"--size {options.size} is too small for {config.name}: {error}; give more") from None
 
 
 def _source(

@@ -26,9 +26,11 @@ class Labelled:
 
 
 def resolved(
-    examples: Sequence[Example], vectors: WordVectors, reading: Reading = Reading(), more: Sequence[Example] = ()
+    examples: Sequence[Example], vectors: WordVectors | None, reading: Reading = Reading(), more: Sequence[Example] = ()
 ) -> Labelled:
     """Labels by names that have a word vector: aliases first, of several names the first that has one.
+
+    vectors: None where labels need none, and so are taken as they are.
 
     Labels that differ in case or plural only become one. Raises TrainingError naming every label without a vector, with
     near spellings. more: other examples, of which none is left out.
@@ -67,12 +69,14 @@ def singular(label: str) -> str:
     return " ".join([*front, last])
 
 
-def missing_words(label: str, vectors: WordVectors) -> list[str]:
-    """The words of a label that have no vector; none where the whole has one."""
-    return [word for word in label.split() if word not in vectors] if label not in vectors else []
+def missing_words(label: str, vectors: WordVectors | None) -> list[str]:
+    """The words of a label that have no vector; none where the whole has one, or where none is needed."""
+    if vectors is None or label in vectors:
+        return []
+    return [word for word in label.split() if word not in vectors]
 
 
-def _named(counts: Iterable[str], vectors: WordVectors, aliases: Mapping[str, str]) -> dict[str, str]:
+def _named(counts: Iterable[str], vectors: WordVectors | None, aliases: Mapping[str, str]) -> dict[str, str]:
     named, unknown = {}, []
     for label in sorted(counts):
         candidates = _candidates(label, aliases)
@@ -80,9 +84,9 @@ def _named(counts: Iterable[str], vectors: WordVectors, aliases: Mapping[str, st
         chosen = next(fitting, None)
         if chosen is not None:
             named[label] = chosen
-        else:
+        elif vectors is not None:
             unknown += _unknown(label, candidates, vectors)
-    if unknown:
+    if vectors is not None and unknown:
         raise TrainingError(
             f"no word vector in {vectors.name} for labels: {listed(unknown)}; rename them, say what they mean with "
             '--alias NAME="other words", or use other vectors with --vectors'

@@ -132,7 +132,7 @@ def _epoch(learner: Learner, assembly: Assembly, progress: Progress) -> float:
         step += len(rows)
         progress.photos(step, steps)
     if not np.isfinite(total):
-        raise TrainingError("the loss is not a number any more; try a smaller --lr")
+        raise TrainingError(f"the loss is not a number any more at epoch {learner.epoch + 1}; try a smaller --lr")
     return total / count
 
 

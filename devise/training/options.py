@@ -12,6 +12,12 @@ from devise.training.datasets.example import Reading
 
 BACKBONE_NAMES = ("slim", "vgg16", "vgg16_bn", "vgg11_bn")
 LOSS_NAMES = ("sigmoid", "softmax", "cosine", "hinge")
+METHOD_NAMES = ("greedyhash", "lin2015", "dsh", "dpsh")
+FEWEST_BITS, MOST_BITS = (
+    4,
+    1024,
+)  # fewer tell sixteen things apart at most; more are as many bytes as features of a code
+MAX_SIZE = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +30,7 @@ class TrainOptions:
     unfreeze: last blocks of the backbone that are trained as well; 0 trains heads on cached features.
     objectives: names of devise.training.objectives.table.
     best_by: the figure that decides which epoch is best, where it is not the first, such as "mAP".
+    method, bits: of the objective hash. size: pixels a side of photos; 0: as the backbone does.
     """
 
     data: Path
@@ -49,6 +56,9 @@ class TrainOptions:
     patience: int = 0  # epochs without a better one after which the run ends; 0: all epochs
     best_by: str = ""
     reading: Reading = Reading()  # how the data are to be understood
+    method: str = "greedyhash"  # the best of those here on a frozen backbone: docs/codes.md
+    bits: int = 48  # 6 bytes a photo; as good as more on ten classes
+    size: int = 0
 
     def check(self) -> None:
         """Raises TrainingError for a number that makes no sense."""
@@ -67,6 +77,15 @@ class TrainOptions:
             (self.unfreeze < 0, f"unfreeze must be 0 or more blocks, not {self.unfreeze}"),
             (self.patience < 0, f"patience must be 0 or more epochs, not {self.patience}"),
             (not self.objectives, "there must be an objective"),
+            (self.method not in METHOD_NAMES, f"no method {self.method!r}; choose one of {', '.join(METHOD_NAMES)}"),
+            (
+                not FEWEST_BITS <= self.bits <= MOST_BITS,
+                f"bits must be from {FEWEST_BITS} to {MOST_BITS:,}, not {self.bits:,}",
+            ),
+            (
+                self.size != 0 and not 16 <= self.size <= MAX_SIZE,
+                f"size must be from 16 to {MAX_SIZE:,} pixels, not {self.size:,}",
+            ),
         ]
         for is_wrong, text in wrong:
             if is_wrong:

@@ -22,7 +22,7 @@ from devise.training.report import EpochReport
 DAMAGED = "is damaged; delete it and train anew without --resume"
 NOT_IN_KEY = ("resume", "force", "threads", "out")  # what may differ when a run goes on
 # Options that came later: in the key only where they are not what every run did before, so that those still go on
-LATER = ("objectives", "photos", "reading", "find_rate", "patience", "best_by")
+LATER = ("objectives", "photos", "reading", "find_rate", "patience", "best_by", "method", "bits", "size")
 
 
 @dataclass

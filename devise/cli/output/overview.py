@@ -21,7 +21,8 @@ def lines(overview: Overview) -> Iterator[str]:
     yield from _left_out(overview)
     rows = overview.labels
     shown = rows if len(rows) <= SHOWN else rows[: SHOWN - 1]
-    columns = ("label", "train", "validation", *(("test",) if overview.test else ()), "word vector")
+    last = "word vector" if overview.vectors else ""
+    columns = ("label", "train", "validation", *(("test",) if overview.test else ()), last)
     cells = [columns, *(_cells(row, bool(overview.test)) for row in shown)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
@@ -34,9 +35,10 @@ def lines(overview: Overview) -> Iterator[str]:
         yield f"and {len(rows) - len(shown)} more labels"
     several = ", several labels a photo" if overview.is_multilabel else ""
     nothing = f", {overview.nothing:,} of them of no label" if overview.nothing else ""
+    vectors = f"; word vectors: {overview.vectors}" if overview.vectors else ""
     test = f", {overview.test:,} kept for devise evaluate" if overview.test else ""
     yield (f"{counted(len(rows), 'label')}{several}: {counted(overview.training, 'photo')} to learn from, "
-           f"{overview.validation:,} to judge by{test}{nothing}; word vectors: {overview.vectors}")  # fmt: skip
+           f"{overview.validation:,} to judge by{test}{nothing}{vectors}")  # fmt: skip
 
 
 def _cells(row: LabelRow, test: bool) -> tuple[str, ...]:

@@ -6,14 +6,15 @@ import threading
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from devise.descriptors.network.codes import Code
 from devise.descriptors.network.config import SILENT, BackboneConfig, HeadConfig
 from devise.spaces import ModelInfo, Space
-from devise.vectors import Vector, unit
+from devise.vectors import unit
 
 Array = NDArray[np.float32]
 
@@ -33,7 +34,10 @@ class Network(ABC):
     """Pixels in, unit vectors of every space out; an engine computes the numbers in between.
 
     anchors: (labels, dim) rows of the word vectors that the words head has learnt, where the checkpoint carries them.
+    codes: the heads that make rows of the features of whole photos.
     """
+
+    codes: tuple[Code, ...] = ()
 
     def __init__(
         self,
@@ -70,8 +74,8 @@ class Network(ABC):
         )
         self.info = replace(self.info, spaces=tuple(spaces))
 
-    def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Vector]:
-        """(n, size, size, 3) RGB -> {"words": (n, 300), "features": (n, num_features)}, rows of length 1.
+    def encode(self, pixels: NDArray[np.uint8]) -> dict[str, Any]:
+        """(n, size, size, 3) RGB -> {"words": (n, 300), "features": (n, num_features)}, rows of length 1, and codes.
 
         A model that looks at parts also gives "parts": (n, parts, 300), in the words space.
         Several threads may call it: they take turns. Raises ValueError when pixels have another shape.
@@ -86,7 +90,8 @@ class Network(ABC):
             if words.shape[1] > 1:
                 found["parts"] = words[:, 1:]
         found["features"] = features + np.float32(SILENT)  # none below 0
-        return {name: unit(rows) for name, rows in found.items()}
+        made: dict[str, Any] = {name: unit(rows) for name, rows in found.items()}
+        return made | {code.name: code.rows(features) for code in self.codes}
 
     @abstractmethod
     def outputs(self, pixels: NDArray[np.uint8]) -> Outputs:

@@ -48,7 +48,8 @@ def calibrate(path: Path, pixels: NDArray[np.uint8], agreeing: float = AGREEING)
 
 def _encoded(model: Compiled, pixels: NDArray[np.uint8]) -> dict[str, Vector]:
     batches = [model.encode(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
-    return {space: np.concatenate([batch[space] for batch in batches]) for space in batches[0]}
+    made = {code.name for code in model.codes}  # of features: where those agree, codes do
+    return {space: np.concatenate([batch[space] for batch in batches]) for space in batches[0] if space not in made}
 
 
 def ranges(

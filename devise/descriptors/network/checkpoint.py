@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from devise.descriptors.network import format
 from devise.descriptors.network.backbones import Backbone
-from devise.descriptors.network.config import BackboneConfig, HeadConfig, model_info
+from devise.descriptors.network.codes import Code, codes_of
+from devise.descriptors.network.config import CODES, BackboneConfig, HeadConfig, model_info
 from devise.descriptors.network.format import (
     AGAIN,
     FORMAT,
@@ -28,7 +29,7 @@ from devise.descriptors.network.format import (
     read,
     widened,
 )
-from devise.descriptors.network.heads import ClassesHead, WordsHead, build
+from devise.descriptors.network.heads import Head, build
 from devise.errors import CheckpointError
 from devise.files import replacing
 from devise.spaces import ModelInfo, speaking
@@ -45,7 +46,7 @@ class Checkpoint:
 
     name: str
     backbone: Backbone
-    heads: dict[str, WordsHead | ClassesHead] = field(default_factory=dict)
+    heads: dict[str, Head] = field(default_factory=dict)
     configs: dict[str, HeadConfig] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Tensor] = field(
@@ -54,7 +55,7 @@ class Checkpoint:
     fingerprint: str = ""
     path: Path | None = None  # the file it was loaded from
 
-    def add_head(self, head: HeadConfig, name: str | None = None) -> WordsHead | ClassesHead:
+    def add_head(self, head: HeadConfig, name: str | None = None) -> Head:
         """A new untrained head under `name` (else that of its kind), in place of one that was there."""
         name = name or head.kind
         self.configs[name] = head
@@ -77,7 +78,13 @@ class Checkpoint:
 
     @property
     def info(self) -> ModelInfo:
-        return model_info(self.name, self.fingerprint, self.backbone.config, self.configs.get("words"))
+        return model_info(self.name, self.fingerprint, self.backbone.config, self.configs.get("words"), self.configs)
+
+    def codes(self) -> tuple[Code, ...]:
+        """The heads that make rows of features, as they are now."""
+        arrays = {f"{name}.{key}": tensor.detach().cpu().numpy() for name, head in self.heads.items()
+                  for key, tensor in head.state_dict().items() if self.configs[name].kind in CODES}  # fmt: skip
+        return codes_of(self.configs, arrays)
 
     def modules(self) -> dict[str, nn.Module]:
         return {"backbone": self.backbone, **self.heads}

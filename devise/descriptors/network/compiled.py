@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from devise.config import IngestConfig
 from devise.descriptors.network.base import Array, Network, Outputs
-from devise.descriptors.network.config import BackboneConfig, HeadConfig, Layer, model_info, trunk
+from devise.descriptors.network.codes import codes_of
+from devise.descriptors.network.config import EPSILON, BackboneConfig, HeadConfig, Layer, model_info, trunk
 from devise.descriptors.network.format import AGAIN, RANGES, Arrays, find, first_line, read, widened
 from devise.descriptors.network.runtime import Node, openvino, opset13
 from devise.errors import CheckpointError, lacks_memory
 from devise.spaces import speaking
 
-EPSILON = 1e-5  # torch's batch norms
 LEVELS = 256
 TOGETHER = 8  # photos a stream computes at once: four or more of them keep four streams busy with one batch
 
@@ -44,8 +44,9 @@ class Compiled(Network):
         heads = {name: HeadConfig.from_json(config) for name, config in about["heads"].items()}
         words = heads.get(head)
         fingerprint = about["fingerprint"] if head == "words" else speaking(about["fingerprint"], head)
-        info = model_info(path.stem, fingerprint, backbone, words)
+        info = model_info(path.stem, fingerprint, backbone, words, heads)
         super().__init__(info, backbone, words, path, arrays.get(f"{head}.anchors"))
+        self.codes = codes_of(heads, arrays)
         graph = Graph(backbone, arrays)
         outputs = graph.outputs(words, head)
         graph.check()

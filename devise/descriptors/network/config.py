@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from devise.descriptors.network.preprocess import IMAGENET, Preprocessing
-from devise.spaces import Calibration, ModelInfo, Space
+from devise.spaces import Calibration, Dtype, Metric, ModelInfo, Space
 
 Layers = tuple[int | str, ...]
 
@@ -28,6 +28,8 @@ SLIM: Layers = (
 
 HIDDEN = 2000  # units between features and word vector, as in the reference (Ameisen, 2018)
 SILENT = 1e-6  # added to features: a picture that excites none gets the neutral direction, others do not notice
+TINY = 1e-12  # below a root: where a feature is 0 and the backbone learns, its slope would be infinite
+EPSILON = 1e-5  # torch's batch norms
 MAX_PARTS = 32  # a side: a photo of 1,024 parts
 MAX_LAYERS, MAX_WIDTH = 1_000, 65_536  # many times those of the largest models
 
@@ -134,11 +136,23 @@ def trunk(config: BackboneConfig) -> Iterator[Layer]:
             width_in, stride = width, 1
 
 
+class CodeKind(NamedTuple):
+    """What rows a kind of head makes of the features of a whole photo. finish: how, a name of codes.FINISHES."""
+
+    metric: Metric
+    dtype: Dtype
+    finish: str
+
+
+CODES: Mapping[str, CodeKind] = {"bits": CodeKind("hamming", "bits", "bits")}  # a space has the name of its head
+
+
 @dataclass(frozen=True, kw_only=True)
 class HeadConfig:
     """What a head is and what it has learnt; stored in every checkpoint.
 
-    kind: "words" (num_features -> HIDDEN -> num_out) or "classes" (num_features -> num_out).
+    kind: "words" (num_features -> HIDDEN -> num_out), "classes" (num_features -> num_out), or one of CODES
+        (num_features -> num_out, or with a layer of `hidden` units in between).
     labels: words: the labels it was trained on; classes: the name of each output.
     vectors, fingerprint: words: name and fingerprint of the word vectors that it regresses.
     anchored: words: the head carries the vectors of its labels (labels, num_out) as `anchors`, to tell by them whether
@@ -162,6 +176,7 @@ class HeadConfig:
     bias: float = 0.0
     photo_scale: float = 0.0
     photo_bias: float = 0.0
+    hidden: int = 0
 
     def with_probabilities(self, fitted: Mapping[str, float]) -> HeadConfig:
         """The same with other scales and biases, by their names; those that are not named are unknown."""
@@ -169,7 +184,9 @@ class HeadConfig:
         return replace(self, **{name: fitted.get(name, 0.0) for name in names})  # type: ignore[arg-type]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """What came later stands there only where it says something, so that earlier versions read the others."""
+        later = {"hidden": 0}
+        return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> HeadConfig:
@@ -179,6 +196,8 @@ class HeadConfig:
             raise ValueError(f"scales and biases {lines}")
         if not (0 < made.num_out <= MAX_WIDTH and 0 < made.num_features <= MAX_WIDTH):
             raise ValueError(f"a head from {made.num_features} to {made.num_out} numbers")
+        if not (isinstance(made.hidden, int) and 0 <= made.hidden <= MAX_WIDTH):
+            raise ValueError(f"a head with {made.hidden} units between")
         if not all(isinstance(label, str) for label in made.labels):
             raise TypeError("labels that are no words")
         if made.kind == "classes" and len(made.labels) != made.num_out:
@@ -186,8 +205,10 @@ class HeadConfig:
         return made
 
 
-def model_info(name: str, fingerprint: str, backbone: BackboneConfig, words: HeadConfig | None) -> ModelInfo:
-    """The spaces of a model: features, and words where it has a head for them."""
+def model_info(
+    name: str, fingerprint: str, backbone: BackboneConfig, words: HeadConfig | None, heads: Mapping[str, HeadConfig]
+) -> ModelInfo:
+    """The spaces of a model: features, and one of each head that makes rows; words: the one that is searched by."""
     spaces = [Space(name="features", dim=backbone.num_features)]
     if words is not None:
         about = Space(
@@ -201,4 +222,8 @@ def model_info(name: str, fingerprint: str, backbone: BackboneConfig, words: Hea
             ),
         )
         spaces.insert(0, about)
+    for key, head in heads.items():
+        if head.kind in CODES:
+            spaces.append(Space(name=key, dim=head.num_out, metric=CODES[head.kind].metric,
+                                dtype=CODES[head.kind].dtype))  # fmt: skip
     return ModelInfo(name=name, fingerprint=fingerprint, spaces=tuple(spaces))

@@ -35,6 +35,7 @@ class Encoder(Network):
         anchors: Tensor | None = getattr(self._words, "anchors", None)
         rows = anchors.cpu().numpy() if anchors is not None else None
         super().__init__(checkpoint.info, config, words, checkpoint.path, rows)
+        self.codes = checkpoint.codes()
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._mean = torch.tensor(config.preprocessing.mean, device=self._device).view(1, 3, 1, 1)
         self._std = torch.tensor(config.preprocessing.std, device=self._device).view(1, 3, 1, 1)

@@ -1,4 +1,7 @@
-"""Heads: small networks from features to one space. `words` regresses word vectors, `classes` is a softmax layer."""
+"""Heads: small networks from features to one space.
+
+`words` regresses word vectors, `classes` is a softmax layer, and those of CODES make bits and other rows.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
-from devise.descriptors.network.config import HIDDEN, HeadConfig
+from devise.descriptors.network.config import CODES, HIDDEN, TINY, HeadConfig
 
 DROPOUT = 0.7  # of the hidden units while training; the reference's 0.5 learns a thousand photos by heart
 DROPOUT_IN = 0.5  # of the features
@@ -72,10 +75,32 @@ class ClassesHead(nn.Module):
         return logits
 
 
-HEADS: dict[str, type[WordsHead] | type[ClassesHead]] = {"words": WordsHead, "classes": ClassesHead}
+class CodeHead(nn.Module):
+    """One layer, or two with ReLU, on square roots of the features, of length 1 and then each of variance 1.
+
+    devise.descriptors.network.codes computes the same for searching.
+    """
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__()
+        self.spread = nn.BatchNorm1d(config.num_features, affine=False)
+        first = nn.Linear(config.num_features, config.hidden or config.num_out)
+        between = [nn.BatchNorm1d(config.hidden), nn.ReLU(), nn.Dropout(DROPOUT_IN),
+                   nn.Linear(config.hidden, config.num_out)] if config.hidden else []  # fmt: skip
+        self.layers = nn.Sequential(first, *between)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(..., num_features) -> (..., num_out)"""
+        rows = features.flatten(0, -2)
+        out: Tensor = self.layers(self.spread(F.normalize(rows.clamp(min=0).add(TINY).sqrt(), dim=1)))
+        return out.view(*features.shape[:-1], -1)
 
 
-def build(config: HeadConfig) -> WordsHead | ClassesHead:
+Head = WordsHead | ClassesHead | CodeHead
+HEADS: dict[str, type[Head]] = {"words": WordsHead, "classes": ClassesHead, **dict.fromkeys(CODES, CodeHead)}
+
+
+def build(config: HeadConfig) -> Head:
     """The head of that kind, untrained. Raises KeyError for a kind that does not exist."""
     return HEADS[config.kind](config)
 

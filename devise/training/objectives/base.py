@@ -20,7 +20,8 @@ class Lessons:
 
     paths: (photos,); labels: the names of the columns; truth, known: (photos, labels), whether a label is true of a
     photo, and whether anybody said so; weights: (photos,), how often each is looked at.
-    targets: (labels, dim) unit rows of the word vectors `vectors`, which `vectors_fingerprint` tells from others.
+    targets: (labels, dim) unit rows of the word vectors `vectors`, which `vectors_fingerprint` tells from others; all
+    empty where no objective learns words.
     """
 
     paths: Sequence[str]

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 from devise.training.objectives.base import Lessons, Objective
 from devise.training.objectives.classes import Classes
+from devise.training.objectives.hashing import Hashing
 from devise.training.objectives.words import Words
 from devise.training.options import TrainOptions
 
 OBJECTIVES: dict[str, Callable[[Lessons, TrainOptions], Objective]] = {
     "words": Words,
     "classes": Classes,
+    "hash": Hashing,
 }
+OF_WORDS = frozenset({"words"})  # which learn word vectors and look at parts of photos; others need neither
