@@ -16,6 +16,7 @@ from devise.index.base import FileIndex, Index, Rows, Saved, UnusableIndexError
 from devise.index.deferred import DeferredIndex
 from devise.index.flat import FlatIndex
 from devise.index.hnsw import HnswIndex, available
+from devise.index.inverted import InvertedIndex
 from devise.index.quantized import QuantizedIndex
 from devise.vectors import Hits, Ids, unit
 
@@ -47,6 +48,12 @@ def flat(metric: str) -> Make:
 
 def quantized(place: Path, ids: Ids, rows: Rows) -> QuantizedIndex:
     index = QuantizedIndex(DIM)
+    index.add(ids, rows)
+    return index
+
+
+def inverted(place: Path, ids: Ids, rows: Rows) -> InvertedIndex:
+    index = InvertedIndex(DIM)
     index.add(ids, rows)
     return index
 
@@ -88,6 +95,7 @@ KINDS = [
     Kind("inner", flat("inner")),
     Kind("l1", flat("l1"), "l1"),
     Kind("hamming", flat("hamming"), "hamming"),
+    Kind("inverted", inverted),
     Kind("quantized", quantized, slack=1e-4, recall=0.99),
     Kind("deferred flat, read", deferred("a.flat"), slack=1e-4, recall=0.99, is_deferred=True),
     Kind("deferred flat, loaded", deferred("a.flat", scans=0), slack=1e-4, recall=0.99, is_deferred=True),
