@@ -57,7 +57,8 @@ def base_of(folder: Path) -> Base:
             said = {content_id: tuple(rest) for content_id, *rest in store.db.rows(sql)}
             sql = "SELECT key & 0xffffffffff, data FROM spaces JOIN vectors ON key >> 40 = number WHERE name = 'parts'"
             packed = dict(store.db.rows(sql))
-            rows = {space.name: together(store.vectors.rows(space))[1] for space in model.spaces}
+            grown = [space for space in model.spaces if space.metric == "cosine"]  # not the looks of small pictures
+            rows = {space.name: together(store.vectors.rows(space))[1] for space in grown}
             have = np.array([content_id in said for content_id in ids.tolist()])
             rows = {space: vectors[have] for space, vectors in rows.items()}
             live = ids[have].tolist()

@@ -105,6 +105,7 @@ class IndexConfig:
     scans: int = 3  # searches that read a file through before a program loads it, which takes as long as four
     scanned_bytes: int = 1 << 30  # of projections in memory: two million photos
     cache_bytes: int = 128 << 20  # of vectors of one space that a program which asks often keeps in memory
+    regions_bytes: int = 448 << 20  # of photos with their parts that it has looked at: 110,000 of 4,100 bytes
     cache_after: int = 200  # a library of n photos is searched n / 200 times before that: then it has nearly paid
     # Cosine of the nearest word: words have 1 to themselves, means of two words 0.66 to 0.75, of three 0.56 to 0.69
     near_word: float = 0.9
@@ -135,6 +136,7 @@ class SearchConfig:
     candidates: int = 4  # times k are taken from the index and rescored exactly
     min_candidates: int = 40  # at least: the first 32 by 128 of 300 numbers hold the ten nearest, of 1,280 0.99 of them
     min_candidates_regions: int = 1_000  # at least, where regions are scored: a small thing is far from the whole photo
+    further: int = 2  # times as many where too few are certain: 15 queries then answer as a scan of 100,000 photos does
     min_candidates_weighted: int = 500  # where class weights change what is near: recall@10 0.996 of 100,000 photos
     exact_filtered: int = 5_000  # photos that a filter leaves: all are scored, regions too, in a fifth of a second
     oversampling: float = 1.5  # times as many as needed are taken from the index where a filter drops some

@@ -187,8 +187,8 @@ class Searcher:
         either of several things will do, photos that most likely show one of them take turns.
         The score of a term is the mean of its cosines to the whole photo and to the parts of it that fit best, so a
         small thing in a corner counts, and so does the whole; `scoring` makes one score of those of its terms.
-        Where an index names the candidates (the thousand photos nearest to a term as wholes), a photo of which only
-        a part fits can be missed. Where the model knows no probabilities, none is too small.
+        Where an index names the candidates (the thousand photos nearest to a term as wholes, two where few of those are
+        certain), a photo of which only a part fits can be missed. Where the model knows no probabilities, none is too small.
         """
         check_k(k)
         with self._snapshot() as snapshot:
@@ -197,24 +197,43 @@ class Searcher:
                 raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {space.dim})")
             among, judged = self._among(where), scoring.feedback.weighted_means()
             rows = np.stack([*terms, *(row for _, row in judged)])
-            good = scoring.feedback.good_ids
-            fewest = self._settings.search.min_candidates_regions
-            near = Candidates(snapshot, "words", among).near(scoring.toward, k, fewest)
-            if near is not None and len(good):  # however far from the query
-                near = distinct(np.concatenate([near, good if among is None else among.of(good)]))
-            likely = self._shortlist(near, rows, scoring, k, (least, certain), space)
-            if near is not None and likely.num_certain < k and not (among is not None and len(near) == among.count):
-                rest = None if among is None else among.ids
-                likely = self._shortlist(rest, rows, scoring, k, (least, certain), space)
+            likely = Shortlist(k)
+            for some in self._in_steps(Candidates(snapshot, "words", among), scoring, k):
+                likely = Shortlist(k) if some is None else likely
+                self._add_likely(likely, some, rows, scoring, (least, certain), space)
+                if likely.num_certain >= k:
+                    break
             return self._listed(likely, scoring, space, k, where, knows=bool(certain))
 
-    def _shortlist(  # noqa: PLR0913
-        self, ids: Ids | None, rows: Vector, scoring: Scoring, k: int, least: tuple[float, float], space: Space
-    ) -> Shortlist:
+    def _in_steps(self, candidates: Candidates, scoring: Scoring, k: int) -> Iterator[Ids | None]:
+        """Photos to look at, and more where few of those are certain; None: all."""
+        settings, among, seen = self._settings.search, candidates.among, _NO_IDS
+        good = scoring.feedback.good_ids  # however far from the query
+        good = good if among is None or not len(good) else among.of(good)
+        for times in (1, settings.further):
+            near = candidates.near(scoring.toward, times * k, times * settings.min_candidates_regions)
+            if near is None:
+                yield None
+                return
+            near = distinct(np.concatenate([near, good]))
+            yield near[~np.isin(near, seen)]
+            seen = near
+            if among is not None and len(near) == among.count:
+                return
+
+    def _add_likely(  # noqa: PLR0913
+        self,
+        found: Shortlist,
+        ids: Ids | None,
+        rows: Vector,
+        scoring: Scoring,
+        least: tuple[float, float],
+        space: Space,
+    ) -> None:
         """The best of those photos. rows: of the terms, then of what judgements add; least: to be found, to be sure."""
-        found, feedback, terms = Shortlist(k), scoring.feedback, len(scoring.vectors)
+        feedback, terms = scoring.feedback, len(scoring.vectors)
         weights = np.array([weight for weight, _ in feedback.weighted_means()])
-        for some, cosines in shown_in(self._store.vectors.regions(space, ids), rows):
+        for some, cosines in shown_in(self._known[1].regions(space, ids), rows):
             asked = cosines[:terms]
             scores = scoring.scores(asked, space) + weights @ cosines[terms:]
             kinds = np.full(len(some), LIKELY)
@@ -226,7 +245,6 @@ class Searcher:
                 if scoring.has_sides:
                     kinds = np.where((likely >= TURN) & (kinds == LIKELY), scoring.sides(asked, space), kinds)
             found.add(some[keep], scores[keep], kinds[keep])
-        return found
 
     def _listed(  # noqa: PLR0913
         self, found: Shortlist, scoring: Scoring, space: Space, k: int, where: Filter | None, *, knows: bool
@@ -245,7 +263,7 @@ class Searcher:
     def _why(self, ids: Ids, scoring: Scoring, space: Space, sure: frozenset[int] | None) -> dict[int, _Why]:
         """What each term gives the photos of those contents, and the probability of all together."""
         found: dict[int, _Why] = {}
-        for some, cosines in shown_in(self._store.vectors.regions(space, ids), scoring.vectors):
+        for some, cosines in shown_in(self._known[1].regions(space, ids), scoring.vectors):
             likely = scoring.probabilities(cosines, space)
             each = [None] * len(some) if likely is None else likely.tolist()
             is_sure = [None if sure is None else content_id in sure for content_id in some.tolist()]

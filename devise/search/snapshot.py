@@ -9,6 +9,8 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from devise.config import IndexConfig, Settings
 from devise.errors import LibraryError
 from devise.index.base import UnusableIndexError
@@ -16,11 +18,13 @@ from devise.index.flat import pieces
 from devise.spaces import ModelInfo, Space
 from devise.store.base import Store
 from devise.store.sqlite.vectors import CHUNK
-from devise.vectors import Hits, Ids, Vector
+from devise.vectors import Hits, Ids, Vector, distinct
 
 if TYPE_CHECKING:
+    from devise.search.regions_cache import RegionsCache
     from devise.search.space_index import IndexCache, SpaceIndex
     from devise.search.vector_cache import Moment, VectorCache
+    from devise.store.regions import Regions
 
 
 def no_space(name: str, model: ModelInfo | None) -> LibraryError:
@@ -40,6 +44,8 @@ class Shared:
         self._lock = Lock()
         self._indices: IndexCache | None = None
         self._vectors: dict[str, tuple[Moment, VectorCache]] = {}
+        self._regions: dict[str, tuple[tuple[object, ...], RegionsCache]] = {}
+        self._num_reads: Counter[str] = Counter()
 
     def index_of(self, store: Store, space: Space) -> SpaceIndex | None:
         """As IndexCache does."""
@@ -48,6 +54,22 @@ class Shared:
         with self._lock:
             self._indices = self._indices or IndexCache(self._settings)
         return self._indices.index_of(store, space)
+
+    def regions_of(self, store: Store, space: Space, made_by: tuple[str, ...]) -> RegionsCache | None:
+        """What has been read of a library that those models filled; None: nobody has asked often enough."""
+        from devise.search.regions_cache import RegionsCache  # which a program that asks once need not
+        from devise.search.vector_cache import file_key
+
+        with self._lock:
+            self._num_reads[space.name] += 1
+            if self._num_reads[space.name] <= self._settings.scans:
+                return None
+            key = (file_key(store), *made_by)
+            known, cached = self._regions.get(space.name, (None, None))
+            if cached is None or known != key:
+                cached = RegionsCache(self._settings.regions_bytes)
+                self._regions[space.name] = key, cached
+            return cached
 
     def has_vectors(self, space: str) -> bool:
         """Of some moment."""
@@ -134,6 +156,28 @@ class Snapshot:
             yield from self._store.vectors.rows(self.space(space))
         else:
             yield from self._store.vectors.rows(self.space(space), ids)
+
+    def regions(self, space: Space, ids: Ids | None) -> Iterator[tuple[Ids, Vector, Regions]]:
+        """The same with the rows of each photo's regions."""
+        cache = None if ids is None else self._regions_of(space)
+        if ids is None or cache is None:
+            yield from self._store.vectors.regions(space, ids)
+        else:
+            yield from cache.regions(self._store.vectors, space, self._of_the_living(ids))
+
+    def _regions_of(self, space: Space) -> RegionsCache | None:
+        made_by = self.model.fingerprints() if self.model else {}
+        names = (space.name, space.regions().name)
+        return self._shared.regions_of(self._store, space, tuple(made_by.get(name, "") for name in names))
+
+    def _of_the_living(self, ids: Ids) -> Ids:
+        """Those that are in the library, ascending: an index of all threads may be a write ahead or behind."""
+        ids, living = distinct(ids), self._living
+        return ids[living[np.minimum(np.searchsorted(living, ids), len(living) - 1)] == ids] if len(living) else living
+
+    @cached_property
+    def _living(self) -> Ids:
+        return self._store.ids()
 
     def _all_of(self, space: str) -> VectorCache | None:
         """All vectors in memory, where they are not too many, and from when on that would have saved time.

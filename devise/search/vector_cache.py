@@ -17,6 +17,12 @@ from devise.store.sqlite.database import FILE
 from devise.vectors import Ids, Vector
 
 
+def file_key(store: Store) -> tuple[int, int]:
+    """Tells a library's file apart from one that took its place."""
+    status = (store.folder / FILE).stat()
+    return status.st_dev, status.st_ino
+
+
 class Moment(NamedTuple):
     """Tells apart what a library holds at different times, for any thread: the vector of an id never changes.
 
@@ -30,10 +36,10 @@ class Moment(NamedTuple):
 
     @classmethod
     def of(cls, store: Store, space: Space) -> Moment:
-        status, model = (store.folder / FILE).stat(), store.model()
+        model = store.model()
         made_by = model.fingerprints().get(space.name, "") if model else ""
         lacking = len(store.vectors.lacking(space)) if space.name in store.unfinished() else 0
-        return cls((status.st_dev, status.st_ino), made_by, crc32(store.ids().data), lacking)
+        return cls(file_key(store), made_by, crc32(store.ids().data), lacking)
 
 
 class VectorCache(NamedTuple):

@@ -38,6 +38,7 @@ class Service:
 
     def __init__(self, library: Library, settings: WebConfig, thumbnails: Thumbnails) -> None:
         self.library, self.settings, self._thumbnails = library, settings, thumbnails
+        self._tags: tuple[object, Document] | None = None  # as of which library
 
     # Searches
 
@@ -169,7 +170,13 @@ class Service:
         return self.library.listing.revision()
 
     def tags(self) -> Document:
-        """The words that are true of most photos, of a sample of them, and one photo for each."""
+        """The words that are true of most photos, of a sample of them, and one photo for each: once a library."""
+        version = self.revision(), len(self.library)
+        if self._tags is None or self._tags[0] != version:
+            self._tags = version, self._counted_tags()
+        return self._tags[1]
+
+    def _counted_tags(self) -> Document:
         paths = self.library.paths()
         step = max(1, -(-len(paths) // self.settings.tagged))
         counts, shown, looked = Counter[str](), dict[str, tuple[float, str]](), 0

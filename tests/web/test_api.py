@@ -8,6 +8,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from serving import Client, serving
 
@@ -180,3 +181,17 @@ def test_pages_and_what_they_load(client: Client) -> None:
         assert "://" not in page, "nothing is loaded from elsewhere"
         for name in ("app.css", "icon.svg"):
             assert client.get(f"/static/{name}").status == 200
+
+
+def test_tags_are_counted_once_a_library(
+    library: Library, client: Client, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, tag = [], Library.tag
+    monkeypatch.setattr(Library, "tag", lambda self, photo, *given: asked.append(photo) or tag(self, photo, *given))
+    first = client.get("/api/tags").json
+    assert len(asked) == first["photos"]
+    assert client.get("/api/tags").json == first
+    assert len(asked) == first["photos"]
+    (album / "red.png").unlink()
+    library.index()
+    assert client.get("/api/tags").json["photos"] == first["photos"] - 1
