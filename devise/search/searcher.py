@@ -188,7 +188,8 @@ class Searcher:
         The score of a term is the mean of its cosines to the whole photo and to the parts of it that fit best, so a
         small thing in a corner counts, and so does the whole; `scoring` makes one score of those of its terms.
         Where an index names the candidates (the thousand photos nearest to a term as wholes, two where few of those are
-        certain), a photo of which only a part fits can be missed. Where the model knows no probabilities, none is too small.
+        certain), a photo of which only a part fits can be missed. Where the model knows no probabilities, none is too
+        small.
         """
         check_k(k)
         with self._snapshot() as snapshot:
