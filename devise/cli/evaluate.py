@@ -11,7 +11,7 @@ from devise.cli.labelled import Aliases, LabelColumns, LabelLevel, MinPhotos, Pa
 from devise.cli.options import Html, Json
 from devise.cli.output import show
 from devise.cli.output.form import Form
-from devise.errors import needed
+from devise.errors import DeviseError, needed
 from devise.evaluation.report import SPLITS, EvaluateOptions, EvaluationReport
 from devise.training.datasets.example import Reading
 
@@ -31,8 +31,33 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(SPLITS)}.")] = EvaluateOptions.split,
     baselines: Annotated[
-        bool, typer.Option("--baselines", help="Also ConSE and the softmax layer of the model.")
+        bool,
+        typer.Option("--baselines", help="Also ConSE, the softmax layer of the model, and a head of random targets."),
     ] = False,
+    library: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", show_default=False, help="Judge what this library answers, in place of a model."),
+    ] = None,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL|N",
+            show_default=False,
+            help="Train a model like this one without a label (may be repeated), or without N of them, and judge it.",
+        ),
+    ] = None,
+    top: Annotated[
+        int, typer.Option("-k", metavar="N", help="P@k and recall@k: photos of a label.")
+    ] = EvaluateOptions.k,
+    confusion: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            readable=False,
+            help="Also write what is taken for what: a picture (.svg) or a table (.csv).",
+        ),
+    ] = None,
     alias: Aliases = None,
     min_photos: MinPhotos = Reading.min_photos,
     path_column: PathColumn = Reading.path_column,
@@ -47,6 +72,8 @@ def evaluate(
     devise evaluate birds/ --model birds --html birds.html
 
     devise evaluate birds/ --model birds --against slim --json
+
+    devise evaluate birds/ --model birds --hold-out 5 --baselines
     """
     needed("evaluating", "torch", "torchvision")
     from devise.cli.output import targets
@@ -55,9 +82,13 @@ def evaluate(
     from devise.evaluation import page
 
     targets.check(html, targets.PAGE)
+    targets.check(confusion, targets.CONFUSION)
+    if confusion is not None and confusion.suffix.lower() not in (".svg", ".csv"):
+        raise DeviseError(f"--confusion {confusion}: a picture ends in .svg, a table in .csv; choose one of those")
     how = reading(alias or (), min_photos, path_column, label_column or (), separator, label_level)
     options = EvaluateOptions(data=data, model=model, against=against, vectors=vectors, split=split,
-                              baselines=baselines, reading=how)  # fmt: skip
+                              baselines=baselines, reading=how, library=library,
+                              hold_out=tuple(hold_out or ()), k=top)  # fmt: skip
     with stages() as shown:
         report = run(options, BarProgress(shown))
     for note in report.notes:
@@ -67,6 +98,9 @@ def evaluate(
     if html is not None:
         page.write(html, report, _curves(model))
         show.note(f"wrote {html}")
+    if confusion is not None:
+        page.write_confusion(confusion, report)
+        show.note(f"wrote {confusion}")
     show.note(f"{report.model}: {report.photos:,} photos ({report.split}), {len(report.labels)} labels")
     show.output(_shown(report, against), Form.JSON if json else Form.AUTO)
 

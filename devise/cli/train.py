@@ -75,6 +75,15 @@ def train(
     val: Annotated[
         float, typer.Option(metavar="SHARE", help="Share of the photos kept for validation.")
     ] = TrainOptions.validation,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL|N",
+            show_default=False,
+            help="Do not learn a label, or N of them; devise evaluate "
+            "then tells how well they are found. May be repeated.",
+        ),
+    ] = None,
     alias: Aliases = None,
     min_photos: MinPhotos = Reading.min_photos,
     path_column: PathColumn = Reading.path_column,
@@ -118,6 +127,7 @@ def train(
         patience=patience,
         best_by=best_by,
         validation=val,
+        hold_out=tuple(hold_out or ()),
         seed=seed,
         resume=resume,
         force=force,

@@ -9,15 +9,14 @@ from devise.analysis.metrics import average_precision, hits
 from devise.training.datasets.wordnet import ancestors, synset_of
 
 Array = NDArray[np.float32]
-AT = 10  # photos of a label that one looks at
 HIERARCHICAL_AT = 5
 BINS = 10
 FAR = 99  # edges between what has nothing in common
 MOST_UNKNOWN = 0.2  # share of labels that WordNet may lack
 
 
-def figures(scores: Array, truth: Array, known: Array) -> dict[str, float]:
-    """hit@1 (and hit@5 of ten labels or more), mAP, P@10 and recall@10 of labels as queries."""
+def figures(scores: Array, truth: Array, known: Array, k: int = 10) -> dict[str, float]:
+    """hit@1 (and hit@5 of ten labels or more), mAP, P@k and recall@k of labels as queries."""
     named = truth.any(1)
     if not named.any():
         return {}
@@ -28,12 +27,12 @@ def figures(scores: Array, truth: Array, known: Array) -> dict[str, float]:
     }
     each = precisions(scores, truth, known)
     found["mAP"] = float(np.nanmean(each))
-    top = np.argsort(-masked, axis=0, kind="stable")[:AT]  # (10, labels)
+    top = np.argsort(-masked, axis=0, kind="stable")[:k]  # (k, labels)
     right = np.take_along_axis(truth, top, 0).sum(0)
     counts = truth.sum(0)
     asked = counts > 0
-    found[f"P@{AT}"] = float((right[asked] / np.minimum(AT, counts[asked])).mean())
-    found[f"recall@{AT}"] = float((right[asked] / counts[asked]).mean())
+    found[f"P@{k}"] = float((right[asked] / np.minimum(k, counts[asked])).mean())
+    found[f"recall@{k}"] = float((right[asked] / counts[asked]).mean())
     return found
 
 

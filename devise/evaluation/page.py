@@ -13,6 +13,7 @@ from devise.errors import PhotoError
 from devise.evaluation.report import EvaluationReport, Mistake
 from devise.files import replacing
 from devise.photos import thumbnail_jpeg
+from devise.training.log import write_csv
 
 THUMBNAIL = 240
 STYLE = """
@@ -25,6 +26,19 @@ grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); } li { border: 1px
 overflow: hidden; font-size: .85rem; } li img { width: 100%; height: 9rem; object-fit: cover; display: block; }
 li div { padding: .5rem .7rem; overflow-wrap: anywhere; } .wrong { color: #b4502b; font-weight: 600; }
 """
+
+
+def write_confusion(file: Path, report: EvaluationReport) -> None:
+    """As a picture (.svg), or as a table (.csv): rows are what photos show. Raises WriteError."""
+    labels = tuple(label.label for label in report.labels)
+    if file.suffix.lower() == ".csv":
+        write_csv(file, [("shows", *labels), *((label, *row) for label, row in zip(labels, report.confusion.tolist(),
+                                                                                   strict=True))])  # fmt: skip
+        return
+    with replacing(file) as temporary:
+        temporary.write_text(
+            confusion(f"{report.model} on {report.photos:,} photos", labels, report.confusion), "utf-8"
+        )
 
 
 def write(file: Path, report: EvaluationReport, curves: str = "") -> None:

@@ -20,7 +20,9 @@ class EvaluateOptions:
 
     split: one of SPLITS; "auto" takes test photos, else those for validation, else those that the model's own training
     kept for validation, else all. against: a second model, compared on the same photos. baselines: also ConSE and the
-    softmax layer of the model. bootstrap: resamples of the photos for intervals.
+    softmax layer of the model, and a head that learns random targets. bootstrap: resamples of the photos for intervals.
+    library: one whose answers are judged in place of a model's. hold_out: labels, or how many, that a model like this
+    one is not to learn: it is trained for a moment, and judged. k: photos of a label that one looks at.
     """
 
     data: Path
@@ -33,6 +35,9 @@ class EvaluateOptions:
     seed: int = 0
     mistakes: int = 24  # shown: what one looks through
     reading: Reading = Reading()
+    library: Path | None = None
+    hold_out: tuple[str, ...] = ()
+    k: int = 10
 
 
 @dataclass(frozen=True, kw_only=True)

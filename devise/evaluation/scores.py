@@ -72,16 +72,16 @@ def word_scores(rows: Rows, targets: Array) -> Array:
     return np.stack(found).astype(np.float32)
 
 
-def softmax_scores(rows: Rows, classes: Classes, labels: Sequence[str]) -> Array | None:
+def softmax_scores(features: Array, classes: Classes, labels: Sequence[str]) -> Array | None:
     """Of the softmax layer without its biases; None where it lacks a label."""
     numbers = [classes.numbers(label) for label in labels]
     if not all(numbers):
         return None
-    logits = rows.features @ classes.weights.T
+    logits = features @ classes.weights.T
     return np.stack([logits[:, columns].max(1) for columns in numbers], 1)
 
 
-def conse_scores(rows: Rows, classes: Classes, vectors: WordVectors, targets: Array) -> Array:
+def conse_scores(features: Array, classes: Classes, vectors: WordVectors, targets: Array) -> Array:
     """The mean of the word vectors of the likeliest classes, weighted by their probabilities, against the labels."""
     known, named = [], []
     for number, name in enumerate(classes.names):
@@ -90,7 +90,7 @@ def conse_scores(rows: Rows, classes: Classes, vectors: WordVectors, targets: Ar
             named.append(number)
         except WordError:
             continue
-    logits = rows.features @ unit(classes.weights[named]).T  # features have length 1 here
+    logits = features @ unit(classes.weights[named]).T  # features have length 1 here
     top = np.argsort(-logits, axis=1)[:, :CONSE]
     best = np.take_along_axis(logits, top, 1)
     share = np.exp(20 * (best - best.max(1, keepdims=True)))  # the temperature of a softmax over cosines

@@ -20,7 +20,7 @@ from devise.descriptors.network.weights import backbone_ranges, load_backbone
 from devise.errors import TrainingError
 from devise.progress import Progress
 from devise.training import data
-from devise.training.datasets.example import NOTHING, Example
+from devise.training.datasets.example import NOTHING, Example, LeftOut
 from devise.training.datasets.read import read
 from devise.training.features import Extractor, features_of
 from devise.training.feedback import judged
@@ -30,7 +30,7 @@ from devise.training.objectives.table import OBJECTIVES, OF_WORDS
 from devise.training.options import TrainOptions
 from devise.training.overview import Overview, overview
 from devise.training.sources import Cached, Photos, Source
-from devise.training.splits import split
+from devise.training.splits import chosen_labels, split, without
 from devise.training.state import Learner, key_of
 from devise.words import WordVectors
 
@@ -47,6 +47,7 @@ class Assembly:
     path: Path
     key: str
     paths: list[str]
+    held_out: tuple[str, ...]
     overview: Overview
     checkpoint: Checkpoint
     objectives: list[Objective]
@@ -75,8 +76,8 @@ def assemble(options: TrainOptions, progress: Progress) -> Assembly:
     source, good = _source(options, checkpoint, ordered, progress)
     rows, checked = _rows(good, len(learnt.training), source)
     key = key_of(options, learnt.examples, vectors.fingerprint if vectors else "")
-    return Assembly(options=options, path=path, key=key,
-                    paths=[example.path for example in ordered], overview=learnt.overview, checkpoint=checkpoint,
+    return Assembly(options=options, path=path, key=key, paths=[example.path for example in ordered],
+                    held_out=learnt.held_out, overview=learnt.overview, checkpoint=checkpoint,
                     objectives=objectives, source=source, training=rows, validation=checked)  # fmt: skip
 
 
@@ -88,6 +89,7 @@ class Learnable:
     validation: list[Example]
     examples: list[Example]
     labels: tuple[str, ...]
+    held_out: tuple[str, ...]
     overview: Overview
 
 
@@ -99,15 +101,18 @@ def learnable(options: TrainOptions, vectors: WordVectors | None) -> Learnable:
     dataset = read(options.data, options.reading)
     feedback = judged(options.feedback, vectors or WordVectors.open(options.vectors)) if options.feedback else []
     found = resolved(dataset.examples, vectors, options.reading, feedback)
-    training, validation = split(found.examples, options.validation, options.seed)
-    training += found.more
+    held = chosen_labels(options.hold_out, found.labels, options.seed)
+    examples, labels = without(held, found.examples), tuple(label for label in found.labels if label not in held)
+    training, validation = split(examples, options.validation, options.seed)
+    training += without(held, found.more)
     if len(training) < 2:
         raise TrainingError(f"{len(training)} photos to train on; at least 2 are needed")
-    _check_several(found.labels, training)
-    parts = {"train": training, "validation": validation, "test": [e for e in found.examples if e.part == "test"]}
-    spelt = {label: _spelt(label, vectors) for label in found.labels}
-    remarks = (*dataset.notes, *found.notes), (*dataset.left_out, *found.left_out)
-    return Learnable(training, validation, [*found.examples, *found.more], found.labels,
+    _check_several(labels, training)
+    parts = {"train": training, "validation": validation, "test": [e for e in examples if e.part == "test"]}
+    spelt = {label: _spelt(label, vectors) for label in labels}
+    unseen = [LeftOut(label, "it is held out, to be asked for by devise evaluate") for label in held]
+    remarks = (*dataset.notes, *found.notes), (*dataset.left_out, *found.left_out, *unseen)
+    return Learnable(training, validation, [*found.examples, *found.more], labels, held,
                      overview(parts, spelt, found.sources, vectors.name if vectors else "", remarks))  # fmt: skip
 
 

@@ -24,7 +24,14 @@ from devise.training.state import Learner, epochs_done, keep, restore
 from devise.training.validate import is_best, validated
 
 STATE = ".training"  # beside the checkpoint, while the run has not ended
-NOT_TOLD = ("resume", "force", "threads", "photos", "reading")  # options that a checkpoint does not depend on
+NOT_TOLD = (
+    "resume",
+    "force",
+    "threads",
+    "photos",
+    "reading",
+    "quantize",
+)  # options that a checkpoint does not depend on
 FOLDERS = ("out", "backbone", "data", "weights", "feedback")  # told by their last part: no folders of this machine
 
 
@@ -57,12 +64,13 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     _run(learner, assembly, progress, log)
     assert learner.best is not None
     log.end(learner.history, learner.best)
-    quantize(path, assembly.paths, options.photos)
+    if options.quantize:
+        quantize(path, assembly.paths, options.photos)
     state.unlink(missing_ok=True)
     return TrainReport(path=path, best=learner.best, num_training=len(assembly.training),
                        num_validation=len(assembly.validation), labels=assembly.labels,
                        skipped=tuple(assembly.source.skipped.values()), seconds=time.monotonic() - begun,
-                       history=tuple(learner.history), folder=log.folder)  # fmt: skip
+                       history=tuple(learner.history), folder=log.folder, held_out=assembly.held_out)  # fmt: skip
 
 
 def _refuse_to_discard(options: TrainOptions) -> None:
@@ -141,6 +149,7 @@ def _about(assembly: Assembly, learner: Learner, report: EpochReport) -> dict[st
     chosen = {name: value for name, value in asdict(assembly.options).items() if name not in NOT_TOLD}
     chosen |= {name: Path(chosen[name]).name for name in FOLDERS if chosen[name] is not None}
     chosen["learning_rate"] = learner.rate
+    chosen["hold_out"] = assembly.held_out
     return {
         **chosen,
         "best_epoch": report.epoch,
@@ -161,4 +170,5 @@ def _finished(assembly: Assembly, begun: float) -> TrainReport:
         )
     best = EpochReport(epoch=about["best_epoch"], loss=about["loss_value"], figures=about["hits"], is_best=True)
     return TrainReport(path=path, best=best, num_training=about["num_training"], num_validation=about["num_validation"],
-                       labels=assembly.labels, skipped=(), seconds=time.monotonic() - begun)  # fmt: skip
+                       labels=assembly.labels, skipped=(), seconds=time.monotonic() - begun,
+                       held_out=assembly.held_out)  # fmt: skip

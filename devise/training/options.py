@@ -31,6 +31,8 @@ class TrainOptions:
     objectives: names of devise.training.objectives.table.
     best_by: the figure that decides which epoch is best, where it is not the first, such as "mAP".
     method, bits: of the objective hash. size: pixels a side of photos; 0: as the backbone does.
+    hold_out: labels, or how many, whose photos are not learnt from: `devise evaluate` asks for them (zero-shot).
+    quantize: whether the checkpoint is looked at for being computed in bytes, which takes half a minute.
     """
 
     data: Path
@@ -55,6 +57,8 @@ class TrainOptions:
     find_rate: bool = False  # the learning rate is looked for, in place of the one that is given
     patience: int = 0  # epochs without a better one after which the run ends; 0: all epochs
     best_by: str = ""
+    hold_out: tuple[str, ...] = ()
+    quantize: bool = True
     reading: Reading = Reading()  # how the data are to be understood
     method: str = "greedyhash"  # the best of those here on a frozen backbone: docs/codes.md
     bits: int = 48  # 6 bytes a photo; as good as more on ten classes

@@ -35,7 +35,8 @@ class EpochReport:
 class TrainReport:
     """path: the checkpoint, which holds the best epoch, or the last one when nothing was kept for validation.
 
-    history: all epochs; empty of a run that had ended before. folder: with a log and curves.
+    history: all epochs; empty of a run that had ended before. folder: with a log and curves. held_out: labels that
+    were not learnt.
     """
 
     path: Path
@@ -47,3 +48,4 @@ class TrainReport:
     seconds: float
     history: tuple[EpochReport, ...] = ()
     folder: Path | None = None
+    held_out: tuple[str, ...] = ()

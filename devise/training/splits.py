@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from devise.errors import TrainingError, listed
-from devise.training.datasets.example import NOTHING, Example
+from devise.training.datasets.example import NOTHING, Example, as_label
 
 
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
@@ -44,3 +44,28 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
         [e for i, e in enumerate(examples) if i not in validation],
         [examples[i] for i in sorted(validation)],
     )
+
+
+def chosen_labels(wanted: Sequence[str], labels: Sequence[str], seed: int) -> tuple[str, ...]:
+    """The labels that are named, in any case, or as many as a number says, drawn with `seed`; sorted.
+
+    Raises TrainingError for a name that no label has, and where fewer than two labels would be left.
+    """
+    if len(wanted) == 1 and wanted[0].isdecimal() and wanted[0] not in labels:
+        chosen = random.Random(seed).sample(list(labels), min(int(wanted[0]), len(labels)))
+    else:
+        by_key = {label.casefold(): label for label in labels}
+        asked = {as_label(name): by_key.get(as_label(name).casefold()) for name in wanted}
+        if unknown := [name for name, label in asked.items() if label is None]:
+            raise TrainingError(f"no label {listed(unknown)} to hold out; there are {listed(labels)}")
+        chosen = [label for label in asked.values() if label is not None]
+    if chosen and len(labels) - len(chosen) < 2:
+        raise TrainingError(
+            f"{len(chosen)} of {len(labels)} labels held out: at least two are to be learnt; hold out fewer"
+        )
+    return tuple(sorted(chosen))
+
+
+def without(labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
+    """The examples that have none of the labels."""
+    return [example for example in examples if not set(example.labels) & set(labels)]

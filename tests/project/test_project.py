@@ -56,6 +56,7 @@ MAY_IMPORT["evaluation"] = {
     "analysis",
     "charts",
     "descriptors.network",
+    "library",
     "photos",
     "training",
     "training.datasets",

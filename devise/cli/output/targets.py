@@ -9,6 +9,7 @@ from pathlib import Path
 from devise.errors import WriteError
 
 PAGE, PICTURE, EXPORT = "HTML page", "picture of devise explain", "exported library"  # what commands write
+CONFUSION = "table or picture of devise evaluate"
 
 
 def check(file: Path | None, kind: str, asked: Sequence[str | Path] = ()) -> None:
@@ -54,4 +55,14 @@ def _is_export(file: Path) -> bool:
     return is_ours(file)
 
 
-IS_ONE: Mapping[str, Callable[[Path], bool]] = {PAGE: _is_page, PICTURE: _is_picture, EXPORT: _is_export}
+def _is_confusion(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(64).startswith((b"<svg ", b"shows,"))
+
+
+IS_ONE: Mapping[str, Callable[[Path], bool]] = {
+    PAGE: _is_page,
+    PICTURE: _is_picture,
+    EXPORT: _is_export,
+    CONFUSION: _is_confusion,
+}
