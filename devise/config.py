@@ -28,15 +28,12 @@ def user_cache() -> Path:
 
 
 def own_folder(kind: str) -> Path:
-    """Where the user's own `embeddings` or `checkpoints` are written.
+    """Where the user's own `embeddings` or `checkpoints` are written: never beside the package, be it in a clone.
 
-    DEVISE_EMBEDDINGS or DEVISE_CHECKPOINTS, else the folder of a clone, else the user's data folder.
+    DEVISE_EMBEDDINGS or DEVISE_CHECKPOINTS, else the user's data folder. Those in a clone are found as what ships is.
     """
     named = os.environ.get(f"DEVISE_{kind.upper()}")
-    if named:
-        return Path(named)
-    clone = PACKAGE.parent / kind
-    return clone if clone.is_dir() and (PACKAGE.parent / "pyproject.toml").exists() else user_data() / kind
+    return Path(named) if named else user_data() / kind
 
 
 def default_library() -> Path:

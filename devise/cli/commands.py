@@ -27,6 +27,7 @@ COMMANDS = {
     "serve": ("serve", "Show the library in a browser, and to programs."),
     "train": ("train", "Train a model on your own photos."),
     "evaluate": ("evaluate", "Tell how good a model is on labelled photos."),
+    "model": ("model", "List models, and share them."),
     "cache": ("cache", "Show or clear the cache."),
     "check": ("check", "Look whether the library is whole."),
     "info": ("info", "Show what is in use."),

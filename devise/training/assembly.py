@@ -137,6 +137,8 @@ def checkpoint_path(out: str) -> Path:
     path = Path(out)
     if path.name in ("", ".", "..") or out.endswith(os.sep):
         raise TrainingError(f"--out {out!r} is a folder, not a name; give one such as checkpoints/pets")
+    if out.removesuffix(SUFFIX) == config.SHIPPED_MODEL:
+        raise TrainingError(f"--out {out} is the name of the model that ships; choose another")
     folder = path.parent if len(path.parts) > 1 else config.own_folder("checkpoints")
     file = folder / (path.name if path.suffix == SUFFIX else path.name + SUFFIX)
     if os.path.isdir(file):

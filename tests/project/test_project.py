@@ -62,6 +62,7 @@ MAY_IMPORT["evaluation"] = {
     "training.datasets",
     "words",
 }
+MAY_IMPORT["sharing"] = {*DATA, "descriptors.network", "evaluation", "training", "words"}
 MAY_IMPORT["web"] = {*STORE, "library", "search", "words"}
 MAY_IMPORT["cli.output"] = {*STORE}
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
