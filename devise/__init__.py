@@ -17,41 +17,63 @@ if TYPE_CHECKING:
     __version__: str
     from devise.descriptors.network.encoder import Encoder
     from devise.errors import DeviseError
+    from devise.evaluation.report import EvaluateOptions, EvaluationReport
+    from devise.evaluation.run import evaluate
     from devise.library import Library, Where
     from devise.progress import Progress
     from devise.reports import IndexReport
     from devise.results import Answer, Match, Note, WordMatch
+    from devise.training.datasets.example import Reading
+    from devise.training.loop import train
+    from devise.training.options import TrainOptions
+    from devise.training.report import EpochReport, TrainReport
     from devise.words import Tagger, WordVectors
 
 __all__ = [
     "Answer",
     "DeviseError",
     "Encoder",
+    "EpochReport",
+    "EvaluateOptions",
+    "EvaluationReport",
     "IndexReport",
     "Library",
     "Match",
     "Note",
     "Progress",
+    "Reading",
     "Tagger",
+    "TrainOptions",
+    "TrainReport",
     "Where",
     "WordMatch",
     "WordVectors",
     "__version__",
+    "evaluate",
+    "train",
 ]
 
 _HOMES = {
     "Answer": "devise.results",
     "DeviseError": "devise.errors",
     "Encoder": "devise.descriptors.network.encoder",
+    "EpochReport": "devise.training.report",
+    "EvaluateOptions": "devise.evaluation.report",
+    "EvaluationReport": "devise.evaluation.report",
     "IndexReport": "devise.reports",
     "Library": "devise.library",
     "Match": "devise.results",
     "Note": "devise.results",
     "Progress": "devise.progress",
+    "Reading": "devise.training.datasets.example",
     "Tagger": "devise.words",
+    "TrainOptions": "devise.training.options",
+    "TrainReport": "devise.training.report",
     "Where": "devise.store.filter",
     "WordMatch": "devise.results",
     "WordVectors": "devise.words",
+    "evaluate": "devise.evaluation.run",
+    "train": "devise.training.loop",
 }
 
 

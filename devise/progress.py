@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Progress:
     """Override what you want to show; every method does nothing. Called from the thread that called for the work.
 
-    `Library.index` tells walked, worked and building; `train` dataset, features, photos and epoch; `import_vectors`
-    building.
+    `Library.index` tells walked, worked and building; `train` dataset, features, photos and epoch; `evaluate`
+    features; `import_vectors` building. What it raises ends the work: a run that is trained goes on with `resume=True`.
 
     >>> class Dots(Progress):
     ...     def worked(self, done, total):

@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import devise
 
@@ -39,32 +40,34 @@ def text() -> str:
 def documented() -> Iterator[tuple[str, str]]:
     """Each class and method, dotted, and its docstring."""
     for name in names():
-        yield name, ast.get_docstring(_class_node(getattr(devise, name))) or ""
+        yield name, ast.get_docstring(_node(getattr(devise, name))) or ""
         for method in _methods(getattr(devise, name)):
             yield f"{name}.{method.name}", ast.get_docstring(method) or ""
 
 
 def _section(name: str) -> str:
     kind = getattr(devise, name)
-    parts = [f"## {name}", _code(_head(kind)), _prose(ast.get_docstring(_class_node(kind)))]
+    parts = [f"## {name}", _code(_head(kind)), _prose(ast.get_docstring(_node(kind)))]
     for method in _methods(kind):
         parts += [f"### {name}.{method.name}", _code(_signature(method)), _prose(ast.get_docstring(method))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _lines(kind: type) -> list[str]:
+def _lines(kind: Any) -> list[str]:
     return textwrap.dedent(inspect.getsource(kind)).splitlines()
 
 
-def _class_node(kind: type) -> ast.ClassDef:
+def _node(kind: Any) -> ast.ClassDef | ast.FunctionDef:
     node = ast.parse("\n".join(_lines(kind))).body[0]
-    assert isinstance(node, ast.ClassDef)
+    assert isinstance(node, ast.ClassDef | ast.FunctionDef)
     return node
 
 
-def _head(kind: type) -> str:
-    """The class as it is made: a dataclass with its fields as typed, another with what its constructor takes."""
-    node = _class_node(kind)
+def _head(kind: Any) -> str:
+    """A function as it is called; a class as it is made: a dataclass with its fields, others as their constructor."""
+    node = _node(kind)
+    if isinstance(node, ast.FunctionDef):
+        return _signature(node)
     lines = [f"@{ast.unparse(mark)}" for mark in node.decorator_list]
     bases = ", ".join(ast.unparse(base) for base in node.bases)
     lines.append(f"class {node.name}({bases}):" if bases else f"class {node.name}:")
@@ -76,11 +79,11 @@ def _head(kind: type) -> str:
     return "\n".join(lines).removesuffix(":")
 
 
-def _methods(kind: type) -> Iterator[Function]:
+def _methods(kind: Any) -> Iterator[Function]:
     """Those of the class and of our own classes that it stands on, each once, as they stand in the source."""
-    seen = {"__init__"}
-    for owner in (each for each in kind.__mro__ if each.__module__.startswith("devise")):
-        for node in _class_node(owner).body:
+    seen, owners = {"__init__"}, kind.__mro__ if isinstance(kind, type) else ()
+    for owner in (each for each in owners if each.__module__.startswith("devise")):
+        for node in _node(owner).body:
             if isinstance(node, Function) and _is_public(node.name) and node.name not in seen:
                 seen.add(node.name)
                 yield node
@@ -136,7 +139,7 @@ def _code(block: str) -> str:
 
 
 def _first_sentence(name: str) -> str:
-    first = (ast.get_docstring(_class_node(getattr(devise, name))) or "").partition("\n\n")[0].replace("\n", " ")
+    first = (ast.get_docstring(_node(getattr(devise, name))) or "").partition("\n\n")[0].replace("\n", " ")
     return first.partition(". ")[0].removesuffix(".")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -14,6 +16,7 @@ from devise.cli.output.form import Form
 from devise.errors import DeviseError, needed
 from devise.evaluation.report import SPLITS, EvaluateOptions, EvaluationReport
 from devise.training.datasets.example import Reading
+from devise.training.options import TrainOptions
 
 
 def evaluate(
@@ -46,6 +49,17 @@ def evaluate(
             help="Train a model like this one without a label (may be repeated), or without N of them, and judge it.",
         ),
     ] = None,
+    reject: Annotated[
+        bool, typer.Option("--reject", help="Also show it pictures of nothing, made of the photos.")
+    ] = False,
+    feedback: Annotated[
+        Path | None,
+        typer.Option(metavar="LIBRARY", show_default=False, help="Also ask about what devise mark said of its photos."),
+    ] = None,
+    few_shot: Annotated[
+        bool,
+        typer.Option("--few-shot", help="Instead: hit@1 of heads that learn from 1, 2, 5, 10 and 50 photos a label."),
+    ] = False,
     top: Annotated[
         int, typer.Option("-k", metavar="N", help="P@k and recall@k: photos of a label.")
     ] = EvaluateOptions.k,
@@ -86,9 +100,13 @@ def evaluate(
     if confusion is not None and confusion.suffix.lower() not in (".svg", ".csv"):
         raise DeviseError(f"--confusion {confusion}: a picture ends in .svg, a table in .csv; choose one of those")
     how = reading(alias or (), min_photos, path_column, label_column or (), separator, label_level)
+    if few_shot:
+        _few_shots(TrainOptions(data=data, out="few", backbone=model or TrainOptions.backbone, vectors=vectors,
+                                reading=how), Form.JSON if json else Form.AUTO)  # fmt: skip
+        return
     options = EvaluateOptions(data=data, model=model, against=against, vectors=vectors, split=split,
                               baselines=baselines, reading=how, library=library,
-                              hold_out=tuple(hold_out or ()), k=top)  # fmt: skip
+                              hold_out=tuple(hold_out or ()), k=top, reject=reject, feedback=feedback)  # fmt: skip
     with stages() as shown:
         report = run(options, BarProgress(shown))
     for note in report.notes:
@@ -103,6 +121,17 @@ def evaluate(
         show.note(f"wrote {confusion}")
     show.note(f"{report.model}: {report.photos:,} photos ({report.split}), {len(report.labels)} labels")
     show.output(_shown(report, against), Form.JSON if json else Form.AUTO)
+
+
+def _few_shots(options: TrainOptions, form: Form) -> None:
+    from devise.cli.output.progress import BarProgress, stages
+    from devise.training.few import few_shots
+
+    with stages() as shown, TemporaryDirectory() as folder:
+        found = few_shots(replace(options, out=str(Path(folder) / "few.safetensors")), BarProgress(shown))
+    columns = ("photos a label", "photos", "words head", *found[0].classifiers)
+    rows = [(row.count, row.photos, row.words, *row.classifiers.values()) for row in found]
+    show.output(show.Output(columns=columns, rows=rows, document=[asdict(row) for row in found]), form)
 
 
 def _curves(model: str | None) -> str:
@@ -127,6 +156,9 @@ def _shown(report: EvaluationReport, against: str | None) -> show.Output:
     if report.calibration_error is not None:
         rows.append(("calibration error", f"{report.calibration_error:.3f}"))
     rows += [(f"not learnt: {name}", f"{value:.3g}") for name, value in report.zero_shot.items()]
+    more = {"nothing": report.rejection, "specialists": report.specialists, "marked": report.marked,
+            f"marked, {against}": report.marked_against}  # fmt: skip
+    rows += [(f"{what}: {name}", f"{x:.3g}") for what, found in more.items() for name, x in found.items()]
     columns = ("figure", report.model, "95 %", *others, *(("difference",) if report.against else ()))
     rows = [(*row, *[""] * (len(columns) - len(row))) for row in rows]
     return show.Output(columns=columns, rows=rows, document=report.to_json())

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devise import config, display
+from devise.cli.backbones import list_backbones, may_download
 from devise.cli.labelled import Aliases, LabelColumns, LabelLevel, MinPhotos, PathColumn, Separator, reading
 from devise.cli.options import LibraryPath
 from devise.cli.output import show
 from devise.errors import MAX_LISTED, counted, needed
 from devise.training.datasets.example import Reading
-from devise.training.options import BACKBONE_NAMES, LOSS_NAMES, METHOD_NAMES, TrainOptions
+from devise.training.options import CLASSIFIERS, LOSS_NAMES, METHOD_NAMES, TrainOptions
 from devise.training.report import TrainReport
 
 if TYPE_CHECKING:
@@ -37,8 +38,25 @@ def train(
     out: Annotated[str, typer.Option("--out", "-o", metavar="NAME", help="The checkpoint's name, or its file.")],
     backbone: Annotated[
         str,
-        typer.Option(metavar="NAME", help=f"{', '.join(BACKBONE_NAMES)}, or a checkpoint whose backbone to take."),
+        typer.Option(
+            metavar="NAME|list",
+            callback=list_backbones,
+            is_eager=True,
+            help="slim, a VGG of torchvision, or a checkpoint whose backbone to take; list shows which there are.",
+        ),
     ] = TrainOptions.backbone,
+    download: Annotated[
+        bool, typer.Option("--download", help="Download torchvision's weights where they are not here, unasked.")
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NAME",
+            show_default=False,
+            help="Begin with the backbone and the heads of a checkpoint: frozen first, then --unfreeze.",
+        ),
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Weights of the backbone, as torchvision names them.")
     ] = TrainOptions.weights,
@@ -75,6 +93,25 @@ def train(
     val: Annotated[
         float, typer.Option(metavar="SHARE", help="Share of the photos kept for validation.")
     ] = TrainOptions.validation,
+    classifier: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help=f"{' or '.join(CLASSIFIERS)}: fit the layer of classes by scikit-learn, for few photos.",
+        ),
+    ] = TrainOptions.classifier,
+    specialists: Annotated[
+        int, typer.Option(metavar="N", help="For up to N pairs of labels that are confused a small classifier each.")
+    ] = TrainOptions.specialists,
+    reject: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Learn to say no from pictures of nothing, made of the photos: this share of "
+            "their number, such as 0.3.",
+        ),
+    ] = TrainOptions.reject,
     hold_out: Annotated[
         list[str] | None,
         typer.Option(
@@ -112,6 +149,8 @@ def train(
         out=out,
         backbone=backbone,
         weights=weights,
+        start=start,
+        download=download or (start is None and weights is None and may_download(backbone)),
         vectors=vectors,
         feedback=(library or config.default_library()) if from_feedback else None,
         objectives=TrainOptions.objectives if objective == WORDS else tuple(filter(None, objective.split(","))),
@@ -128,6 +167,9 @@ def train(
         best_by=best_by,
         validation=val,
         hold_out=tuple(hold_out or ()),
+        classifier=classifier,
+        specialists=specialists,
+        reject=reject,
         seed=seed,
         resume=resume,
         force=force,

@@ -90,6 +90,9 @@ def _figures(report: EvaluationReport) -> str:
         apart = f"{gap[1]:+.3f} ({gap[0]:+.3f} to {gap[2]:+.3f})" if gap else ""
         rows.append(f"<tr><td>{escaped(name)}{cells}<td>{between}<td>{apart}</tr>")
     zero = "".join(f"<tr><td>not learnt: {escaped(name)}<td>{x:.3g}</tr>" for name, x in report.zero_shot.items())
+    more = {"nothing": report.rejection, "specialists": report.specialists, "marked": report.marked}
+    zero += "".join(f"<tr><td>{what}: {escaped(name)}<td>{x:.3g}</tr>" for what, all_of in more.items()
+                    for name, x in all_of.items())  # fmt: skip
     return f"<table><tr><th>figure{head}<th>95 % of resamples<th>difference</tr>{''.join(rows)}{zero}</table>"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ class EvaluateOptions:
     kept for validation, else all. against: a second model, compared on the same photos. baselines: also ConSE and the
     softmax layer of the model, and a head that learns random targets. bootstrap: resamples of the photos for intervals.
     library: one whose answers are judged in place of a model's. hold_out: labels, or how many, that a model like this
-    one is not to learn: it is trained for a moment, and judged. k: photos of a label that one looks at.
+    one is not to learn: it is trained for a moment, and judged. k: photos of a label that one looks at. reject: also
+    show it pictures of nothing. feedback: a library whose marked answers are asked about.
     """
 
     data: Path
@@ -38,6 +39,8 @@ class EvaluateOptions:
     library: Path | None = None
     hold_out: tuple[str, ...] = ()
     k: int = 10
+    reject: bool = False
+    feedback: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,8 @@ class EvaluationReport:
     baselines, against: the same figures of others; difference: (low, mean, high) of this model's figures minus those of
     `against`, paired by photo. zero_shot: figures of the photos whose labels the model was not trained on.
     bins: (mean probability, share true, pairs) of photos and labels; calibration_error: their mean distance, weighted.
+    rejection: shares of pictures of nothing that get no label. specialists: hit@1 with the layers of pairs. marked,
+    marked_against: of answers that people marked, those that are given, by this model and by the other.
     confusion: (labels, labels) photos by truth and by best label; of photos with one label.
     """
 
@@ -88,6 +93,10 @@ class EvaluationReport:
     mistakes: tuple[Mistake, ...]
     notes: tuple[str, ...]
     skipped: tuple[str, ...]
+    rejection: dict[str, float] = field(default_factory=dict)
+    specialists: dict[str, float] = field(default_factory=dict)
+    marked: dict[str, float] = field(default_factory=dict)
+    marked_against: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "confusion": self.confusion.tolist()}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.errors import TrainingError, listed
-from devise.evaluation import measures
+from devise.evaluation import measures, more
 from devise.evaluation.report import SPLITS, EvaluateOptions, EvaluationReport, LabelFigures, Mistake
 from devise.evaluation.rivals import by_classes, random_targets, without_labels
 from devise.evaluation.scores import Array
@@ -106,7 +106,25 @@ def _examined(options: EvaluateOptions, subject: Subject, vectors: WordVectors, 
         baselines=baselines, against=against, difference=difference, bins=bins, calibration_error=error,
         confusion=measures.confusion(scores, asked.truth), mistakes=_mistakes(scores, asked, options.mistakes),
         notes=(*notes, *remarks), skipped=answers.skipped,
+        specialists=more.with_specialists(more.specialists(about.path), asked.labels, scores, answers.features,
+                                          asked.truth),
+        **_asked_for(options, subject, asked, scores, progress),
     )  # fmt: skip
+
+
+def _asked_for(
+    options: EvaluateOptions, subject: Subject, asked: _Asked, scores: Array, progress: Progress
+) -> dict[str, dict[str, float]]:
+    """What is looked at only where it is asked for."""
+    found = {}
+    if options.reject:
+        found["rejection"] = more.rejection(subject, asked.examples, asked.question, scores, options.seed)
+    if options.feedback:
+        found["marked"] = more.marked(subject, options.feedback, asked.vectors, progress.features)
+    if options.feedback and options.against:
+        other = ModelSubject(options.against, asked.vectors)
+        found["marked_against"] = more.marked(other, options.feedback, asked.vectors, progress.features)
+    return found
 
 
 def _asked(options: EvaluateOptions, about: About, vectors: WordVectors) -> tuple[_Asked, str, list[str]]:

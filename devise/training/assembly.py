@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from devise import config
-from devise.descriptors.network.checkpoint import Checkpoint
+from devise.descriptors.network.checkpoint import Checkpoint, load
 from devise.descriptors.network.config import BackboneConfig
 from devise.descriptors.network.format import SUFFIX
 from devise.descriptors.network.weights import backbone_ranges, load_backbone
@@ -25,6 +25,7 @@ from devise.training.datasets.read import read
 from devise.training.features import Extractor, features_of
 from devise.training.feedback import judged
 from devise.training.labels import resolved
+from devise.training.nothing import nothings
 from devise.training.objectives.base import Lessons, Objective
 from devise.training.objectives.table import OBJECTIVES, OF_WORDS
 from devise.training.options import TrainOptions
@@ -51,13 +52,14 @@ class Assembly:
     overview: Overview
     checkpoint: Checkpoint
     objectives: list[Objective]
+    lessons: Lessons
     source: Source
     training: Tensor
     validation: Tensor
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return tuple(row.label for row in self.overview.labels)
+        return self.lessons.labels
 
 
 def assemble(options: TrainOptions, progress: Progress) -> Assembly:
@@ -71,14 +73,16 @@ def assemble(options: TrainOptions, progress: Progress) -> Assembly:
     progress.dataset(learnt.overview)
     ordered = [*learnt.training, *learnt.validation]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    objectives = _objectives(options, _lessons(ordered, learnt.labels, vectors, device))
+    lessons = _lessons(ordered, learnt.labels, vectors, device)
+    objectives = _objectives(options, lessons)
     checkpoint = _new_checkpoint(options, path.stem, objectives, device)
     source, good = _source(options, checkpoint, ordered, progress)
     rows, checked = _rows(good, len(learnt.training), source)
     key = key_of(options, learnt.examples, vectors.fingerprint if vectors else "")
     return Assembly(options=options, path=path, key=key, paths=[example.path for example in ordered],
                     held_out=learnt.held_out, overview=learnt.overview, checkpoint=checkpoint,
-                    objectives=objectives, source=source, training=rows, validation=checked)  # fmt: skip
+                    objectives=objectives, lessons=lessons, source=source, training=rows,
+                    validation=checked)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ def learnable(options: TrainOptions, vectors: WordVectors | None) -> Learnable:
     examples, labels = without(held, found.examples), tuple(label for label in found.labels if label not in held)
     training, validation = split(examples, options.validation, options.seed)
     training += without(held, found.more)
+    training += [example for _, example in nothings(training, options.reject, options.seed, "train")]
+    validation += [example for _, example in nothings(validation, options.reject, options.seed, "validation")]
     if len(training) < 2:
         raise TrainingError(f"{len(training)} photos to train on; at least 2 are needed")
     _check_several(labels, training)
@@ -183,11 +189,15 @@ def _new_checkpoint(
     options: TrainOptions, name: str, objectives: Sequence[Objective], device: torch.device
 ) -> Checkpoint:
     torch.manual_seed(options.seed)
-    checkpoint = Checkpoint(name=name, backbone=load_backbone(options.backbone, options.weights))
+    begun = load(options.start) if options.start else None
+    backbone = begun.backbone if begun else load_backbone(options.backbone, options.weights, options.download)
+    checkpoint = Checkpoint(name=name, backbone=backbone)
     checkpoint.backbone.config = _looking(checkpoint.backbone.config, options)
     for objective in objectives:
         for key, head in objective.heads(checkpoint.backbone.config.num_features).items():
             checkpoint.add_head(head, key)
+            if begun is not None:
+                _go_on(checkpoint, key, begun)
     for module in checkpoint.modules().values():
         module.to(device)
     return checkpoint
@@ -201,6 +211,20 @@ def _looking(config: BackboneConfig, options: TrainOptions) -> BackboneConfig:
         return replace(config, parts=parts, preprocessing=about).checked()
     except ValueError as error:
         raise TrainingError(f"--size {options.size} is too small for {config.name}: {error}; give more") from None
+
+
+def _go_on(checkpoint: Checkpoint, name: str, begun: Checkpoint) -> None:
+    """Take what a head has learnt: for words in any case, for classes where the labels are the same."""
+    ours, theirs = checkpoint.configs[name], begun.configs.get(name)
+    if theirs is None or (ours.kind == "classes" and ours.labels != theirs.labels):
+        return
+    if (ours.num_out, ours.vectors, ours.input) != (theirs.num_out, theirs.vectors, theirs.input):
+        raise TrainingError(
+            f"{begun.name} has learnt the word vectors {theirs.vectors}, this run learns {ours.vectors}; "
+            "choose those with --vectors, or leave out --from"
+        )
+    kept = {key: value for key, value in begun.heads[name].state_dict().items() if key != "anchors"}
+    checkpoint.heads[name].load_state_dict(kept)
 
 
 def _source(
@@ -217,7 +241,9 @@ def _source(
         done += count
         progress.features(done, len(paths))
 
-    extractor = Extractor(checkpoint, backbone_ranges(options.backbone, options.weights))
+    extractor = Extractor(
+        checkpoint, backbone_ranges(options.start or options.backbone, None if options.start else options.weights)
+    )
     features, good, skipped = features_of(paths, extractor, progress=advance, limits=options.photos)
     for trouble in skipped:
         progress.note(f"skipping {trouble}")

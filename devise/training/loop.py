@@ -15,6 +15,7 @@ from devise.descriptors.network.checkpoint import load, save
 from devise.errors import TrainingError, counted
 from devise.progress import Progress
 from devise.training.assembly import Assembly, assemble, checkpoint_path, learner_of
+from devise.training.classifier import add_classifiers
 from devise.training.log import RunLog
 from devise.training.options import TrainOptions
 from devise.training.quantize import quantize
@@ -32,7 +33,14 @@ NOT_TOLD = (
     "reading",
     "quantize",
 )  # options that a checkpoint does not depend on
-FOLDERS = ("out", "backbone", "data", "weights", "feedback")  # told by their last part: no folders of this machine
+FOLDERS = (
+    "out",
+    "backbone",
+    "data",
+    "weights",
+    "feedback",
+    "start",
+)  # told by their last part: no folders of this machine
 
 
 def train(options: TrainOptions, progress: Progress | None = None) -> TrainReport:
@@ -64,6 +72,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     _run(learner, assembly, progress, log)
     assert learner.best is not None
     log.end(learner.history, learner.best)
+    add_classifiers(path, assembly, progress)
     if options.quantize:
         quantize(path, assembly.paths, options.photos)
     state.unlink(missing_ok=True)
@@ -103,7 +112,7 @@ def _run(learner: Learner, assembly: Assembly, progress: Progress, log: RunLog) 
 
 def _next_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> EpochReport:
     """One more epoch, what it gives on the validation photos, and whether it is the best so far."""
-    loss = _epoch(learner, assembly, progress)
+    loss = learn_epoch(learner, assembly, progress)
     figures, validation_loss = validated(assembly)
     learner.epoch += 1
     better = is_best(figures, learner.best, assembly.options.best_by)
@@ -117,7 +126,7 @@ def _next_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> Epo
     return report
 
 
-def _epoch(learner: Learner, assembly: Assembly, progress: Progress) -> float:
+def learn_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> float:
     """Learn from each photo that is drawn. The mean loss of the first objective; raises TrainingError for none."""
     options, objectives, heads = assembly.options, assembly.objectives, learner.checkpoint.heads
     # seeded by epoch, so a resumed run draws the same order and dropout as one that was never stopped

@@ -10,7 +10,8 @@ from devise.config import PhotoConfig
 from devise.errors import TrainingError
 from devise.training.datasets.example import Reading
 
-BACKBONE_NAMES = ("slim", "vgg16", "vgg16_bn", "vgg11_bn")
+BACKBONE_NAMES = ("slim", *(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")))
+CLASSIFIERS = ("logistic", "svm")
 LOSS_NAMES = ("sigmoid", "softmax", "cosine", "hinge")
 METHOD_NAMES = ("greedyhash", "lin2015", "dsh", "dpsh")
 FEWEST_BITS, MOST_BITS = (
@@ -25,6 +26,8 @@ class TrainOptions:
     """data: a folder of class folders, or a CSV of path and labels; out: the checkpoint's name or file.
 
     backbone: a name of BACKBONE_NAMES or a checkpoint whose backbone is taken; weights: a file for it.
+    download: whether weights of torchvision may be downloaded, where they are not here.
+    start: a checkpoint whose backbone and heads the run begins with: frozen first, then with blocks that learn too.
     vectors: name of the word vectors that are the targets (None: those in use).
     feedback: a library whose judged photos are learnt as well.
     unfreeze: last blocks of the backbone that are trained as well; 0 trains heads on cached features.
@@ -32,6 +35,8 @@ class TrainOptions:
     best_by: the figure that decides which epoch is best, where it is not the first, such as "mAP".
     method, bits: of the objective hash. size: pixels a side of photos; 0: as the backbone does.
     hold_out: labels, or how many, whose photos are not learnt from: `devise evaluate` asks for them (zero-shot).
+    classifier: "logistic" or "svm", by which scikit-learn fits the layer of classes; specialists: for so many pairs of
+    labels that are confused a small classifier each. reject: share of pictures of nothing that are made of the photos.
     quantize: whether the checkpoint is looked at for being computed in bytes, which takes half a minute.
     """
 
@@ -59,6 +64,11 @@ class TrainOptions:
     best_by: str = ""
     hold_out: tuple[str, ...] = ()
     quantize: bool = True
+    start: str | None = None
+    download: bool = False
+    classifier: str = ""
+    specialists: int = 0
+    reject: float = 0.0
     reading: Reading = Reading()  # how the data are to be understood
     method: str = "greedyhash"  # the best of those here on a frozen backbone: docs/codes.md
     bits: int = 48  # 6 bytes a photo; as good as more on ten classes
@@ -81,6 +91,11 @@ class TrainOptions:
             (self.unfreeze < 0, f"unfreeze must be 0 or more blocks, not {self.unfreeze}"),
             (self.patience < 0, f"patience must be 0 or more epochs, not {self.patience}"),
             (not self.objectives, "there must be an objective"),
+            (
+                bool(self.classifier or self.specialists or self.reject)
+                and not {"words", "classes"} <= {*self.objectives},
+                "a classifier, specialists and pictures of nothing stand beside the objectives words and classes",
+            ),
             (self.method not in METHOD_NAMES, f"no method {self.method!r}; choose one of {', '.join(METHOD_NAMES)}"),
             (
                 not FEWEST_BITS <= self.bits <= MOST_BITS,
@@ -89,6 +104,20 @@ class TrainOptions:
             (
                 self.size != 0 and not 16 <= self.size <= MAX_SIZE,
                 f"size must be from 16 to {MAX_SIZE:,} pixels, not {self.size:,}",
+            ),
+            (
+                self.classifier not in ("", *CLASSIFIERS),
+                f"no classifier {self.classifier!r}; choose one of {', '.join(CLASSIFIERS)}",
+            ),
+            (self.specialists < 0, f"specialists must be 0 or more pairs, not {self.specialists}"),
+            (
+                self.reject > 0 and self.loss != "sigmoid",
+                f"pictures of nothing teach nothing with the loss {self.loss}: to reject takes sigmoid",
+            ),
+            (not 0 <= self.reject <= 1, f"reject must be a share from 0 to 1, not {self.reject}"),
+            (
+                bool(self.unfreeze and (self.classifier or self.specialists)),
+                "a classifier and specialists are fitted on frozen features: no --unfreeze beside them",
             ),
         ]
         for is_wrong, text in wrong:

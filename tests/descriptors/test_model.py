@@ -21,7 +21,7 @@ from devise.descriptors.network.config import BACKBONES, BackboneConfig, HeadCon
 from devise.descriptors.network.encoder import Encoder
 from devise.descriptors.network.format import find, fingerprint, read
 from devise.descriptors.network.preprocess import Preprocessing
-from devise.descriptors.network.weights import load_backbone
+from devise.descriptors.network.weights import load_backbone, to_download
 from devise.errors import CheckpointError, LibraryError, WriteError
 from devise.library.models import open_encoder
 from devise.vectors import unit
@@ -58,7 +58,7 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["vgg16", "vgg16_bn", "vgg11_bn"])
+@pytest.mark.parametrize("name", sorted(name for name in BACKBONES if name != "slim"))
 def test_torchvision_backbones_have_torchvision_parameters(name: str) -> None:
     with torch.device("meta"):
         ours = Backbone(BACKBONES[name]).state_dict()
@@ -112,7 +112,17 @@ def test_downloads_that_fail_name_the_way_out(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(torchvision.models.VGG16_Weights, "get_state_dict", refuse)
     with pytest.raises(CheckpointError, match="--weights FILE"):
+        load_backbone("vgg16", download=True)
+
+
+def test_nothing_is_downloaded_unasked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(CheckpointError, match="download 528 MB with --download, or give a file"):
         load_backbone("vgg16")
+    assert to_download("slim") == 0
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "vgg16-397923af.pth").touch()
+    assert to_download("vgg16") == 0
 
 
 def test_a_checkpoint_rebuilds_its_model(saved: Path) -> None:

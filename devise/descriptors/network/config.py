@@ -12,9 +12,13 @@ from devise.spaces import Calibration, Dtype, Metric, ModelInfo, Space
 
 Layers = tuple[int | str, ...]
 
-# Simonyan and Zisserman, "Very Deep Convolutional Networks", 2015, table 1: configurations A and D.
+# Simonyan and Zisserman, "Very Deep Convolutional Networks", 2015, table 1: configurations A, B, D and E.
 VGG11: Layers = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+VGG13: Layers = (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 VGG16: Layers = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")  # fmt: skip
+VGG19: Layers = (
+    64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512, "M",
+)  # fmt: skip
 # Ours: each 3x3 convolution reads through a linear projection ("P24": a 1x1 convolution to 24 channels without ReLU),
 # the low-rank factorisation of Jaderberg et al., "Speeding up convolutional neural networks", 2014; strides instead of
 # pooling ("S" before a convolution; Springenberg et al., "Striving for simplicity", 2015). Each "P" ends one block, and
@@ -89,9 +93,8 @@ def _torchvision(name: str, layers: Layers, batch_norm: bool) -> BackboneConfig:
 
 
 BACKBONES: dict[str, BackboneConfig] = {
-    "vgg16": _torchvision("vgg16", VGG16, False),
-    "vgg16_bn": _torchvision("vgg16_bn", VGG16, True),
-    "vgg11_bn": _torchvision("vgg11_bn", VGG11, True),
+    **{name + "_bn" * norm: _torchvision(name + "_bn" * norm, layers, norm) for norm in (False, True)
+       for name, layers in {"vgg11": VGG11, "vgg13": VGG13, "vgg16": VGG16, "vgg19": VGG19}.items()},
     "slim": BackboneConfig(
         name="slim", layers=SLIM, batch_norm=True, first_stride=2, top="conv",
         num_features=1280, preprocessing=Preprocessing(size=256, resize="squash"), parts=8,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -17,16 +18,17 @@ from devise.descriptors.network.format import RANGES, Arrays, find, read
 from devise.errors import CheckpointError
 
 
-def load_backbone(name: str, weights: Path | None = None) -> Backbone:
+def load_backbone(name: str, weights: Path | None = None, download: bool = False) -> Backbone:
     """A backbone with trained weights, in evaluation mode.
 
-    name: "slim" (the one that ships), "vgg16", "vgg16_bn", "vgg11_bn", or a checkpoint, whose backbone is taken.
+    name: "slim" (the one that ships), one of torchvision's VGGs, or a checkpoint, whose backbone is taken.
+    download: whether torchvision may download its weights where it has not yet.
     weights: a .pth or .safetensors file with torchvision's parameter names, in place of torchvision's download.
     Raises CheckpointError when the weights cannot be had or do not fit.
     """
     if name not in BACKBONES or (name == "slim" and weights is None):
         return checkpoint.load(config.SHIPPED_MODEL if name == "slim" else name).backbone
-    state = _from_file(weights) if weights else _from_torchvision(name)
+    state = _from_file(weights) if weights else _from_torchvision(name, download)
     backbone = Backbone(BACKBONES[name])
     wanted = backbone.state_dict()
     # the last layer, ImageNet's classes, is a head and not part of the backbone
@@ -79,8 +81,23 @@ def _from_file(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _from_torchvision(name: str) -> dict[str, Tensor]:
+def to_download(name: str) -> int:
+    """Megabytes of torchvision's weights of a backbone that are not here yet; 0 where nothing is to be downloaded."""
+    if name not in BACKBONES or name == "slim":
+        return 0
     from torchvision.models import get_model_weights
+
+    weights = get_model_weights(name).DEFAULT
+    file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
+    return 0 if os.path.isfile(file) else round(weights.meta["_file_size"])
+
+
+def _from_torchvision(name: str, download: bool) -> dict[str, Tensor]:
+    from torchvision.models import get_model_weights
+
+    if not download and (megabytes := to_download(name)):
+        raise CheckpointError(f"torchvision's weights of {name} are not here; download {megabytes} MB with --download, "
+                              "or give a file of them with --weights")  # fmt: skip
 
     try:
         weights = get_model_weights(name).DEFAULT
