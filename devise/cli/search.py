@@ -145,13 +145,17 @@ def similar(
         typer.Option(
             metavar="SPACE",
             help="features: photos that look alike. words: that mean the same. colour: of the same colours. "
-            "phash, dhash, ahash: the same picture. bits: codes that the model has learnt.",
+            "phash, dhash, ahash: the same picture. bits: codes that the model has learnt. "
+            "Several with weights: features,0.5:colour.",
         ),
     ] = "features",
     order: Annotated[
         str | None,
         typer.Option(metavar="SPACE", show_default=False, help="Put those near by --space in the order of this one."),
     ] = None,
+    poses: Annotated[
+        bool, typer.Option("--poses", help="Also like the photo turned by quarters and mirrored (its file is read).")
+    ] = False,
     like: Like = None,
     text: Text = None,
     inside: Inside = None,
@@ -176,6 +180,8 @@ def similar(
 
     devise similar cat.jpg --space bits --order features
 
+    devise similar shoe.jpg --space features,0.5:colour
+
     devise similar cat-with-bottle.jpg --like "siamese cat"
 
     find products -name '*.jpg' | devise similar - -k 3 --jsonl
@@ -188,7 +194,8 @@ def similar(
     if see:
         preview.check()
     with Library(library) as opened:
-        ask = partial(opened.similar, k=k, space=space, order=order, like=like, where=where)
+        how = {"k": k, "space": space, "order": order, "like": like, "where": where, "poses": poses}
+        ask = partial(opened.similar, **how)
         if len(photos) > 1 or str(photos[0]) == several.STDIN or jsonl:
             if html or open_page:
                 raise typer.BadParameter("a contact sheet is of what is like one photo; name one, or leave it out")

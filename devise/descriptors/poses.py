@@ -34,6 +34,11 @@ POSES: Mapping[str, Pose] = {
 }
 
 
+def eight(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(side, side, 3) -> (8, side, side, 3): as it is, turned by 90, 180 and 270 degrees, and each mirrored."""
+    return np.stack([np.rot90(one, turns) for one in (pixels, pixels[:, ::-1]) for turns in range(4)])
+
+
 def posed_hash(rows: NDArray[np.uint8], pose: Pose) -> NDArray[np.uint8]:
     """(n, 8) rows of pHash -> nearly those of the photos in that pose."""
     return packed(pose.bits(np.unpackbits(rows, axis=1).reshape(len(rows), 8, 8).astype(bool)))

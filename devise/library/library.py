@@ -170,26 +170,31 @@ class Library:
         order: str | None = None,
         like: str | None = None,
         where: Filter | None = None,
+        poses: bool = False,
     ) -> Answer[Match]:
         """The k photos most like `photo` (in the library or not), never itself or its copies.
 
+        space: one, or several with weights, "features,0.5:colour"; scores are then weighted means, 1 for the same.
         order: another space that puts those near by the first in order: space="bits", order="features".
         like: a class; photos are then compared by what tells it apart (on features). where: which photos are asked.
+        poses: also turned by 90, 180 and 270 degrees and mirrored; the nearest of these eight counts, and the photo's
+        file is read.
         """
         k = self._checked(k)
         if order is not None and like is not None:
             raise LibraryError("photos are put in order by a space or like a class; leave one of them out")
         if like is not None and space != "features":
             raise LibraryError(f"photos are compared like a class on features, not on {space}; leave one of them out")
-        content_id, vector = self._photos.vector(photo, space)
+        if order is not None and (poses or "," in space):
+            raise LibraryError("one space is put in the order of another, without poses; leave --order out")
+        content_id, asked = self._photos.asked(photo, space, poses=poses)
         request = PhotoRequest(
             name=name_of(photo),
-            vector=vector,
+            asked=asked,
             content_id=content_id,
-            space=space,
             filter=where or Filter(),
             class_weights=None if like is None else self._resources.class_weights(like),
-            order=None if order in (None, space) else (order, self._photos.vector(photo, order)[1]),
+            order=None if order in (None, space) else self._photos.asked(photo, order)[1][0],
         )
         return similar(self._search(), request, k)
 

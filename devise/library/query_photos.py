@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from devise.config import PhotoConfig
 from devise.errors import LibraryError, PhotoError, listed
 from devise.filestat import changed_ns
 from devise.library import models
 from devise.library.models import check_model
+from devise.search.blend import Asked, spaces_of
 from devise.spaces import Space
 from devise.store.base import Store, together
 from devise.store.sqlite.store import digest_of
@@ -53,6 +55,35 @@ class QueryPhotos:
         from devise.photos.inputs import file_bytes
 
         return content_id, self._made(file_bytes(photo, self.limits), photo, space)
+
+    def asked(self, photo: PhotoInput, spaces: str, *, poses: bool = False) -> tuple[int | None, tuple[Asked, ...]]:
+        """A photo's content, if it is in the library, and its rows in each of the spaces: "features,0.5:colour"."""
+        content_id, found = None, list[Asked]()
+        for name, weight in spaces_of(spaces):
+            content_id, rows = self.poses(photo, name) if poses else self.row(photo, name)
+            found.append(Asked(name, rows, weight))
+        return content_id, tuple(found)
+
+    def row(self, photo: PhotoInput, space: str) -> tuple[int | None, Vector]:
+        """The same in one space, (1, width)."""
+        content_id, vector = self.vector(photo, space)
+        return content_id, vector[None]
+
+    def poses(self, photo: PhotoInput, space: str) -> tuple[int | None, Vector]:
+        """The same of the photo turned and mirrored, (8, width): its file is read for that."""
+        from devise.descriptors.poses import eight
+        from devise.photos.inputs import file_bytes
+
+        content_id, data = self._content(photo)
+        store = self.reader()
+        if store is not None:
+            self._space(store, space)
+        found = self._found(photo) if isinstance(photo, str | os.PathLike) else photo
+        maker: Descriptor = self._looks(space) or self.checked_encoder(space)
+        pixels = self._pixels(data or file_bytes(found, self.limits), found, maker)
+        rows = maker.encode(eight(pixels))
+        models.of_space(rows, space, maker)  # raises where it makes none
+        return content_id, rows[space]
 
     def _made(self, data: bytes, photo: PhotoInput, space: str) -> Vector:
         """By the look of that name without the network, else by the encoder."""
@@ -151,13 +182,13 @@ class QueryPhotos:
         return store.content_of_hash(digest_of(data)) if store else None, data
 
     def _encoded(self, data: bytes, photo: PhotoInput, encoder: Descriptor) -> dict[str, Vector]:
+        return encoder.encode(self._pixels(data, photo, encoder)[None])
+
+    def _pixels(self, data: bytes, photo: PhotoInput, encoder: Descriptor) -> NDArray[np.uint8]:
         from devise.photos import load
 
-        path = None
-        if isinstance(photo, str | os.PathLike):
-            path = os.path.abspath(photo)
-        pixels = load(data, size=encoder.size, resize=encoder.resize, path=path, limits=self.limits)
-        return encoder.encode(pixels[None])
+        path = os.path.abspath(photo) if isinstance(photo, str | os.PathLike) else None
+        return load(data, size=encoder.size, resize=encoder.resize, path=path, limits=self.limits)
 
     def _looks(self, space: str) -> Looks | None:
         """What makes the rows of a space that needs no network; None: the encoder does."""

@@ -50,13 +50,18 @@ def answer(
 def similar(searcher: Searcher, request: PhotoRequest, k: int) -> Answer[Match]:
     """The k photos most like one, never itself or its copies."""
     if request.class_weights is not None:
-        weights = request.class_weights.weights
-        found = searcher.weighted(request.vector, weights, k, without=request.content_id, where=request.filter)
+        weights, vector = request.class_weights.weights, request.asked[0].rows[0]
+        found = searcher.weighted(vector, weights, k, without=request.content_id, where=request.filter)
     else:
-        asked = {request.space: request.vector, **dict([request.order] if request.order else [])}
-        found = searcher.nearest_in(asked, k, without=request.content_id, where=request.filter)
+        found = (
+            searcher.like(request.asked, k, without=request.content_id, where=request.filter)
+            if request.order is None
+            else searcher.in_order(request.asked[0], request.order, k, request.content_id, request.filter)
+        )
     notes = request.class_weights.notes() if request.class_weights else []
-    notes += [*index_notes(searcher), *_unfinished_notes(searcher, request.space)]
+    notes += index_notes(searcher)
+    for one in request.asked:
+        notes += _unfinished_notes(searcher, one.space)
     if not found and request.filter:
         text = no_photo(searcher, request.filter) or "no other photo of the library is of that kind"
         notes.append(Note("nothing", text, {"reason": "filter"}))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from devise.results import Note
+from devise.search.blend import Asked
 from devise.search.trust import trusted
 from devise.store.filter import Filter, quoted
 from devise.vectors import Vector
@@ -74,18 +75,18 @@ class Request:
 
 
 class PhotoRequest(NamedTuple):
-    """Photos like a photo. content_id: its own, where it is in the library: neither it nor its copies are answers.
+    """Photos like a photo, in one space or in several.
 
-    order: another space and its vector there, by which those near to it in `space` are put in order.
+    asked: its rows there. content_id: its own, where it is in the library: neither it nor its copies are answers.
+    order: another space and its row there, by which those near to it in the first space are put in order.
     """
 
     name: str
-    vector: Vector
+    asked: tuple[Asked, ...]
     content_id: int | None
-    space: str
     filter: Filter
     class_weights: ClassWeights | None = None
-    order: tuple[str, Vector] | None = None
+    order: Asked | None = None
 
 
 def interpret(query: Query, options: Options, sources: Sources) -> Request:

@@ -12,6 +12,8 @@ from devise.config import Settings
 from devise.errors import LibraryError
 from devise.index.flat import Scores, best_of_each, pieces, row_cosines, scored_by, top
 from devise.results import Match, TermScore
+from devise.search import blend
+from devise.search.blend import Asked
 from devise.search.candidates import Candidates
 from devise.search.filtered import FilteredIds
 from devise.search.scoring import Scoring
@@ -79,26 +81,38 @@ class Searcher:
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
 
-    def nearest_in(
-        self, vectors: Mapping[str, Vector], k: int, *, without: int | None = None, where: Filter | None = None
+    def like(
+        self, asked: Sequence[Asked], k: int, *, without: int | None = None, where: Filter | None = None
     ) -> list[Match]:
-        """The nearest to the vector of one space; of two spaces, those near in the first in the order of the second.
+        """The k photos nearest in several spaces at once, or to any of several rows of one: devise.search.blend."""
+        if len(asked) == 1 and len(asked[0].rows) == 1:
+            return self.nearest(asked[0].rows[0], k, space=asked[0].space, without=without, where=where)
+        check_k(k)
+        with self._snapshot() as snapshot:
+            for one in asked:
+                _checked(one.rows, snapshot.space(one.space))
+            among, wanted = self._among(where), k + (without is not None)
+            ids, scores = blend.nearest(snapshot, asked, among, wanted, self._settings.search.min_candidates_weighted)
+            keep = ids != (-1 if without is None else without)
+            return self._matches(ids[keep], scores[keep], k, where)
+
+    def in_order(
+        self, asked: Asked, order: Asked, k: int, without: int | None = None, where: Filter | None = None
+    ) -> list[Match]:
+        """Those near in one space in the order of another.
 
         So codes of few bits name a shortlist, and features put it in order (Lin et al., 2015, section 3.3).
         """
-        (space, vector), *others = vectors.items()
-        if not others:
-            return self.nearest(vector, k, space=space, without=without, where=where)
-        ((order, exact),) = others
         check_k(k)
+        (space, (vector, *_), _), (exact_space, (exact, *_), _) = asked, order
         with self._snapshot() as snapshot:
-            metrics = [_checked(row[None], snapshot.space(name)).metric for name, row in vectors.items()]
+            metrics = [_checked(one.rows, snapshot.space(one.space)).metric for one in (asked, order)]
             settings, among = self._settings.search, self._among(where)
             shortlist = max(settings.shortlist, settings.candidates * (k + 1))
             near = Candidates(snapshot, space, among).near(vector[None], shortlist, _least(snapshot))
             first = top(scored_by(metrics[0], snapshot.rows(space, near), vector), shortlist)[0]
             first = first[first != (-1 if without is None else without)]
-            ids, scores = top(scored_by(metrics[1], snapshot.rows(order, np.sort(first)), exact), k)
+            ids, scores = top(scored_by(metrics[1], snapshot.rows(exact_space, np.sort(first)), exact), k)
             return self._matches(ids, scores, k, where)
 
     def nearest_to_each(self, vectors: Vector, k: int, *, space: str) -> list[list[Match]]:
