@@ -30,7 +30,7 @@ MAX_PHRASE = 6  # words of an entry: "american staffordshire bull terrier dog" i
 # Words that point at nothing in a photo: they would only pull an average towards the middle of the space
 _ARTICLES = "a an the this that these those some any"
 _PREPOSITIONS = "of with without in on at by to from for into onto over under near as"
-_OTHERS = "and or but is are was were be been being it its his her their my your our there"
+_OTHERS = "mostly mainly and or but is are was were be been being it its his her their my your our there"
 _TALK = (
     "i me we us you he she they them who which where when while no not without except has have having do does either"
 )

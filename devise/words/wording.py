@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from devise import config
 from devise.results import Note
+from devise.words.colours import named
 from devise.words.grammar import MAX_QUERY, Piece
 
 _DOUBLE = "“”„‟«»‹›「」『』〝〞＂"
@@ -66,6 +67,8 @@ def _tidy(text: str, notes: list[Note]) -> str:
         notes.append(Note("quote", "a quote is not closed, and left out", {}))
     text = _INNER_DASH.sub("-", _DASH.sub(" , ", _SIGN_DASH.sub("-", text)))
     text = _SINGLE_QUOTED.sub(r'"\1"', text)
+    text, colours = named(text)
+    notes += colours
     text, emoji = _spelt_out(text)
     notes += [Note("read_as", f"{sign} is read as {name}", {"asked": sign, "read": name}) for sign, name in emoji]
     if clocks := _CLOCK.findall(text):

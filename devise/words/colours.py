@@ -1,0 +1,51 @@
+"""Colours by number are asked for by their names, which models learn: "#c03020 dress" is a red dress."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from devise.results import Note
+
+_LETTERS = r"(?=[0-9a-f]*\d|([0-9a-f])\1*(?!\w))"  # "#bee" and "#decade" are words, "#fff" is none
+_NUMBER = re.compile(rf"(?<![\w#&])#{_LETTERS}(?P<digits>[0-9a-f]{{6}}|[0-9a-f]{{3}})(?!\w)", re.IGNORECASE)
+# The eleven basic colour words of English (Berlin and Kay, 1969), each where it is light, usual and dark
+NAMED: Mapping[str, tuple[int, ...]] = {
+    "red": (0xE03030, 0xC02020, 0x801818),
+    "orange": (0xF0A050, 0xF08020, 0xC06010),
+    "yellow": (0xF8F090, 0xF0E030, 0xC8B020),
+    "green": (0x90D080, 0x40A040, 0x205020, 0x708030),
+    "blue": (0x90C0E8, 0x3060C0, 0x182860, 0x40C0D0),
+    "purple": (0xC8A0E0, 0x8040A0, 0x502060),
+    "pink": (0xF8C8D0, 0xF080B0, 0xD83080),
+    "brown": (0xB08860, 0x885020, 0x503018),
+    "black": (0x000000, 0x202020),
+    "white": (0xFFFFFF, 0xF0F0E8),
+    "gray": (0xC0C0C0, 0x808080, 0x505050),
+}
+
+
+def named(text: str) -> tuple[str, list[Note]]:
+    """A text with the names of its colours in place of their numbers."""
+    notes = []
+    for sign, digits in {match[0]: match["digits"] for match in _NUMBER.finditer(text)}.items():
+        name = colour_name(digits)
+        notes.append(Note("read_as", f'{sign} is read as "{name}"', {"asked": sign, "read": name}))
+    return _NUMBER.sub(lambda match: colour_name(match["digits"]), text), notes
+
+
+def colour_name(digits: str) -> str:
+    """The nearest of the basic colours.
+
+    >>> colour_name("c03020"), colour_name("fff"), colour_name("104080")
+    ('red', 'white', 'blue')
+    """
+    long = digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
+    return min(NAMED, key=lambda name: min(_apart(int(long, 16), one) for one in NAMED[name]))
+
+
+def _apart(one: int, other: int) -> float:
+    """About how different two colours look ("redmean": T. Riemersma, compuphase.com/cmetric.htm), squared."""
+    (r, g, b), (s, h, c) = one.to_bytes(3), other.to_bytes(3)
+    mean = (r + s) / 2
+    return (2 + mean / 256) * (r - s) ** 2 + 4 * (g - h) ** 2 + (2 + (255 - mean) / 256) * (b - c) ** 2
