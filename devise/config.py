@@ -168,7 +168,7 @@ class DuplicateConfig:
     near_grey: float = 4.0  # levels, of all pixels: a text changes 3.7
     near_correlation: float = 0.98  # of grey pixels: brighter photos have 0.98; of different products 1 of 10,000 pairs
     posed_bits: int = 8  # of a hash that was mirrored or turned as such: 0.99 of photos
-    similar_cosine: float = 0.95  # of features: crops of a tenth have 0.951 and more
+    similar_cosine: float | None = None  # of features; None: as measured for the model (devise.analysis.similar)
 
 
 @dataclass(frozen=True, kw_only=True)

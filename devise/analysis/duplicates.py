@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devise.analysis.similar import USUAL
 from devise.config import DuplicateConfig
 from devise.descriptors.poses import POSES, posed_hash
 from devise.index.hamming import near_pairs
@@ -130,8 +131,8 @@ class _Looks:
         """Alike for the network: bursts, crops, frames."""
         if self.rows.features is None or len(places) < 2:
             return {}
-        edges = {}
-        for first, second, cosines in near_cosines(self.rows.features, places, self.settings.similar_cosine):
+        edges, least = {}, USUAL if self.settings.similar_cosine is None else self.settings.similar_cosine
+        for first, second, cosines in near_cosines(self.rows.features, places, least):
             for a, b, cosine in zip(first.tolist(), second.tolist(), cosines.tolist(), strict=True):
                 edges[a, b] = Found(b, SIMILAR, "alike", 1 - cosine)
         return edges

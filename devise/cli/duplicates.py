@@ -60,6 +60,7 @@ def duplicates(
 
     devise duplicates -0 | xargs -0 trash
     """
+    from devise.analysis.similar import USUAL, similar_cosine
     from devise.library import Library
 
     chosen = form(json, csv, paths, null)
@@ -68,6 +69,9 @@ def duplicates(
     with Library(library) as opened:
         groups = opened.duplicates(folders or (), up_to=wanted.value)
         count = 0 if groups else _num_photos(opened, folders or ())
+        model = opened.info().model
+    if wanted is Kind.similar and model and similar_cosine(model.fingerprints().get("features", "")) is None:
+        show.note(f'from which cosine on photos are similar was not measured for the model "{model.name}": {USUAL}')
     if html:  # first: when it fails, stdout stays empty
         from devise.web.duplicates import write
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from devise.analysis.duplicates import NEAR, SAME, SIMILAR, Found, Rows, stars
+from devise.analysis.similar import similar_cosine
 from devise.config import DuplicateConfig
 from devise.errors import FolderError, LibraryError, counted, listed
 from devise.reports import DuplicateGroup, DuplicatePhoto
@@ -34,6 +36,8 @@ def duplicates(
         files = _files(store, folders)
         ids = np.array(sorted(files, key=lambda content_id: _rank(files[content_id][0])), np.int64)
         ids, rows = _rows(store, ids, with_features=up_to == SIMILAR)
+    if settings.similar_cosine is None and rows.features is not None:
+        settings = replace(settings, similar_cosine=measured_cosine(store))
     found = stars(rows, settings, up_to)
     groups = [_group(SAME, files, ids, keep, others) for keep, others in found[SAME].items()]
     paired = {int(ids[place]) for keep, others in found[SAME].items() for place in (keep, *(o.place for o in others))}
@@ -46,6 +50,12 @@ def duplicates(
         best = {content_id: some[:1] for content_id, some in files.items()}  # of equal files the first stands for all
         groups += [_group(kind, best, ids, keep, others) for keep, others in found[kind].items()]
     return sorted(groups, key=lambda group: (KINDS.index(group.kind), -len(group.others), group.keep.path))
+
+
+def measured_cosine(store: Store) -> float | None:
+    """From which cosine on photos of the library's model are similar; None: nobody has measured it."""
+    model = store.model()
+    return similar_cosine(model.fingerprints().get("features", "")) if model else None
 
 
 def _files(store: Store, folders: Sequence[str | Path]) -> dict[int, list[PhotoFacts]]:
