@@ -1,6 +1,6 @@
 """Photo -> photos on 2,500 product photos, in spaces alone and mixed: precision@10 by article type, colour and both.
 
-    python -m benchmarks.quality.blends --data DIR [--library FOLDER]
+    python -m benchmarks.quality.blends --data DIR [--library FOLDER] [--write]
 
 --library: one that has the photos already, so that they are not indexed anew.
 """
@@ -53,7 +53,7 @@ def main() -> None:
         same = [kind[best] == kind[:, None] for kind in kinds]
         rows_shown.append([spaces, *(f"{one.mean():.3f}" for one in (*same, same[0] & same[1]))])
     show("blends", f"{len(paths):,} product photos, precision@{AT}", ["space", "article type", "colour", "both"],
-         rows_shown, write=False)  # fmt: skip
+         rows_shown, write=chosen.write)  # fmt: skip
 
 
 if __name__ == "__main__":
