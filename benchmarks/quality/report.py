@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import data, pages
 
 WIDTH = 120  # columns of a page, as everywhere
-FOLDERS = ("--data", "--model", "--unseen", "--wordnet", "--library")  # options that name files: only their last part is shown
+FOLDERS = ("--data", "--model", "--unseen", "--wordnet", "--library")  # name files: only their last part is shown
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
