@@ -146,7 +146,7 @@ def similar(
             metavar="SPACE",
             help="features: photos that look alike. words: that mean the same. colour: of the same colours. "
             "phash, dhash, ahash: the same picture. bits: codes that the model has learnt. "
-            "Several with weights: features,0.5:colour.",
+            "local: the same place or thing. Several with weights: features,0.5:colour.",
         ),
     ] = "features",
     order: Annotated[
@@ -194,8 +194,7 @@ def similar(
     if see:
         preview.check()
     with Library(library) as opened:
-        how = {"k": k, "space": space, "order": order, "like": like, "where": where, "poses": poses}
-        ask = partial(opened.similar, **how)
+        ask = partial(opened.similar, k=k, space=space, order=order, like=like, where=where, poses=poses)
         if len(photos) > 1 or str(photos[0]) == several.STDIN or jsonl:
             if html or open_page:
                 raise typer.BadParameter("a contact sheet is of what is like one photo; name one, or leave it out")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.config import IngestConfig
-from devise.descriptors import colour
+from devise.descriptors import colour, local
 from devise.descriptors.hashes import HASHES, packed
 from devise.errors import DeviseError, listed
 from devise.spaces import Space
@@ -27,13 +27,13 @@ SMALL = 64  # pixels a side that they are made of, each the mean of 5 x 5: a thi
 # serve as well (docs/looks.md)
 SIDE = 8  # bits a side of a hash that is named without a number: 64 in all, as everywhere
 SIDES = range(4, 17)  # pHash of more would look at finer pixels than there are
-COLOUR, GREY = "colour", "grey"
+COLOUR, GREY, LOCAL = "colour", "grey", "local"
 GREY_SIDE, GREY_FROM = 16, 32  # pixels a side of the grey picture, each the mean of 2 x 2: pHash looks at those
 _NAME = re.compile(r"([a-z]+)([0-9]*)")
 
 
 class Looks:
-    """Think of it as a descriptor whose spaces are chosen by name: phash, dhash, ahash, grey, colour.
+    """Think of it as a descriptor whose spaces are chosen by name: phash, dhash, ahash, grey, colour, local.
 
     >>> Looks(["phash", "colour"]).encode(pixels)["phash"].shape  # pixels (n, 320, 320, 3), of devise.photos.load
     (n, 8)
@@ -73,6 +73,8 @@ class Looks:
             made[name] = packed(HASHES[kind].bits(grey[HASHES[kind].size(side)], side))
         if GREY in names:
             made[GREY] = _means(grey[GREY_FROM, GREY_FROM])
+        if LOCAL in names:
+            made[LOCAL] = local.word_counts(pixels)
         if COLOUR in names:
             made[COLOUR] = colour.shares(small)
         return made
@@ -85,10 +87,12 @@ def space_of(name: str) -> Space:
     if name == GREY:
         dim = GREY_SIDE * GREY_SIDE
         return Space(name=GREY, dim=dim, metric="l1", dtype="uint8", fingerprint=_fingerprint(GREY, GREY_SIDE))
+    if name == LOCAL:
+        return Space(name=LOCAL, dim=local.NUM_WORDS, metric="inner", dtype="sparse", fingerprint=local.fingerprint())
     found = _NAME.fullmatch(name)
     kind, bits = found.groups() if found else ("", "")
     if kind not in HASHES:
-        raise DeviseError(f'no look is called "{name}"; there are {listed([*HASHES, GREY, COLOUR])}')
+        raise DeviseError(f'no look is called "{name}"; there are {listed([*HASHES, GREY, COLOUR, LOCAL])}')
     side = isqrt(int(bits)) if bits else SIDE
     if side not in SIDES or (bits and side * side != int(bits)):
         some = listed(f"{kind}{side * side}" for side in (8, 12, 16))

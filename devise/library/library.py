@@ -185,6 +185,8 @@ class Library:
             raise LibraryError("photos are put in order by a space or like a class; leave one of them out")
         if like is not None and space != "features":
             raise LibraryError(f"photos are compared like a class on features, not on {space}; leave one of them out")
+        if space == "local":
+            return self._resources.local().similar(self._photos, photo, k, where or Filter())
         if order is not None and (poses or "," in space):
             raise LibraryError("one space is put in the order of another, without poses; leave --order out")
         content_id, asked = self._photos.asked(photo, space, poses=poses)

@@ -59,7 +59,10 @@ class QueryPhotos:
     def asked(self, photo: PhotoInput, spaces: str, *, poses: bool = False) -> tuple[int | None, tuple[Asked, ...]]:
         """A photo's content, if it is in the library, and its rows in each of the spaces: "features,0.5:colour"."""
         content_id, found = None, list[Asked]()
-        for name, weight in spaces_of(spaces):
+        wanted = spaces_of(spaces)
+        if any(name == "local" for name, _ in wanted):
+            raise LibraryError("local descriptors stand alone, and do not mind turns; ask with --space local")
+        for name, weight in wanted:
             content_id, rows = self.poses(photo, name) if poses else self.row(photo, name)
             found.append(Asked(name, rows, weight))
         return content_id, tuple(found)
@@ -68,6 +71,14 @@ class QueryPhotos:
         """The same in one space, (1, width)."""
         content_id, vector = self.vector(photo, space)
         return content_id, vector[None]
+
+    def pixels(self, photo: PhotoInput, size: int, resize: str) -> NDArray[np.uint8]:
+        """(size, size, 3) of a photo's file."""
+        from devise.photos import load
+
+        source = self.source(photo)
+        path = source if isinstance(source, str) else None
+        return load(source, size=size, resize=resize, path=path, limits=self.limits)
 
     def poses(self, photo: PhotoInput, space: str) -> tuple[int | None, Vector]:
         """The same of the photo turned and mirrored, (8, width): its file is read for that."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from devise.descriptors.base import Descriptor
     from devise.descriptors.network.classes import Classes
     from devise.library.ingest.descriptors import Descriptors
+    from devise.library.local import LocalSearch
     from devise.search.class_weights import ClassWeights
     from devise.words import Tagger
 
@@ -102,6 +103,11 @@ class Resources:
         info = self.stored_info()
         knows_words = info is not None and any(space.name == "words" for space in info.spaces)
         return class_weights(name, classes, self.words() if knows_words else None)
+
+    def local(self) -> LocalSearch:
+        from devise.library.local import LocalSearch
+
+        return self._once("local", lambda: LocalSearch(self.store, self.searcher, self.settings.photos))
 
     def tagger(self, any_word: bool) -> Tagger:
         """Of the model's labels and, if those are few, visible things. any_word: of all words that have a vector."""

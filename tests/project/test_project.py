@@ -81,6 +81,7 @@ HOMES = {
     "PIL": {"photos"},
     "pillow_heif": {"photos"},
     "rawpy": {"photos"},
+    "cv2": {"descriptors"},
     "pathspec": {"photos"},
     "torch": {"descriptors.network", "training", "training.objectives"},
     "torchvision": {"descriptors.network", "training"},
