@@ -29,7 +29,7 @@ def main() -> None:
     print(f"{len(some):,} descriptors of {len(rows):,} photos", flush=True)
     means = MiniBatchKMeans(local.NUM_WORDS, init="random", batch_size=4096, n_init=1, max_iter=5, random_state=0)
     centres = means.fit(some).cluster_centers_
-    np.save(local.FILE, np.round(255 * centres / centres.max()).astype(np.uint8))
+    local.FILE.write_bytes(np.round(255 * centres / centres.max()).astype(np.uint8).tobytes())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 SIFT (Lowe, 2004) by OpenCV, square roots of its histograms ("RootSIFT", Arandjelovic and Zisserman, 2012), each put to
 the nearest of 2,048 visual words (Sivic and Zisserman, "Video Google", 2003). The words are means of descriptors of
-photos of VOC and Flickr8k (recipes.visual_words) and lie in the file beside this one. Needs opencv-python-headless.
+photos of VOC (recipes.visual_words) and lie in the file beside this one. Needs opencv-python-headless.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from devise.errors import DeviseError
 
-FILE = Path(__file__).with_name("visual_words.npy")
+FILE = Path(__file__).with_name("visual_words.bin")  # (NUM_WORDS, 128) bytes
 NUM_WORDS = 2048
 MOST = 300  # corners of a photo, the strongest: a row of 2 KB at most
 MIN_POINTS = 8  # that have to lie in one photo as they lie in the other: of different photos few pairs have more
@@ -79,7 +79,7 @@ def num_fitting(one: Corners, other: Corners) -> int:
 @cache
 def visual_words() -> NDArray[np.float32]:
     """(NUM_WORDS, 128), of length 1."""
-    words = np.load(FILE).astype(np.float32)
+    words = np.frombuffer(FILE.read_bytes(), np.uint8).reshape(NUM_WORDS, 128).astype(np.float32)
     found: NDArray[np.float32] = words / np.linalg.norm(words, axis=1, keepdims=True)
     return found
 

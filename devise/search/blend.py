@@ -74,6 +74,22 @@ def nearest(
     return top(iter([(common, total / sum(one.weight for one in asked))]), k)
 
 
+def in_order(  # noqa: PLR0913
+    snapshot: Snapshot, asked: Asked, order: Asked, among: FilteredIds | None, k: int, least: int, without: int | None
+) -> tuple[Ids, Scores]:
+    """The k of those near in one space that are nearest in the other: codes of few bits name a shortlist, and features
+    put it in order (Lin et al., 2015, section 3.3). without: a content to leave out.
+    """
+    settings = snapshot.settings.search
+    shortlist = max(settings.shortlist, settings.candidates * (k + 1))
+    near = Candidates(snapshot, asked.space, among).near(asked.rows, shortlist, least)
+    first = top(
+        scored_by(snapshot.space(asked.space).metric, snapshot.rows(asked.space, near), asked.rows[0]), shortlist
+    )
+    ids = np.sort(first[0][first[0] != (-1 if without is None else without)])
+    return top(scored_by(snapshot.space(order.space).metric, snapshot.rows(order.space, ids), order.rows[0]), k)
+
+
 def nearness(space: Space, scores: Scores) -> Scores:
     """Scores of a metric on the scale of all."""
     if space.metric == "l1":

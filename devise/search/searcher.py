@@ -99,20 +99,12 @@ class Searcher:
     def in_order(
         self, asked: Asked, order: Asked, k: int, without: int | None = None, where: Filter | None = None
     ) -> list[Match]:
-        """Those near in one space in the order of another.
-
-        So codes of few bits name a shortlist, and features put it in order (Lin et al., 2015, section 3.3).
-        """
+        """Those near in one space in the order of another."""
         check_k(k)
-        (space, (vector, *_), _), (exact_space, (exact, *_), _) = asked, order
         with self._snapshot() as snapshot:
-            metrics = [_checked(one.rows, snapshot.space(one.space)).metric for one in (asked, order)]
-            settings, among = self._settings.search, self._among(where)
-            shortlist = max(settings.shortlist, settings.candidates * (k + 1))
-            near = Candidates(snapshot, space, among).near(vector[None], shortlist, _least(snapshot))
-            first = top(scored_by(metrics[0], snapshot.rows(space, near), vector), shortlist)[0]
-            first = first[first != (-1 if without is None else without)]
-            ids, scores = top(scored_by(metrics[1], snapshot.rows(exact_space, np.sort(first)), exact), k)
+            for one in (asked, order):
+                _checked(one.rows, snapshot.space(one.space))
+            ids, scores = blend.in_order(snapshot, asked, order, self._among(where), k, _least(snapshot), without)
             return self._matches(ids, scores, k, where)
 
     def nearest_to_each(self, vectors: Vector, k: int, *, space: str) -> list[list[Match]]:
