@@ -134,8 +134,10 @@ class Resources:
         return Tagger(self.words(), None if any_word else vocabulary, space, specific=specific)
 
     def _once(self, key: object, make: Callable[[], T]) -> T:
-        if key not in self._opened:
+        found = self._opened.get(key)  # asked once: a run of indexing may forget it meanwhile
+        if found is None:
             with self._lock:
-                if key not in self._opened:
-                    self._opened[key] = make()
-        return cast(T, self._opened[key])
+                found = self._opened.get(key)
+                if found is None:
+                    found = self._opened[key] = make()
+        return cast(T, found)

@@ -194,3 +194,17 @@ def test_an_end_while_others_search(library: Library) -> None:
     assert {type(error) for error in told} == {LibraryError}
     assert {str(error) for error in told} == {f"the library {library.path} was closed while it was asked; ask again"}
     assert len(library.search("red")) == 9
+
+
+def test_taggers_are_forgotten_while_they_are_asked_for(library: Library, photos: Path) -> None:
+    """By a run of indexing, in another thread, between a look whether one is there and taking it."""
+
+    class Forgetful(dict[object, object]):
+        def __contains__(self, key: object) -> bool:
+            return super().__contains__(key) and self.pop(key, None) is not None
+
+    photo = next(iter(library.paths()))
+    expected = library.tag(photo).to_json()
+    library._resources._opened = Forgetful(library._resources._opened)
+    for _ in range(3):
+        assert library.tag(photo).to_json() == expected
