@@ -69,9 +69,11 @@ def _names(resources: Resources, centres: Vector) -> tuple[str, ...]:
     except DeviseError:  # the word vectors are not at hand
         found = [[] for _ in centres]
     for words in found:
-        free = [word for word in words if word not in taken]
-        number = len(taken) + 1
-        taken.append(free[0] if free else f"{words[0]} {number}" if words else f"group {number}")
+        if not words:
+            taken.append(f"group {len(taken) + 1}")
+            continue
+        numbered = (f"{words[0]} {number}" for number in range(2, len(found) + 2))
+        taken.append(next(name for name in (*words, *numbered) if name not in taken))
     return tuple(taken)
 
 

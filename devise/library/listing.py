@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from devise.library.query_photos import QueryPhotos
 from devise.reports import PhotoInfo, Skipped
 from devise.store.filter import Filter
+from devise.store.records import Card
 from devise.store.sqlite.store import Store
 
 
@@ -36,7 +37,7 @@ class Listing:
         cards.sort(key=lambda card: (not os.path.isfile(card.path), card.path))
         first = cards[0]
         taken = min((card.taken for card in cards if card.taken), default=None)
-        lines = dict.fromkeys(line for card in cards for line in card.captions.splitlines() if line.strip())
+        lines = dict.fromkeys(line for card in cards for line in self._captions(card).splitlines() if line.strip())
         return PhotoInfo(
             id=photo_id,
             paths=tuple(card.path for card in cards),
@@ -46,6 +47,16 @@ class Listing:
             kind=first.kind,
             captions=tuple(lines),
         )
+
+    def _captions(self, card: Card) -> str:
+        """As they are written in its file and beside it; of one that is gone or has changed as they are searched."""
+        from devise.photos import Found, details, find  # Pillow, which a search need not load
+
+        if self.photos.is_as_indexed(card.path):
+            for found in find([card.path]):
+                if isinstance(found, Found):
+                    return details(found.path, beside=found.beside).text
+        return card.captions
 
     def file(self, photo_id: int) -> str | None:
         """A file that shows the photo as it was indexed; None where none does any more."""

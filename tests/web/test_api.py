@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -195,3 +196,14 @@ def test_tags_are_counted_once_a_library(
     (album / "red.png").unlink()
     library.index()
     assert client.get("/api/tags").json["photos"] == first["photos"] - 1
+
+
+def test_captions_are_shown_as_they_are_written(library: Library, client: Client, album: Path) -> None:
+    """Not as they are searched: without the day, which is added there, and with letters as they were."""
+    (album / "red.txt").write_text("Straße 家族写真", encoding="utf-8")
+    os.rename(album / "red.png", album / "2009-01-02 red.png")
+    os.rename(album / "red.txt", album / "2009-01-02 red.txt")
+    library.index()
+    about = client.get(f"/api/photos/{id_of(client, 'red.png')}").json
+    assert about["captions"] == ["Straße 家族写真"]
+    assert about["taken"] == "2009-01-02T00:00:00"

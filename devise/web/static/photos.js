@@ -119,7 +119,7 @@ function more() {
 }
 
 function tell(found) {
-  const lines = found.notes.map((note) => el("li", {}, printable(note.text)));
+  const lines = found.notes.map((note) => el("li", {}, note.kind === "text_hint" ? named(note) : printable(note.text)));
   if (found.total !== undefined) {
     const isChosen = Object.keys(filters.values).length > 0;
     lines.push(el("li", {}, `${counted(found.total, "photo")}${isChosen ? " of that kind" : ""}`));
@@ -135,6 +135,12 @@ function tell(found) {
     what.push(el("button", { type: "button", class: "button main", onclick: () => go({ ...asked(), min_score: 0 }) }, "Show the nearest photos"));
   empty.replaceChildren(...what);
   empty.hidden = false;
+}
+
+// Photos that have a word in their names or captions: what the command line has --text for
+function named({ word, num_photos: count }) {
+  const has = `${counted(count, "photo")} ${count === 1 ? "has" : "have"} “${printable(word)}” in names or captions`;
+  return el("a", { href: `/?text=${encodeURIComponent(word)}` }, has);
 }
 
 function failed(error) {

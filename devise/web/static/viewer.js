@@ -3,7 +3,7 @@
 import { get, query } from "./api.js";
 import { copied, counted, el, folderOf, icon, nameOf, percent, printable } from "./dom.js";
 
-const SPACES = { features: "Looks", words: "Meaning", colour: "Colours", hash: "Nearly the same", code: "Pattern", bits: "Looks, in bits" };
+const SPACES = { features: "Looks", words: "Meaning", colour: "Colours", hash: "Nearly the same", phash: "Nearly the same", grey: "Light and shade", code: "Pattern", bits: "Looks, in bits" };
 
 export class Viewer {
   // on: like(match, space), tag(word), mark(match, isGood), closed(match); canMark: whether there is a query to judge
