@@ -2,7 +2,7 @@
 
     python -m benchmarks.maps --data DIR [--photos 10000 100000]
 
-On VOC's photos: purity (the share of photos that their group's commonest label is true of) and normalised mutual
+On VOC's photos and on product photos (categories and types of article): purity (the share of photos that their group's commonest label is true of) and normalised mutual
 information (of photos with one label), for k-means with as many groups as labels and with as many as a map has.
 Times are of libraries of benchmarks/grown.py; of large ones t-SNE is given 3,000 photos, and all others go between.
 """
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import data, grown, real
+from devise import config
 from devise.analysis.clusters import groups, num_groups
 from devise.analysis.map2d import fitted
 from devise.library import Library
@@ -38,6 +39,7 @@ def main() -> None:
                 found = [measured(groups(rows, count, seed)[0], names) for seed in range(3)]
                 table.add_row(str(count), space, *(f"{value:.3f}" for value in np.mean(found, axis=0)))
     Console(width=110).print(table)
+    products(options.data)
     for num in options.photos:
         with Library(grown.library(num, options.data)) as library:
             rows = library.vectors("words")[1]
@@ -49,6 +51,24 @@ def main() -> None:
             fitted(rows, "tsne", 0)
             print(f"{num:,} photos: {middle - begun:.1f} s for groups, {end - middle:.1f} s for PCA, ", end="")
             print(f"{time.perf_counter() - end:.1f} s for t-SNE")
+
+
+def products(folder: Path | None) -> None:
+    """The same on photos of products on white, whose categories people gave in three steps."""
+    place, table = data.unpacked(folder, "fashion"), Table("groups", "of", "space", "purity", "NMI", title="products")
+    with (place / "labels.csv").open(encoding="utf-8") as file:
+        labels_of = {Path(row["path"]).name: row for row in csv.DictReader(file)}
+    with Library(config.user_cache() / "benchmarks" / "library-products") as library:
+        if not len(library):
+            library.index([place])
+        for space in ("words", "features"):
+            paths, rows = library.vectors(space)
+            for column in ("masterCategory", "subCategory", "articleType"):
+                names = [{labels_of[Path(path).name][column]} for path in paths]
+                count = len(set.union(*names))
+                found = [measured(groups(rows, count, seed)[0], names) for seed in range(3)]
+                table.add_row(str(count), column, space, *(f"{value:.3f}" for value in np.mean(found, axis=0)))
+    Console(width=110).print(table)
 
 
 def measured(found: np.ndarray, names: list[set[str]]) -> tuple[float, float]:
