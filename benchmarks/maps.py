@@ -2,8 +2,9 @@
 
     python -m benchmarks.maps --data DIR [--photos 10000 100000]
 
-On VOC's photos and on product photos (categories and types of article): purity (the share of photos that their group's commonest label is true of) and normalised mutual
-information (of photos with one label), for k-means with as many groups as labels and with as many as a map has.
+On VOC's photos and on product photos (categories and types of article): purity (the share of photos that their
+group's commonest label is true of) and normalised mutual information (of photos with one label), for k-means with as
+many groups as labels and with as many as a map has.
 Times are of libraries of benchmarks/grown.py; of large ones t-SNE is given 3,000 photos, and all others go between.
 """
 
