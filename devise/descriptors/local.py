@@ -90,15 +90,16 @@ def fingerprint() -> str:
     return sha256(FILE.read_bytes() + f" SIFT {MOST} roots".encode()).hexdigest()
 
 
-def is_installed() -> bool:
-    return find_spec("cv2") is not None
+def check() -> None:
+    """Raises DeviseError where OpenCV is not installed."""
+    if find_spec("cv2") is None:
+        raise DeviseError(
+            "local descriptors need OpenCV, which is not installed; run: pip install opencv-python-headless"
+        )
 
 
 def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError:
-        raise DeviseError(
-            "local descriptors need OpenCV, which is not installed; run: pip install opencv-python-headless"
-        ) from None
+    check()
+    import cv2
+
     return cv2

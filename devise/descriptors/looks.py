@@ -49,6 +49,8 @@ class Looks:
 
     def __init__(self, names: Sequence[str] = IngestConfig.looks) -> None:
         self.spaces = tuple(dict.fromkeys(map(space_of, names)))
+        if LOCAL in names:
+            local.check()  # before a library has a space that nothing here can fill
 
     @cached_property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from devise import Library
 from devise.descriptors import local
 from devise.descriptors.looks import Looks, is_look, space_of
-from devise.errors import LibraryError
+from devise.errors import DeviseError, LibraryError
 
 pytest.importorskip("cv2")
 
@@ -59,6 +59,17 @@ def test_a_photo_of_the_library_is_not_its_own_answer(made: Path) -> None:
         assert [match.score for match in plain] == [0, 0, 0]
         with pytest.raises(LibraryError, match="local descriptors stand alone"):
             library.similar(own, space="local,colour")
+
+
+def test_without_opencv_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos").mkdir()
+    photo(0).save(tmp_path / "photos" / "0.png")
+    monkeypatch.setattr(local, "find_spec", lambda name: None)
+    with Library(tmp_path / "library") as library:
+        library.index([tmp_path / "photos"], model=FakeEncoder())
+        with pytest.raises(DeviseError, match="pip install opencv-python-headless"):
+            library.index(add=["local"])
+        assert library.index().added == 0
 
 
 def test_points_that_fit_are_few_in_other_photos() -> None:
