@@ -8,6 +8,7 @@ import typer
 
 from devise.cli.output import show
 from devise.cli.output.form import Form
+from devise.config import SHIPPED_MODEL
 from devise.training.options import BACKBONE_NAMES
 
 
@@ -15,11 +16,11 @@ def list_backbones(name: str) -> str:
     """The value of --backbone; "list" prints which there are and ends the command."""
     if name == "list":
         from devise.descriptors.network.config import BACKBONES
-        from devise.descriptors.network.weights import to_download
+        from devise.descriptors.network.weights import load_backbone, to_download
 
         rows: list[tuple[show.Cell, ...]] = []
         for each in BACKBONE_NAMES:
-            about = BACKBONES[each]
+            about = load_backbone(each).config if each == SHIPPED_MODEL else BACKBONES[each]
             rows.append((each, about.num_features, about.preprocessing.size, _where(to_download(each))))
         rows.append(("NAME or FILE", "", "", "the backbone of any checkpoint: devise model list"))
         show.output(
