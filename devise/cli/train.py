@@ -16,7 +16,7 @@ from devise.cli.options import LibraryPath
 from devise.cli.output import show
 from devise.errors import MAX_LISTED, counted, needed
 from devise.training.datasets.example import Reading
-from devise.training.options import CLASSIFIERS, LOSS_NAMES, METHOD_NAMES, TrainOptions
+from devise.training.options import CLASSIFIERS, LOSS_NAMES, METHOD_NAMES, METRIC_LOSS_NAMES, MINER_NAMES, TrainOptions
 from devise.training.report import TrainReport
 
 if TYPE_CHECKING:
@@ -65,9 +65,22 @@ def train(
     ] = TrainOptions.vectors,
     objective: Annotated[
         str,
-        typer.Option(metavar="NAMES", help="words: to search by words. hash: short codes. Several with commas."),
+        typer.Option(
+            metavar="NAMES",
+            help="words: to search by words. hash: short codes. metric: who is near. Several with commas.",
+        ),
     ] = WORDS,
-    loss: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(LOSS_NAMES)}.")] = TrainOptions.loss,
+    loss: Annotated[
+        str,
+        typer.Option(metavar="NAME", help=f"{', '.join(LOSS_NAMES)}; of metric {', '.join(METRIC_LOSS_NAMES)}."),
+    ] = TrainOptions.loss,
+    margin: Annotated[
+        float, typer.Option(metavar="X", help="Of metric: by how much others are farther.")
+    ] = TrainOptions.margin,
+    miner: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Of metric, which triplets count: {', '.join(MINER_NAMES)}.")
+    ] = TrainOptions.miner,
+    dim: Annotated[int, typer.Option(metavar="N", help="Of metric: numbers of a row.")] = TrainOptions.dim,
     method: Annotated[
         str, typer.Option(metavar="NAME", help=f"Of hash: {', '.join(METHOD_NAMES)}.")
     ] = TrainOptions.method,
@@ -155,6 +168,9 @@ def train(
         feedback=(library or config.default_library()) if from_feedback else None,
         objectives=TrainOptions.objectives if objective == WORDS else tuple(filter(None, objective.split(","))),
         loss=loss,
+        margin=margin,
+        miner=miner,
+        dim=dim,
         method=method,
         bits=bits,
         size=size,

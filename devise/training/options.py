@@ -13,6 +13,8 @@ from devise.training.datasets.example import Reading
 BACKBONE_NAMES = ("slim", *(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")))
 CLASSIFIERS = ("logistic", "svm")
 LOSS_NAMES = ("sigmoid", "softmax", "cosine", "hinge")
+METRIC_LOSS_NAMES = ("triplet", "contrastive", "ntxent")
+MINER_NAMES = ("semihard", "all", "hard")
 METHOD_NAMES = ("greedyhash", "lin2015", "dsh", "dpsh")
 FEWEST_BITS, MOST_BITS = (
     4,
@@ -33,7 +35,8 @@ class TrainOptions:
     unfreeze: last blocks of the backbone that are trained as well; 0 trains heads on cached features.
     objectives: names of devise.training.objectives.table.
     best_by: the figure that decides which epoch is best, where it is not the first, such as "mAP".
-    method, bits: of the objective hash. size: pixels a side of photos; 0: as the backbone does.
+    dim, margin, miner: of the objective metric, whose loss is one of METRIC_LOSS_NAMES. method, bits: of hash.
+    size: pixels a side of photos; 0: as the backbone does.
     hold_out: labels, or how many, whose photos are not learnt from: `devise evaluate` asks for them (zero-shot).
     classifier: "logistic" or "svm", by which scikit-learn fits the layer of classes; specialists: for so many pairs of
     labels that are confused a small classifier each. reject: share of pictures of nothing that are made of the photos.
@@ -73,11 +76,17 @@ class TrainOptions:
     method: str = "greedyhash"  # the best of those here on a frozen backbone: docs/codes.md
     bits: int = 48  # 6 bytes a photo; as good as more on ten classes
     size: int = 0
+    dim: int = 128  # numbers of a row of the metric
+    margin: float = 0.2  # of cosine distances: FaceNet's
+    miner: str = "semihard"
 
     def check(self) -> None:
         """Raises TrainingError for a number that makes no sense."""
         wrong = [
-            (self.loss not in LOSS_NAMES, f"no loss {self.loss!r}; choose one of {', '.join(LOSS_NAMES)}"),
+            (self.loss not in self._losses(), f"no loss {self.loss!r}; choose one of {', '.join(self._losses())}"),
+            (self.miner not in MINER_NAMES, f"no miner {self.miner!r}; choose one of {', '.join(MINER_NAMES)}"),
+            (not 0 < self.margin <= 2, f"the margin must be above 0 and at most 2, not {self.margin}"),
+            (not 2 <= self.dim <= MOST_BITS, f"dim must be from 2 to {MOST_BITS:,}, not {self.dim}"),
             (self.epochs < 1, f"epochs must be at least 1, not {self.epochs}"),
             (self.batch < 2, f"batch must be at least 2, not {self.batch}: batch norm needs two photos"),
             (
@@ -123,3 +132,6 @@ class TrainOptions:
         for is_wrong, text in wrong:
             if is_wrong:
                 raise TrainingError(f"{text}; leave the option out to get its default")
+
+    def _losses(self) -> tuple[str, ...]:
+        return (*LOSS_NAMES, *(METRIC_LOSS_NAMES if "metric" in self.objectives else ()))

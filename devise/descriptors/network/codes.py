@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.descriptors.network.config import CODES, EPSILON, TINY, HeadConfig
+from devise.vectors import unit
 
 Floats = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
@@ -74,7 +75,7 @@ def bits(numbers: Floats) -> NDArray[np.uint8]:
     return np.packbits(numbers > 0, axis=1)
 
 
-FINISHES: Mapping[str, Callable[[Floats], NDArray[Any]]] = {"bits": bits}
+FINISHES: Mapping[str, Callable[[Floats], NDArray[Any]]] = {"bits": bits, "unit": unit}
 
 
 def _layer(arrays: Arrays, name: str, width: int) -> Layer:

@@ -147,7 +147,10 @@ class CodeKind(NamedTuple):
     finish: str
 
 
-CODES: Mapping[str, CodeKind] = {"bits": CodeKind("hamming", "bits", "bits")}  # a space has the name of its head
+CODES: Mapping[str, CodeKind] = {  # a space has the name of its head
+    "bits": CodeKind("hamming", "bits", "bits"),
+    "metric": CodeKind("cosine", "float16", "unit"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

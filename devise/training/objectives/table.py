@@ -7,6 +7,7 @@ from collections.abc import Callable
 from devise.training.objectives.base import Lessons, Objective
 from devise.training.objectives.classes import Classes
 from devise.training.objectives.hashing import Hashing
+from devise.training.objectives.metric import Metric
 from devise.training.objectives.words import Words
 from devise.training.options import TrainOptions
 
@@ -14,5 +15,6 @@ OBJECTIVES: dict[str, Callable[[Lessons, TrainOptions], Objective]] = {
     "words": Words,
     "classes": Classes,
     "hash": Hashing,
+    "metric": Metric,
 }
 OF_WORDS = frozenset({"words"})  # which learn word vectors and look at parts of photos; others need neither

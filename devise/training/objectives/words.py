@@ -27,7 +27,7 @@ class Words:
 
     def __init__(self, lessons: Lessons, options: TrainOptions) -> None:
         self.lessons = lessons
-        self._loss = LOSSES[options.loss]().to(lessons.targets.device)
+        self._loss = LOSSES[options.loss if options.loss in LOSSES else TrainOptions.loss]().to(lessons.targets.device)
         self._fitted: dict[str, float] = {}
 
     @property
