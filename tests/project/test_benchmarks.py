@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.codes import protocols
 from benchmarks.quality import colours, everyday, heads
 from benchmarks.quality.products import chance, precisions
 from benchmarks.quality.wordnet import distances, hierarchical_precision
@@ -82,3 +83,20 @@ def test_colours_are_asked_by_plain_words():
     rows += [{"baseColour": "Blue", "articleType": "Sports Shoes"}, {"baseColour": "NA", "articleType": "Belts"}]
     (one,) = colours.asked(rows)
     assert (one.colour, one.kind, one.truth.tolist()) == ("blue", "shoe", [True] * 4 + [False])
+
+
+def test_codes_are_judged_by_both_definitions():
+    right = np.array([[1, 0, 1, 0, 1, 1], [0, 0, 0, 0, 0, 1]], bool)
+    assert protocols.precision(right, None) == pytest.approx(((1 + 2 / 3 + 3 / 5 + 4 / 6) / 4 + 1 / 6) / 2)
+    assert protocols.precision(right, 3) == pytest.approx((1 + 2 / 3) / 2 / 2)  # of those found
+    assert protocols.precision(right, 3, of_all=True) == pytest.approx((1 + 2 / 3) / 3 / 2)  # of three that could be
+
+
+def test_codes_without_labels_keep_neighbours():
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 50)
+    rows = (random.normal(size=(4, 20))[labels] + 0.3 * random.normal(size=(200, 20))).astype(np.float32)
+    protocol = protocols.Protocol("", "", np.arange(0, 200, 9), np.arange(200), np.arange(200), None)
+    for made in (protocols.lsh(rows, protocol.learnt, 16), protocols.itq(rows, protocol.learnt, 16)):
+        assert set(np.unique(made)) == {-1, 1}
+        assert protocols.judged(protocols.by_codes(made, protocol), labels, protocol)[0] > 0.8  # 0.25 by chance

@@ -1,0 +1,131 @@
+"""A learnt metric on kinds of products that it never saw, and exemplars in closed form, beside plain features.
+
+python -m benchmarks.codes.metrics --data DIR     # indexes the photos once, which takes minutes
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks import data
+from devise import Library, config
+from devise.descriptors.network.checkpoint import load
+from devise.descriptors.network.config import HeadConfig
+from devise.descriptors.network.heads import CodeHead
+from devise.training.objectives.base import Lessons
+from devise.training.objectives.metric import Metric, recall_at
+from devise.training.options import TrainOptions
+
+AT = (1, 2, 4, 8)
+SEED, EPOCHS, BATCH, RATE = 7, 30, 64, 1e-3
+SHRINKAGE = (0.1, 1.0, 10.0)  # times the mean variance, added to each
+Floats = NDArray[np.float32]
+
+
+class Photos(NamedTuple):
+    """features, words: (n, dim) unit rows; truth: (n, labels)."""
+
+    features: Floats
+    words: Floats
+    truth: Floats
+    labels: tuple[str, ...]
+
+
+def read(options: Path | None, name: str, column: str) -> Photos:
+    """From a library in the cache, indexed by the model that ships where it is not there yet."""
+    folder = data.unpacked(options, name)
+    with Library(config.user_cache() / "benchmarks" / "codes" / name) as library:
+        if not len(library):
+            library.index([folder])
+        paths, features = library.vectors("features")
+        words = library.vectors("words")[1]
+    with (folder / "labels.csv").open(newline="") as file:
+        said = {Path(row["path"]).name: row[column].split("|") for row in csv.DictReader(file)}
+    labels = tuple(sorted({label for row in said.values() for label in row}))
+    truth = np.array([[label in said[Path(path).name] for label in labels] for path in paths], np.float32)
+    return Photos(features, words, truth, labels)
+
+
+def learnt(photos: Photos, rows: NDArray[np.int64], options: TrainOptions) -> Floats:
+    """Rows of the metric for all photos, learnt from some: what `devise train --objective metric` does."""
+    torch.manual_seed(SEED)
+    truth, features = torch.from_numpy(photos.truth), torch.from_numpy(photos.features)
+    lessons = Lessons([], photos.labels, truth, torch.ones_like(truth), torch.ones(len(truth)), truth[:0], "", "")
+    objective = Metric(lessons, options)
+    head = CodeHead(HeadConfig(kind="metric", num_features=features.shape[1], num_out=options.dim, labels=()))
+    optimizer = torch.optim.AdamW(head.parameters(), RATE, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+    for _ in range(EPOCHS):
+        for some in objective.sampler(torch.from_numpy(rows)).split(BATCH):
+            if len(some) > 1:
+                optimizer.zero_grad(set_to_none=True)
+                objective.loss({"metric": head}, features[some, None], some).backward()
+                optimizer.step()
+        schedule.step()
+    head.eval()
+    with torch.no_grad():
+        return torch.nn.functional.normalize(head(features), dim=1).numpy()
+
+
+def recalls(rows: Floats, truth: Floats) -> str:
+    found = recall_at(rows @ rows.T, truth, AT)
+    return " | ".join(f"{found[k]:.3f}" for k in AT)
+
+
+def products(options: Path | None) -> None:
+    """Half of the kinds of products are learnt, the others asked."""
+    photos = read(options, "fashion", "articleType")
+    photos = photos._replace(truth=photos.truth[:, photos.truth.sum(0) >= 4])
+    kinds = np.random.default_rng(SEED).permutation(photos.truth.shape[1])
+    is_new = photos.truth[:, kinds[::2]].any(1)
+    rows = np.flatnonzero(~is_new & photos.truth.any(1))
+    asked = photos.truth[is_new]
+    print(f"{len(kinds)} kinds; {len(rows):,} photos of half of them learnt, {is_new.sum():,} of the others asked")
+    print("| | recall@1 | @2 | @4 | @8 |\n|---|---|---|---|---|")
+    logits = photos.features @ load(config.SHIPPED_MODEL).heads["classes"].weights.detach().numpy().T
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    softmax = shares / np.linalg.norm(shares, axis=1, keepdims=True)
+    for name, made in {"features": photos.features, "words": photos.words, "softmax of the model": softmax}.items():
+        print(f"| {name} | {recalls(made[is_new], asked)} |", flush=True)
+    cases = [("triplet", miner, margin) for miner in ("semihard", "all", "hard") for margin in (0.1, 0.2, 0.4)]
+    cases += [("contrastive", miner, margin) for miner in ("all", "hard") for margin in (0.5, 1.0)]
+    cases += [("ntxent", "all", 0.2)]
+    for loss, miner, margin in cases:
+        chosen = TrainOptions(data=Path(), out="", objectives=("metric",), loss=loss, miner=miner, margin=margin)
+        how = loss if loss == "ntxent" else f"{loss}, {miner}, margin {margin}"
+        print(f"| {how} | {recalls(learnt(photos, rows, chosen)[is_new], asked)} |", flush=True)
+
+
+def exemplars(options: Path | None, name: str, column: str, num: int = 400) -> None:
+    """Each photo its own classifier, the inverse covariance times (x - mean): Hariharan et al., 2012; P@10."""
+    photos = read(options, name, column)
+    rows, wanted = photos.features, np.random.default_rng(SEED).permutation(len(photos.features))[:num]
+    is_right = photos.truth[wanted] @ photos.truth.T > 0
+    centred = rows - rows.mean(0)
+    covariance = centred.T @ centred / len(rows)
+    scores = {"cosine": rows[wanted] @ rows.T}
+    for share in SHRINKAGE:
+        inverse = np.linalg.inv(covariance + share * np.trace(covariance) / len(covariance) * np.eye(len(covariance)))
+        scores[f"exemplar, {share:g}"] = centred[wanted] @ inverse.astype(np.float32) @ rows.T
+    for how, found in scores.items():
+        found[np.arange(num), wanted] = -np.inf
+        best = np.argpartition(-found, 10, axis=1)[:, :10]
+        print(f"| {name} | {how} | {np.take_along_axis(is_right, best, axis=1).mean():.3f} |", flush=True)
+
+
+def main() -> None:
+    options = data.parser((__doc__ or "").splitlines()[0]).parse_args()
+    products(options.data)
+    print("\n| | | P@10 |\n|---|---|---|")
+    exemplars(options.data, "fashion", "articleType")
+    exemplars(options.data, "voc", "labels")
+
+
+if __name__ == "__main__":
+    main()
