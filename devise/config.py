@@ -139,7 +139,7 @@ class SearchConfig:
     oversampling: float = 1.5  # times as many as needed are taken from the index where a filter drops some
     feedback: float = 0.2  # times the cosine to photos that were judged: measured, beside Rocchio's 0.75 and 0.15
     near_query: float = 0.8  # cosine of queries that share judgements: sofa and couch have 0.84, cat and kitten 0.73
-    shortlist: int = 500  # photos near by one space that another puts in order: of 48 bits 0.99 of the ten nearest
+    shortlist: int = 500  # photos near by one space that another puts in order: not tuned
     like_from: int = 9  # best photos of a word search whose mean stands for the query when it is ranked like a class
 
 

@@ -22,7 +22,7 @@ from devise.training.objectives.hashing import METHODS
 
 BITS = (12, 24, 32, 48)
 EPOCHS, BATCH, RATE = 8, 128, 1e-2
-ASKED = 1_000  # queries of ten thousand: a sorted base of 50,000 takes 3 ms each
+ASKED = 1_000  # queries of ten thousand: each has the whole base put in order
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 

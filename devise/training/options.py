@@ -73,8 +73,8 @@ class TrainOptions:
     specialists: int = 0
     reject: float = 0.0
     reading: Reading = Reading()  # how the data are to be understood
-    method: str = "greedyhash"  # the best of those here on a frozen backbone: docs/codes.md
-    bits: int = 48  # 6 bytes a photo; as good as more on ten classes
+    method: str = "greedyhash"  # the latest of those here; which is best on photos is not measured yet
+    bits: int = 48  # 6 bytes a photo; the most that the papers try
     size: int = 0
     dim: int = 128  # numbers of a row of the metric
     margin: float = 0.2  # of cosine distances: FaceNet's

@@ -38,7 +38,7 @@ def test_sparse_rows_are_the_dense_ones(rows: np.ndarray, ids: np.ndarray) -> No
 
 
 def test_rare_dimensions_count_more(rows: np.ndarray, ids: np.ndarray) -> None:
-    """tf-idf as Sivic and Zisserman, 2003, section 4: n_id / n_d * log(N / n_i), compared by the cosine."""
+    """tf-idf as Sivic and Zisserman, 2003: n_id / n_d * log(N / n_i), compared by the cosine."""
     index = InvertedIndex(DIM, is_tfidf=True)
     index.add(ids, rows)
     index.remove(ids[:50])

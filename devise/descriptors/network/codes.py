@@ -1,7 +1,7 @@
 """Rows that a small network makes of the features of a photo: bits, learnt metrics, codes; for every engine, by numpy.
 
-A head of such a kind sees the whole photo only, and features are few numbers: its matrix products take a tenth of a
-millisecond a photo on one core, so no engine has to know of it.
+A head of such a kind sees the features of the whole photo only, which is a matrix product or two: little beside the
+backbone, so no engine has to know of it.
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ from devise.training.objectives.losses import masked_cross_entropy
 from devise.training.options import TrainOptions
 from devise.training.samplers import drawn
 
-JUDGED = 2_000  # validation photos that ask each other: four million distances take a second
-DSH_PULL = 0.01  # Liu et al., 2016, section 4.1: the weight of the regulariser
-DPSH_QUANTIZATION = 0.1  # times the squared distance to the signs; Li et al., 2016 tune it by validation
-GREEDY_PENALTY = 0.1  # Su et al., 2018, section 4.2: of the cubed distance to the signs, on CIFAR-10
+JUDGED = 2_000  # validation photos that ask each other: four million distances
+DSH_PULL = 0.01  # the weight of the regulariser in Liu et al., 2016
+DPSH_QUANTIZATION = 0.1  # times the squared distance to the signs: not tuned
+GREEDY_PENALTY = 0.1  # times the cubed distance to the signs: not tuned
 
 
 def shared(truth: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

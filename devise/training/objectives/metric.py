@@ -20,7 +20,7 @@ from devise.training.objectives.hashing import JUDGED, shared
 from devise.training.options import METRIC_LOSS_NAMES, TrainOptions
 from devise.training.samplers import grouped
 
-TEMPERATURE = 0.1  # Khosla et al., "Supervised contrastive learning", 2020, section 4
+TEMPERATURE = 0.1  # as in Khosla et al., "Supervised contrastive learning", 2020; not tuned
 PER_LABEL = 4  # photos of a label that stand together in a batch: twelve positive pairs of each label
 RECALL_AT = (1, 4)
 
