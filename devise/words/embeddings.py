@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
@@ -95,7 +95,7 @@ class WordVectors:
         chosen = np.asarray(slots, dtype=np.int64)
         self._verify(chosen // BLOCK)
         rows = self._tables.rows[chosen]
-        return unit(rows) if rows.dtype == np.float16 else np.array(rows, np.float32)  # halves change lengths
+        return np.array(rows, np.float32) if rows.dtype == np.float32 else unit(rows)  # others change lengths
 
     def vector(self, text: str) -> Vector:
         """The vector of a word or phrase, (dim,) of length 1: one entry if known, else the mean of its words.
@@ -160,7 +160,7 @@ class WordVectors:
             if (slots := neighbours.candidates(self, vector, k)) is not None:
                 return slots
         self._scans += 1
-        if self._scans == 2 and self._tables.rows.dtype == np.float16 and self._fits():  # most of a scan's time
+        if self._scans == 2 and self._tables.rows.dtype != np.float32 and self._fits():  # most of a scan's time
             starts = range(0, len(self), SCAN)
             self._whole = np.concatenate([self._scanned(at, min(at + SCAN, len(self))) for at in starts])
         return self._scan(vector, k)
@@ -195,7 +195,7 @@ class WordVectors:
         needed[blocks] = True  # np.unique would do as well, but its first call imports numpy.ma: 60 ms
         for block in np.flatnonzero(needed & ~self._is_verified).tolist():
             rows = self._tables.rows[block * BLOCK : (block + 1) * BLOCK]
-            if crc32(rows.data) != int(self._tables.checks[block]) or not is_unit(rows):
+            if crc32(rows.data) != int(self._tables.checks[block]) or not _is_whole(rows):
                 raise VectorsError(f"{self.path} is damaged near word {block * BLOCK:,}; copy or import it again")
             self._is_verified[block] = True
 
@@ -211,3 +211,8 @@ class WordVectors:
         from devise.words import neighbours
 
         return neighbours.load(self)
+
+
+def _is_whole(rows: NDArray[Any]) -> bool:
+    """Whether rows as they are stored are of length 1, or, as bytes, of any length but 0."""
+    return bool(rows.any(1).all()) if rows.dtype == np.int8 else is_unit(rows)

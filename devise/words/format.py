@@ -5,7 +5,7 @@
     slots     uint32  (n,)       the word that each key stands for
     ends      uint32  (n,)       where each word ends in `spelling`
     checks    uint32  (blocks,)  crc32 of each BLOCK rows, verified when a block is first used
-    rows      float16 or float32 (n, dim), of length 1
+    rows      float32, float16 (n, dim), of length 1; or int8, each row's largest number 127, any length
     spelling  uint8              all words, UTF-8, one after another
 
 `crc` in the header covers the header and all tables but `rows`; `fingerprint` covers words and rows.
@@ -30,7 +30,7 @@ from devise.files import replacing
 from devise.filestat import is_special
 from devise.vectors import unit
 
-FORMAT = "devise.words/1"
+FORMAT, FORMAT_BYTES = "devise.words/1", "devise.words/2"  # the second: rows of int8, which older versions do not know
 SUFFIX = ".safetensors"
 BLOCK = 64  # rows a checksum: 75 KB of float32, so that one word costs 30 microseconds to verify
 HEADER = 4096  # bytes with the length: written last, so it must have a known size
@@ -39,11 +39,14 @@ MAX_SOURCE = 1000  # characters of where vectors come from: keeps the header wit
 TYPES: dict[str, np.dtype[Any]] = {
     "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
+    "I8": np.dtype("i1"),
     "U8": np.dtype("u1"),
     "U32": np.dtype("<u4"),
     "U64": np.dtype("<u8"),
 }
 NAMES = {dtype: name for name, dtype in TYPES.items()}
+STORED = {"float32": "F32", "float16": "F16", "int8": "I8"}
+MOST = 127  # of int8
 TABLES = ("keys", "slots", "ends", "checks", "spelling")
 
 
@@ -71,14 +74,14 @@ def write_vectors(
     rows: NDArray[Any],
     *,
     source: str,
-    dtype: Literal["float16", "float32"] = "float32",
+    dtype: Literal["float32", "float16", "int8"] = "float32",
 ) -> None:
     """Write words and their rows, most frequent first, to `path`: whole or not at all.
 
     rows: (n, dim), finite and not zero; they are scaled to length 1 a chunk at a time, so any memory map will do.
     """
     tables = _word_tables(words)
-    kind = TYPES["F16" if dtype == "float16" else "F32"]
+    kind = TYPES[STORED[dtype]]
     shapes = {key: (NAMES[table.dtype], table.shape) for key, table in tables.items()}
     shapes["checks"] = ("U32", (-(-len(words) // BLOCK),))
     shapes["rows"] = (NAMES[kind], (len(words), rows.shape[1]))
@@ -92,7 +95,7 @@ def write_vectors(
             file.seek(start[key])
             file.write(tables[key].tobytes())
         metadata = {
-            "format": FORMAT,
+            "format": FORMAT_BYTES if dtype == "int8" else FORMAT,
             "name": path.stem,
             "dim": str(rows.shape[1]),
             "source": source[:MAX_SOURCE],
@@ -138,7 +141,10 @@ def _write_rows(
 ) -> NDArray[np.uint32]:
     checks = []
     for start in range(0, len(rows), CHUNK):
-        data = unit(rows[start : start + CHUNK]).astype(kind).tobytes()
+        part = unit(rows[start : start + CHUNK])
+        if kind == np.int8:
+            part = np.rint(part * (MOST / np.abs(part).max(1, keepdims=True)))
+        data = part.astype(kind).tobytes()
         size = BLOCK * rows.shape[1] * kind.itemsize
         checks += [zlib.crc32(data[at : at + size]) for at in range(0, len(data), size)]
         file.write(data)
@@ -189,9 +195,9 @@ def _header(path: Path, buffer: mmap.mmap) -> tuple[dict[str, str], dict[str, An
         known = metadata["format"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _foreign(path) from None
-    if known != FORMAT:
+    if known not in (FORMAT, FORMAT_BYTES):
         if str(known).startswith("devise.words/"):
-            raise VectorsError(f"{path} has format {known}, this devise reads {FORMAT}; update devise")
+            raise VectorsError(f"{path} has format {known}, this devise reads {FORMAT_BYTES}; update devise")
         raise _foreign(path)
     return metadata, layout, 8 + length
 
@@ -218,7 +224,7 @@ def _fit(tables: Tables) -> bool:
         [NAMES[table.dtype] for table in small] == ["U64", "U32", "U32", "U32", "U8"]
         and all(isinstance(said.get(key), str) for key in ("name", "source", "fingerprint"))
         and sizes == [count] * 3
-        and tables.rows.dtype.kind == "f"
+        and NAMES[tables.rows.dtype] in STORED.values()
         and (*map(str, tables.rows.shape),) == (str(count), said.get("dim"))
         and min(tables.rows.shape) > 0
         and int(tables.slots.max()) < count

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -67,6 +68,28 @@ def test_halves_are_given_as_unit_rows(tmp_path: Path, rows: Vector) -> None:
     assert half.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(half, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(half, rows[[0, 7]], atol=1e-3)
+
+
+def test_bytes_are_given_as_unit_rows(tmp_path: Path, rows: Vector) -> None:
+    write_vectors(tmp_path / "bytes.safetensors", WORDS, 5 * rows, source="a test", dtype="int8")
+    vectors = WordVectors.open(tmp_path / "bytes.safetensors")
+    found = vectors.rows(range(len(WORDS)))
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    assert np.einsum("ij,ij->i", found, rows).min() > 0.9999
+    assert load_file(vectors.path)["rows"].dtype == np.int8
+    assert [match.score for match in vectors.nearest(found[3], 1)] == pytest.approx([1], abs=1e-6)
+
+
+def test_a_byte_row_of_zeros_is_damage(tmp_path: Path, rows: Vector) -> None:
+    path = tmp_path / "bytes.safetensors"
+    write_vectors(path, WORDS, rows, source="a test", dtype="int8")
+    stored = load_file(path)["rows"]
+    data = bytearray(path.read_bytes())
+    at = data.find(stored[0].tobytes())
+    data[at : at + stored.shape[1]] = bytes(stored.shape[1])
+    path.write_bytes(data)
+    with pytest.raises(VectorsError, match="damaged near word 0"):
+        WordVectors.open(path).rows([0])
 
 
 def test_the_fingerprint_follows_words_and_rows(vectors: WordVectors, tmp_path: Path, rows: Vector) -> None:
@@ -219,10 +242,13 @@ def test_a_graph_is_loaded_when_it_is_asked_often(many: WordVectors) -> None:
         assert ("graph" in vars(fresh)) == (number >= IndexConfig.scans)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
 @pytest.mark.parametrize("cache_bytes", [IndexConfig.cache_bytes, 0])
-def test_halves_are_made_floats_once(tmp_path: Path, cache_bytes: int) -> None:
+def test_small_numbers_are_made_floats_once(
+    tmp_path: Path, cache_bytes: int, dtype: Literal["float16", "int8"]
+) -> None:
     rows = np.random.default_rng(0).standard_normal((len(WORDS), 20))
-    write_vectors(tmp_path / "halves.safetensors", WORDS, rows, source="test", dtype="float16")
+    write_vectors(tmp_path / "halves.safetensors", WORDS, rows, source="test", dtype=dtype)
     settings = Settings(index=IndexConfig(cache_bytes=cache_bytes))
     vectors = WordVectors(tmp_path / "halves.safetensors", settings)
     first = vectors.nearest("dog", 5)
