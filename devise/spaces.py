@@ -22,12 +22,15 @@ class Calibration:
     """sigmoid(scale * score + bias) is the probability that a word is true of a photo; scale 0: unknown.
 
     photo_scale, photo_bias: the same for the score of a photo that is asked with: that both show the same.
+    open_scale, open_bias: the same for a word that the model has not learnt; open_scale 0: as for those that it has.
     """
 
     scale: float = 0.0
     bias: float = 0.0
     photo_scale: float = 0.0
     photo_bias: float = 0.0
+    open_scale: float = 0.0
+    open_bias: float = 0.0
 
     def probability(self, score: float) -> float | None:
         """Of a word that has this score for a photo."""
@@ -115,9 +118,8 @@ class Space:
     def checked(self) -> Space:
         """Itself. Raises ValueError where names are no texts, numbers no numbers, or nothing compares such rows."""
         texts = (self.name, self.vectors or "", self.vectors_fingerprint or "", self.fingerprint or "")
-        if not all(isinstance(text, str) for text in texts) or not all(
-            map(_is_finite, asdict(self.calibration).values())
-        ):
+        lines = asdict(self.calibration).values()
+        if not all(isinstance(text, str) for text in texts) or not all(map(_is_finite, lines)):
             raise ValueError(f"a space {self}")
         if not (isinstance(self.dim, int) and self.dim > 0 <= self.num_regions and isinstance(self.num_regions, int)):
             raise ValueError(f"a space of {self.dim} numbers and {self.num_regions} parts")

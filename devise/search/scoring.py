@@ -53,8 +53,9 @@ class Feedback:
 class Scoring:
     """How a photo is scored for all terms of a query.
 
-    vectors: (terms, dim) unit rows; weights: (terms,), negative ones push away; is_photo: (terms,). trust: (terms,), of
-    which the highest is 1. groups: of each group the terms of each of its sides, of which the best one counts.
+    vectors: (terms, dim) unit rows; weights: (terms,), negative ones push away; is_photo, is_open: (terms,), whether it
+    is a photo, or a word that was not learnt. trust: (terms,), of which the highest is 1. groups: of each group the
+    terms of each of its sides, of which the best one counts.
 
     is_average: the weighted mean of the terms' scores instead, which one term alone can win. feedback: adds to each
     score its weight times the cosine to the good photos less that to the bad ones: <q + b g - c b', x> of Rocchio
@@ -66,6 +67,7 @@ class Scoring:
     vectors: Vector
     weights: Floats
     is_photo: NDArray[np.bool_]
+    is_open: NDArray[np.bool_]
     trust: Floats
     groups: tuple[tuple[tuple[int, ...], ...], ...]
     is_average: bool = False
@@ -78,6 +80,7 @@ class Scoring:
             np.stack([term.vector for term in terms]),
             np.array([term.weight for term in terms]),
             np.array([term.is_photo for term in terms]),
+            np.array([not (term.is_photo or term.is_learnt) for term in terms]),
             _relative([term.trust for term in terms], [term.weight > 0 for term in terms]),
             _groups(terms),
             is_average,
@@ -185,9 +188,13 @@ class Scoring:
 
     def _logits(self, cosines: Vector, space: Space) -> Floats:
         """(terms, n): of the probability that a term is in the photo."""
-        scales = np.where(self.is_photo, space.calibration.photo_scale, space.calibration.scale)[:, None]
-        biases = np.where(self.is_photo, space.calibration.photo_bias, space.calibration.bias)[:, None]
-        logits: Floats = scales * cosines.astype(np.float64) + biases
+        known = space.calibration
+        scales = np.where(self.is_photo, known.photo_scale, known.scale)
+        biases = np.where(self.is_photo, known.photo_bias, known.bias)
+        if known.open_scale:
+            scales = np.where(self.is_open, known.open_scale, scales)
+            biases = np.where(self.is_open, known.open_bias, biases)
+        logits: Floats = scales[:, None] * cosines.astype(np.float64) + biases[:, None]
         return logits
 
     def _logs(self, cosines: Vector, space: Space) -> Floats:

@@ -14,6 +14,7 @@ from devise.search.searcher import Searcher
 from devise.spaces import Space
 from devise.store.regions import Regions, pack, unpack
 from devise.vectors import Ids, Vector, unit
+from devise.words.queries import Term
 
 DIM, COUNT = 12, 300
 SPACE = Space(name="words", dim=DIM)
@@ -91,7 +92,7 @@ def test_no_photo_is_looked_at_twice() -> None:
             return np.arange(least) if least < 3_000 else None
 
     searcher = Searcher.__new__(Searcher)
-    scoring = Scoring(("cat",), np.eye(1, DIM, dtype=np.float32), np.ones(1), np.zeros(1, bool), np.ones(1), (((0,),),))
+    scoring = Scoring.of([Term("cat", np.eye(1, DIM, dtype=np.float32)[0], is_learnt=True)])
     for further, expected in ((2, [1_000, 1_000]), (1, [1_000, 0]), (3, [1_000, None])):
         searcher._settings = Settings(search=SearchConfig(further=further))
         steps = list(searcher._in_steps(Near(), scoring, 9))  # type: ignore[arg-type]

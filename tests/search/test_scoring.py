@@ -1,5 +1,6 @@
 """How scores of terms become one: against the formula written out, and what it promises."""
 
+import json
 import math
 
 import numpy as np
@@ -65,6 +66,17 @@ def test_without_probabilities_the_weighted_mean_counts() -> None:
     assert question(2, -1).probabilities(np.zeros((2, 1), np.float32), UNKNOWN) is None
     only_words = Space(name="words", dim=2, calibration=Calibration(scale=30.0, bias=-9.0))
     assert question(1, 1, photos=(0,)).probabilities(np.zeros((2, 1), np.float32), only_words) is None
+
+
+def test_a_word_that_was_not_learnt_has_a_line_of_its_own() -> None:
+    known = Calibration(scale=30.0, bias=-9.0, open_scale=20.0, open_bias=-6.0)
+    space = Space(name="words", dim=2, calibration=known)
+    terms = [Term("seen", np.array([1, 0], np.float32), is_learnt=True), Term("new", np.array([0.6, 0.8], np.float32))]
+    both = Scoring.of(terms).terms(np.array([[0.4], [0.7]], np.float32), space)[0]
+    assert [term.probability for term in both] == pytest.approx(
+        [sigmoid(30 * 0.4 - 9), sigmoid(20 * 0.7 - 6)], rel=1e-5
+    )
+    assert Space.from_json(json.loads(json.dumps(space.to_json()))) == space
 
 
 @given(st.lists(SCORES, min_size=2, max_size=5))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from devise.descriptors.network.preprocess import IMAGENET, Preprocessing
@@ -168,6 +168,7 @@ class HeadConfig:
     scale, bias: words: sigmoid(scale * score + bias) is the probability that a label is true, fitted on validation
         photos (Platt, 1999); a scale of 0 says that nobody fitted it.
     photo_scale, photo_bias: words: the same of the score of a photo for another photo, that they share a label.
+    open_scale, open_bias: words: the same of the score of a word that is no label; a scale of 0: as of one that is.
     """
 
     kind: str
@@ -183,11 +184,16 @@ class HeadConfig:
     photo_scale: float = 0.0
     photo_bias: float = 0.0
     hidden: int = 0
+    open_scale: float = 0.0
+    open_bias: float = 0.0
 
-    def with_probabilities(self, fitted: Mapping[str, float]) -> HeadConfig:
+    @property
+    def calibration(self) -> Calibration:
+        return Calibration(**{field.name: getattr(self, field.name) for field in fields(Calibration)})
+
+    def with_probabilities(self, fitted: Mapping[str, Any]) -> HeadConfig:
         """The same with other scales and biases, by their names; those that are not named are unknown."""
-        names = ("scale", "bias", "photo_scale", "photo_bias")
-        return replace(self, **{name: fitted.get(name, 0.0) for name in names})  # type: ignore[arg-type]
+        return replace(self, **{field.name: fitted.get(field.name, 0.0) for field in fields(Calibration)})
 
     def to_json(self) -> dict[str, Any]:
         """What came later stands there only where it says something, so that earlier versions read the others."""
@@ -197,9 +203,9 @@ class HeadConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> HeadConfig:
         made = replace(cls(**data), labels=tuple(data["labels"]))
-        lines = made.scale, made.bias, made.photo_scale, made.photo_bias
-        if not all(isinstance(x, int | float) and math.isfinite(x) for x in lines) or min(lines[0], lines[2]) < 0:
-            raise ValueError(f"scales and biases {lines}")
+        lines, slopes = asdict(made.calibration).values(), (made.scale, made.photo_scale, made.open_scale)
+        if not all(isinstance(x, int | float) and math.isfinite(x) for x in lines) or min(slopes) < 0:
+            raise ValueError(f"scales and biases {made.calibration}")
         if not (0 < made.num_out <= MAX_WIDTH and 0 < made.num_features <= MAX_WIDTH):
             raise ValueError(f"a head from {made.num_features} to {made.num_out} numbers")
         if not (isinstance(made.hidden, int) and 0 <= made.hidden <= MAX_WIDTH):
@@ -223,9 +229,7 @@ def model_info(
             vectors=words.vectors,
             vectors_fingerprint=words.fingerprint,
             num_regions=backbone.parts**2,
-            calibration=Calibration(
-                scale=words.scale, bias=words.bias, photo_scale=words.photo_scale, photo_bias=words.photo_bias
-            ),
+            calibration=words.calibration,
         )
         spaces.insert(0, about)
     for key, head in heads.items():
