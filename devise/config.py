@@ -43,7 +43,8 @@ def default_library() -> Path:
 
 
 SHIPPED_MODEL = "slim"  # the checkpoint that ships: checkpoints/slim.safetensors
-SHIPPED_VECTORS = "minilm"  # the word vectors that ship: embeddings/minilm.safetensors
+SHIPPED_VECTORS = "visual"  # the word vectors that ship: embeddings/visual.safetensors
+FORMER_VECTORS = "minilm"  # those that shipped before: libraries made then are still asked by them
 
 # Photos
 _SUFFIXES = """

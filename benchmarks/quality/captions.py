@@ -20,6 +20,7 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from devise.analysis.metrics import hits
+from devise.config import SHIPPED_VECTORS
 from devise.descriptors.network.config import HeadConfig
 from devise.descriptors.network.heads import WordsHead
 from devise.errors import WordError
@@ -71,7 +72,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--unseen", required=True, help="a checkpoint whose words head has not seen these labels")
     chosen = options.parse_args()
-    checkpoint, vectors = sets.opened(chosen.unseen), WordVectors.open("minilm")
+    checkpoint, vectors = sets.opened(chosen.unseen), WordVectors.open(SHIPPED_VECTORS)
     head = checkpoint.heads["words"]
     assert isinstance(head, WordsHead)
     folder = data.unpacked(chosen.data, "flickr8k")

@@ -20,6 +20,7 @@ from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import precision_at
 from devise.analysis.metrics import average_precision
+from devise.config import SHIPPED_VECTORS
 from devise.words import WordVectors
 from recipes.path_labels import article, colour
 from recipes.photos import is_held_out
@@ -54,7 +55,7 @@ def main() -> None:
     folder = data.unpacked(chosen.data, "fashion")
     with (folder / "labels.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if is_held_out(row["path"])]
-    checkpoint, vectors = sets.opened(chosen.model), WordVectors.open("minilm")
+    checkpoint, vectors = sets.opened(chosen.model), WordVectors.open(SHIPPED_VECTORS)
     config, queries = checkpoint.configs["words"], asked(rows)
     words = sorted({word for one in queries for word in (one.colour, one.kind)})
     views = torch.from_numpy(sets.all_features([str(folder / row["path"]) for row in rows], chosen.model))

@@ -18,7 +18,7 @@ from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import EPOCHS, FOLDS, Asked, in_folds, pair_precisions, precisions
 from devise import config
-from devise.config import IngestConfig
+from devise.config import SHIPPED_VECTORS, IngestConfig
 from devise.descriptors.network.compiled import Compiled
 from devise.descriptors.network.format import find, read, widened
 from devise.training import LOSS_NAMES
@@ -50,7 +50,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--also", nargs="*", default=[], help="checkpoints of other widths")
     chosen = options.parse_args()
-    voc, vectors = data.voc(chosen.data), WordVectors.open("minilm")
+    voc, vectors = data.voc(chosen.data), WordVectors.open(SHIPPED_VECTORS)
     names = sorted(voc.labels)
     paths, words = [str(voc.folder / name) for name in names], sets.targets(voc.classes, vectors)
     asked = Asked.of(voc, names)

@@ -32,6 +32,7 @@ from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import precision_at
 from devise.analysis.metrics import average_precision, hits, probability
+from devise.config import SHIPPED_VECTORS
 from devise.vectors import Vector
 from devise.words import WordVectors
 from recipes.photo_cache import PackedPhotos
@@ -160,7 +161,7 @@ def main() -> None:
     options.add_argument("--photos", type=Path, help="what recipes.photo_cache made, with CLIP's embeddings")
     chosen = options.parse_args()
     folder = data.unpacked(chosen.data, "flickr8k")
-    everyday, vectors = Everyday.of(folder), WordVectors.open("minilm")
+    everyday, vectors = Everyday.of(folder), WordVectors.open(SHIPPED_VECTORS)
     targets = sets.targets(everyday.words, vectors)
     views = torch.from_numpy(sets.all_features([str(folder / name) for name in everyday.names], chosen.model))
     scores, probabilities = in_folds(everyday, views, targets)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks import data
 from benchmarks.quality.report import parser, show
+from devise.config import SHIPPED_VECTORS
 from devise.descriptors.network.encoder import Encoder
 from devise.photos import load
 from devise.search.explain import GRID, by_occlusion, by_parts
@@ -50,7 +51,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--photos", type=int, default=60)
     chosen = options.parse_args()
-    voc, vectors, encoder = data.voc(chosen.data), WordVectors.open("minilm"), Encoder.open(chosen.model)
+    voc, vectors, encoder = data.voc(chosen.data), WordVectors.open(SHIPPED_VECTORS), Encoder.open(chosen.model)
     space, random = encoder.info.space("words"), np.random.default_rng(0)
     names = [name for name in sorted(voc.labels) if is_held_out(name)]
 

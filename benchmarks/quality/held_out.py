@@ -18,6 +18,7 @@ from benchmarks import data
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import COLUMNS, Answers, Asked, chance, convex_words, each, summary
+from devise.config import SHIPPED_VECTORS
 from devise.descriptors.network.checkpoint import Checkpoint
 from devise.vectors import Vector, unit
 from devise.words import WordVectors
@@ -36,7 +37,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, chosen: argparse.Namespace) -> HeldOut:
-        voc, vectors = data.voc(chosen.data), WordVectors.open("minilm")
+        voc, vectors = data.voc(chosen.data), WordVectors.open(SHIPPED_VECTORS)
         names = [name for name in sorted(voc.labels) if is_held_out(name)]
         views = torch.from_numpy(sets.all_features([str(voc.folder / name) for name in names], chosen.model))
         words = sets.targets(voc.classes, vectors)

@@ -17,6 +17,7 @@ from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import EPOCHS, Answers, Asked, pair_precisions
 from devise.analysis.metrics import average_precision, probability
+from devise.config import SHIPPED_VECTORS
 from devise.descriptors.network.heads import WordsHead
 from devise.store.regions import pack, unpack
 from devise.training import LOSS_NAMES
@@ -55,7 +56,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--seeds", type=int, default=2)
     chosen = options.parse_args()
-    voc, vectors = data.voc(chosen.data), WordVectors.open("minilm")
+    voc, vectors = data.voc(chosen.data), WordVectors.open(SHIPPED_VECTORS)
     names, words = sorted(voc.labels), sets.targets(voc.classes, vectors)
     held = np.array([is_held_out(name) for name in names])
     views = torch.from_numpy(sets.all_features([str(voc.folder / name) for name in names], chosen.model))

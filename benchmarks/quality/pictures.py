@@ -21,6 +21,7 @@ from sklearn.manifold import TSNE
 from benchmarks import data
 from benchmarks.quality.report import parser
 from devise import Library
+from devise.config import SHIPPED_VECTORS
 from devise.descriptors.network.encoder import Encoder
 from devise.photos import load, thumbnail_jpeg
 from devise.vectors import Vector
@@ -117,7 +118,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=Path("runs/pictures"))
     chosen = options.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    voc, words = data.voc(chosen.data), WordVectors.open("minilm")
+    voc, words = data.voc(chosen.data), WordVectors.open(SHIPPED_VECTORS)
     labels = {str(voc.folder / name): found for name, found in voc.labels.items() if is_held_out(name)}
     with tempfile.TemporaryDirectory() as place:
         with Library(Path(place) / "voc", model=chosen.model) as library:

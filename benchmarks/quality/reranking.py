@@ -16,6 +16,7 @@ from benchmarks import data
 from benchmarks.quality import sets
 from benchmarks.quality.report import parser, show
 from devise import config
+from devise.config import SHIPPED_VECTORS
 from devise.descriptors.network.classes import read_classes
 from devise.search.class_weights import class_weights
 from devise.vectors import Vector, unit
@@ -34,7 +35,7 @@ def nearest(rows: Vector, asked: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def main() -> None:
     chosen = parser(__doc__).parse_args()
-    voc, vectors = data.voc(chosen.data), WordVectors.open("minilm")
+    voc, vectors = data.voc(chosen.data), WordVectors.open(SHIPPED_VECTORS)
     names, classes = sorted(voc.labels), read_classes(chosen.model or config.SHIPPED_MODEL)
     truth = np.array([[label in voc.labels[name] for label in voc.classes] for name in names])
     features = unit(sets.whole_features([str(voc.folder / name) for name in names], chosen.model).astype(np.float32))

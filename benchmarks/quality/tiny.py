@@ -20,6 +20,7 @@ from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, percent, show
 from benchmarks.quality.wordnet import distances, hierarchical_precision
 from devise.analysis.metrics import hits
+from devise.config import SHIPPED_VECTORS
 from devise.training import LOSS_NAMES
 from devise.vectors import unit
 from devise.words import WordVectors
@@ -51,7 +52,7 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=1)
     options.add_argument("--wordnet", type=Path, default=None, help="folder of WordNet's data.noun")
     chosen = options.parse_args()
-    tiny, vectors = sets.tiny(chosen.data), WordVectors.open("minilm")
+    tiny, vectors = sets.tiny(chosen.data), WordVectors.open(SHIPPED_VECTORS)
     words, apart = sets.targets(tiny.names, vectors), distances(tiny.synsets, chosen.wordnet)
     training = heads.Lessons.of(
         sets.whole_features(tiny.training, chosen.model, sets.SMALL), tiny.training_classes, 200

@@ -23,6 +23,7 @@ from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.teacher import teacher_features
 from devise.analysis.metrics import average_precision, probability
+from devise.config import SHIPPED_VECTORS
 from devise.descriptors.network.checkpoint import Checkpoint
 from devise.descriptors.network.heads import ClassesHead
 from devise.training import LOSS_NAMES
@@ -135,7 +136,7 @@ def chance(asked: Asked) -> list[str]:
 
 def main() -> None:
     chosen = parser(__doc__).parse_args()
-    voc, vectors = data.voc(chosen.data), WordVectors.open("minilm")
+    voc, vectors = data.voc(chosen.data), WordVectors.open(SHIPPED_VECTORS)
     names = sorted(voc.labels)
     paths, words = [str(voc.folder / name) for name in names], sets.targets(voc.classes, vectors)
     asked, checkpoint = Asked.of(voc, names), sets.opened(chosen.model)

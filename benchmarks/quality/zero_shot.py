@@ -15,6 +15,7 @@ import torch
 from benchmarks.quality import heads, sets
 from benchmarks.quality.report import parser, percent, show
 from devise.analysis.metrics import hits
+from devise.config import SHIPPED_VECTORS
 from devise.training import LOSS_NAMES
 from devise.words import WordVectors
 
@@ -26,7 +27,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--seeds", type=int, default=5)
     chosen = options.parse_args()
-    tiny, vectors = sets.tiny(chosen.data), WordVectors.open("minilm")
+    tiny, vectors = sets.tiny(chosen.data), WordVectors.open(SHIPPED_VECTORS)
     words = sets.targets(tiny.names, vectors)
     training = sets.whole_features(tiny.training, chosen.model, sets.SMALL)
     validation = sets.whole_features(tiny.validation, chosen.model, sets.SMALL)

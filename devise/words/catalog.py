@@ -86,8 +86,8 @@ def path_for(name: str) -> Path:
     """Where an import of that name is written. Raises VectorsError for a name that is none, or that ships."""
     if not NAME.fullmatch(name) or name.endswith(SUFFIX):
         raise VectorsError(f'"{name}" is no name for word vectors; use letters, digits, ".", "_" and "-"')
-    if name == config.SHIPPED_VECTORS:
-        raise VectorsError(f'"{name}" is the name of the vectors that ship; choose another with --name')
+    if name in (config.SHIPPED_VECTORS, config.FORMER_VECTORS):
+        raise VectorsError(f'"{name}" is the name of vectors that ship; choose another with --name')
     return config.own_folder("embeddings") / f"{name}{SUFFIX}"
 
 
