@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+_ABSENT = object()
+
+
 class Resources:
     """Of one library. Everything is opened when it is first asked for, whichever thread asks."""
 
@@ -134,10 +137,10 @@ class Resources:
         return Tagger(self.words(), None if any_word else vocabulary, space, specific=specific)
 
     def _once(self, key: object, make: Callable[[], T]) -> T:
-        found = self._opened.get(key)  # asked once: a run of indexing may forget it meanwhile
-        if found is None:
+        found = self._opened.get(key, _ABSENT)  # asked once: a run of indexing may forget it meanwhile
+        if found is _ABSENT:
             with self._lock:
-                found = self._opened.get(key)
-                if found is None:
+                found = self._opened.get(key, _ABSENT)
+                if found is _ABSENT:
                     found = self._opened[key] = make()
         return cast(T, found)
