@@ -25,7 +25,7 @@ class Shortlist:
 
     def add(self, ids: Ids, scores: Scores, kinds: NDArray[np.int64]) -> None:
         """ids, scores, kinds: (n,), of some photos more."""
-        for kind in np.unique(kinds).tolist():
+        for kind in sorted({*kinds.tolist()}):  # the first call of np.unique takes 60 ms
             mine = kinds == kind
             before = [self._best[kind]] if kind in self._best else []
             self._best[kind] = top(iter([*before, (ids[mine], scores[mine])]), self._k)
