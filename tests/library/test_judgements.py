@@ -55,7 +55,7 @@ def test_marks_are_listed_replaced_and_taken_back(devise: Run, indexed: Path) ->
     [
         (("red.png", "--good", "nowherespelt"), "no word vector"),
         (("nowhere.png", "--good", "red"), "there is no such photo here or in the library"),
-        (("red.png", "--bad", '"open'), "a quote is not closed"),
+        (("red.png", "--bad", '"open'), 'no word vector for "open"'),
     ],
 )
 def test_judgements_that_cannot_be_made(devise: Run, indexed: Path, arguments: tuple[str, ...], said: str) -> None:  # noqa: F811

@@ -97,8 +97,9 @@ def test_info(library, album):
 
 def test_the_public_names_are_these():
     assert sorted(devise.__all__) == [
-        *("Answer", "DeviseError", "Encoder", "IndexReport", "Library", "Match", "Note", "Progress", "Tagger", "Where"),
-        *("WordMatch", "WordVectors", "__version__"),
+        *("Answer", "DeviseError", "Encoder", "EpochReport", "EvaluateOptions", "EvaluationReport"),
+        *("IndexReport", "Library", "Match", "Note", "Progress", "Reading", "Tagger", "TrainOptions"),
+        *("TrainReport", "Where", "WordMatch", "WordVectors", "__version__", "evaluate", "train"),
     ]
     for name in ("DeviseError", "IndexReport", "Library", "Match", "Progress", "WordMatch"):
         assert getattr(devise, name).__name__ == name
