@@ -69,7 +69,7 @@ class Candidates(NamedTuple):
             if found is None:
                 break
             left = among.of(_joined([hits.ids for hits in found]))
-            if all(np.isin(hits.ids, left).sum() >= wanted for hits in found):
+            if all(np.isin(hits.ids, left, assume_unique=True).sum() >= wanted for hits in found):
                 return left
             fetched *= FURTHER  # the photos that count are not those that are near
         best = best_of_each(self.snapshot.rows(self.space, among.ids), vectors, wanted)  # as wholes

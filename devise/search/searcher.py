@@ -223,7 +223,7 @@ class Searcher:
                 yield None
                 return
             near = distinct(np.concatenate([near, good]))
-            yield near[~np.isin(near, seen)]
+            yield near[~np.isin(near, seen, assume_unique=True)]  # else by np.unique: numpy.ma
             seen = near
             if among is not None and len(near) == among.count:
                 return

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from devise.library import Library
 from devise.progress import Progress
 from devise.search import maintain
 from devise.search.searcher import Searcher
+from devise.spaces import Calibration
 from devise.store.lock import writer
 from devise.store.records import Photo
 from devise.store.sqlite import database
@@ -79,11 +80,13 @@ def paint(folder: Path, count: int, seed: int) -> Path:
 
 
 def filled(path: Path, count: int) -> Library:
-    """A library of invented photos in a folder that nobody indexes again."""
+    """A library of invented photos in a folder that nobody indexes again; none of them certainly shows a word."""
     library, rows = Library(path), np.random.default_rng(count)
+    words, features = FakeEncoder().info.spaces
+    unlikely = replace(words, calibration=Calibration(scale=30, bias=-60))
     path.mkdir()
     with writer(path, create=True) as store, store.transaction():
-        store.set_model(FakeEncoder().info, FakeEncoder().labels)
+        store.set_model(replace(FakeEncoder().info, spaces=(unlikely, features)), FakeEncoder().labels)
         for i in range(count):
             vectors = {"words": unit(rows.normal(size=4)), "features": unit(rows.normal(size=48))}
             store.put_photo(Photo(f"/elsewhere/{i:06}.jpg", put_content(store, b"%020d" % i, vectors), 1, 1))
@@ -113,6 +116,7 @@ def test_a_whole_search_imports_what_it_needs_and_no_more(tmp_path: Path) -> Non
     [
         ("library.nearest(unit(np.ones(4)), 5)", {"words"}, False),
         ("library._search().showing(Scoring.of([Term('', unit(np.ones(4)))]), 5)", {"words"}, False),
+        ("library._search().showing(Scoring.of([Term('', unit(np.ones(4)))]), 5, certain=0.99)", {"words"}, False),
         ("library.nearest(unit(np.ones(48)), 5, space='features')", {"features"}, True),
         ("library.nearest(unit(np.ones(48)), 500, space='features')", {"features"}, False),
     ],
@@ -127,11 +131,13 @@ def test_a_search_reads_and_loads_the_index_that_it_asks_and_no_other(
         import sys, numpy as np
         opened = []
         sys.addaudithook(lambda event, given: event == "open" and opened.append(str(given[0])))
+        from devise.config import SearchConfig, Settings
         from devise.library import Library
         from devise.search.scoring import Scoring
         from devise.vectors import unit
         from devise.words.queries import Term
-        with Library({str(tmp_path / "library")!r}) as library:
+        few = Settings(search=SearchConfig(min_candidates_regions=100))  # far between, as in a large library
+        with Library({str(tmp_path / "library")!r}, settings=few) as library:
             for number in range(10):
                 assert len({ask}) > 0
                 names = {{path.split("/")[-1].split("-")[0] for path in opened if path.endswith((".flat", ".graph"))}}
