@@ -57,13 +57,13 @@ class Shared:
 
     def regions_of(self, store: Store, space: Space, made_by: tuple[str, ...]) -> RegionsCache | None:
         """What has been read of a library that those models filled; None: nobody has asked often enough."""
-        from devise.search.regions_cache import RegionsCache  # which a program that asks once need not
-        from devise.search.vector_cache import file_key
-
         with self._lock:
             self._num_reads[space.name] += 1
             if self._num_reads[space.name] <= self._settings.scans:
                 return None
+            from devise.search.regions_cache import RegionsCache  # which a program that asks once need not
+            from devise.search.vector_cache import file_key
+
             key = (file_key(store), *made_by)
             known, cached = self._regions.get(space.name, (None, None))
             if cached is None or known != key:
