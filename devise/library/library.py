@@ -181,14 +181,14 @@ class Library:
         file is read.
         """
         k = self._checked(k)
-        if order is not None and like is not None:
-            raise LibraryError("photos are put in order by a space or like a class; leave one of them out")
+        if like is not None and (order is not None or poses):
+            raise LibraryError("what is compared like a class has no other order and no poses; leave --like out")
         if like is not None and space != "features":
             raise LibraryError(f"photos are compared like a class on features, not on {space}; leave one of them out")
+        if order is not None and (poses or space == "local" or "," in space + order):
+            raise LibraryError("one space, but not local, is put in the order of one other; leave --order out")
         if space == "local":
             return self._resources.local().similar(self._photos, photo, k, where or Filter())
-        if order is not None and (poses or "," in space):
-            raise LibraryError("one space is put in the order of another, without poses; leave --order out")
         content_id, asked = self._photos.asked(photo, space, poses=poses)
         request = PhotoRequest(
             name=name_of(photo),

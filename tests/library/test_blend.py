@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,3 +94,19 @@ def test_on_the_command_line(made: Path) -> None:
     for space, text in (("colour,dhash", "devise index --add dhash"), ("5:colour,5:colour", "names a space twice")):
         run = CliRunner().invoke(app, ["similar", *asked, "--space", space])
         assert (run.exit_code, text in run.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        ({"space": "local", "order": "grey"}, "leave --order out"),
+        ({"space": "grey,colour", "order": "phash"}, "leave --order out"),
+        ({"space": "phash", "order": "grey,colour"}, "leave --order out"),
+        ({"space": "phash", "order": "grey", "poses": True}, "leave --order out"),
+        ({"like": "cat", "poses": True}, "leave --like out"),
+        ({"like": "cat", "order": "grey"}, "leave --like out"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(made: Path, how: dict[str, Any], text: str) -> None:
+    with Library(made / "library") as library, pytest.raises(LibraryError, match=text):
+        library.similar(made / "photos" / "3.png", **how)
