@@ -52,15 +52,13 @@ def similar(searcher: Searcher, request: PhotoRequest, k: int) -> Answer[Match]:
     if request.class_weights is not None:
         weights, vector = request.class_weights.weights, request.asked[0].rows[0]
         found = searcher.weighted(vector, weights, k, without=request.content_id, where=request.filter)
+    elif request.order is not None:
+        found = searcher.in_order(request.asked[0], request.order, k, request.content_id, request.filter)
     else:
-        found = (
-            searcher.like(request.asked, k, without=request.content_id, where=request.filter)
-            if request.order is None
-            else searcher.in_order(request.asked[0], request.order, k, request.content_id, request.filter)
-        )
+        found = searcher.like(request.asked, k, without=request.content_id, where=request.filter)
     notes = request.class_weights.notes() if request.class_weights else []
     notes += index_notes(searcher)
-    for one in request.asked:
+    for one in (*request.asked, *([] if request.order is None else [request.order])):
         notes += _unfinished_notes(searcher, one.space)
     if not found and request.filter:
         text = no_photo(searcher, request.filter) or "no other photo of the library is of that kind"
