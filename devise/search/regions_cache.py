@@ -77,7 +77,7 @@ class RegionsCache:
         for ids, whole, regions in chunks:
             new = self._found(ids)[0] < 0  # another thread may have been first
             count = int(new.sum())
-            if not count or not self._has_room(count, whole, regions):
+            if not count or not self._make_room(count, whole, regions):
                 continue
             assert self._rows is not None
             place = slice(self._count, self._count + count)
@@ -91,8 +91,8 @@ class RegionsCache:
             self._slots[ids[new]] = np.arange(place.start, place.stop, dtype=np.int32)
             self._count += count
 
-    def _has_room(self, count: int, whole: Vector, regions: Regions) -> bool:
-        """For so many photos more. Arrays that other threads read from are never written to: there are new ones."""
+    def _make_room(self, count: int, whole: Vector, regions: Regions) -> bool:
+        """For so many photos more, if it can. Arrays that other threads read from stay: there are new ones."""
         each = whole[0].nbytes + regions.scale[0].nbytes + (regions.basis[0].nbytes + regions.mix[0].nbytes) // 4
         most = self._num_bytes // each
         have = len(self._rows.whole) if self._rows else 0
