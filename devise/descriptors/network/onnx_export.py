@@ -1,4 +1,7 @@
-"""A model as ONNX, for programs that have no devise: pixels in, the rows of all spaces out; compared with ours."""
+"""A model as ONNX, for programs that have no devise: pixels in, words, features and classes out; compared with ours.
+
+What is made of features, bits and learnt metrics, is not in it: devise.descriptors.network.codes says how.
+"""
 
 from __future__ import annotations
 
