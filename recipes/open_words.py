@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,8 @@ def main() -> None:
     print(f"probability: 1 / (1 + exp(-({scale:.3f} score + {bias:.3f})))")
     checkpoint = load(options.into)
     known = checkpoint.configs["words"]
-    told = {field: getattr(known, field) for field in ("scale", "bias", "photo_scale", "photo_bias")}
-    checkpoint.configs["words"] = known.with_probabilities(told | {"open_scale": scale, "open_bias": bias})
+    fitted = asdict(known.calibration) | {"open_scale": scale, "open_bias": bias}
+    checkpoint.configs["words"] = known.with_probabilities(fitted)
     save(checkpoint, options.into, in_bytes=True)
     rows = range(0, len(photos), len(photos) // PHOTOS)[:PHOTOS]
     pixels = np.stack([photos.pixels(row, checkpoint.backbone.config.preprocessing.size) for row in rows])
