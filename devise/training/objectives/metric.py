@@ -7,13 +7,14 @@ does not serve here; for such photos its losses are the same formulas.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from devise.analysis.metrics import hits
 from devise.descriptors.network.config import HeadConfig
 from devise.training.objectives.base import Batch, Heads, Lessons
 from devise.training.objectives.hashing import JUDGED, shared
@@ -110,13 +111,11 @@ class Metric:
         return {f"recall@{k}": recall for k, recall in recalls.items()}
 
 
-def recall_at(scores: np.ndarray, truth: np.ndarray, at: Iterable[int]) -> dict[int, float]:
+def recall_at(scores: np.ndarray, truth: np.ndarray, at: Sequence[int]) -> dict[int, float]:
     """Of the photos whose label another has: scores (n, n), truth (n, labels) -> {k: share}."""
     is_right = truth @ truth.T > 0
     np.fill_diagonal(is_right, False)
     scores = scores.copy()
     np.fill_diagonal(scores, -np.inf)
     asked = is_right.any(1)
-    order = np.argsort(-scores[asked], axis=1, kind="stable")
-    right = np.take_along_axis(is_right[asked], order, axis=1)
-    return {k: float(right[:, :k].any(1).mean()) if len(right) else 0.0 for k in at}
+    return hits(scores[asked], is_right[asked], at) if asked.any() else dict.fromkeys(at, 0.0)
