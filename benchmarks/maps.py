@@ -21,7 +21,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import data, grown, real
-from devise import config
 from devise.analysis.clusters import groups, num_groups
 from devise.analysis.map2d import fitted
 from devise.library import Library
@@ -59,9 +58,7 @@ def products(folder: Path | None) -> None:
     place, table = data.unpacked(folder, "fashion"), Table("groups", "of", "space", "purity", "NMI", title="products")
     with (place / "labels.csv").open(encoding="utf-8") as file:
         labels_of = {Path(row["path"]).name: row for row in csv.DictReader(file)}
-    with Library(config.user_cache() / "benchmarks" / "library-products") as library:
-        if not len(library):
-            library.index([place])
+    with Library(real.indexed(folder, "fashion", ["fashion"])) as library:
         for space in ("words", "features"):
             paths, rows = library.vectors(space)
             for column in ("masterCategory", "subCategory", "articleType"):

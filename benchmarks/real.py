@@ -6,6 +6,7 @@ python -m benchmarks.real --data DIR [--full]
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import data
@@ -16,12 +17,16 @@ FULL = ("voc", "flickr8k", "caltech101", "scenes", "fashion", "tiny-imagenet")  
 
 
 def library(folder: Path | None, *, full: bool = False) -> Path:
+    """The folder of one of several sets."""
+    return indexed(folder, "full", FULL) if full else indexed(folder, "small", SMALL)
+
+
+def indexed(folder: Path | None, name: str, sets: Sequence[str]) -> Path:
     """The library's folder; photos that it holds already are not encoded again."""
-    sets = FULL if full else SMALL
-    place = config.user_cache() / "benchmarks" / f"library-{'full' if full else 'small'}"
+    place = config.user_cache() / "benchmarks" / f"library-{name}"
     with Library(place) as opened:
         if not len(opened) or os.environ.get("DEVISE_REINDEX"):
-            opened.index([data.unpacked(folder, name) for name in sets])
+            opened.index([data.unpacked(folder, each) for each in sets])
     return place
 
 

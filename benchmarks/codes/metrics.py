@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks import data
+from benchmarks import data, real
 from devise import Library, config
 from devise.descriptors.network.checkpoint import load
 from devise.descriptors.network.config import HeadConfig
@@ -37,15 +37,12 @@ class Photos(NamedTuple):
     labels: tuple[str, ...]
 
 
-def read(options: Path | None, name: str, column: str) -> Photos:
+def read(folder: Path | None, name: str, column: str) -> Photos:
     """From a library in the cache, indexed by the model that ships where it is not there yet."""
-    folder = data.unpacked(options, name)
-    with Library(config.user_cache() / "benchmarks" / "codes" / name) as library:
-        if not len(library):
-            library.index([folder])
+    with Library(real.indexed(folder, name, [name])) as library:
         paths, features = library.vectors("features")
         words = library.vectors("words")[1]
-    with (folder / "labels.csv").open(newline="") as file:
+    with (data.unpacked(folder, name) / "labels.csv").open(newline="") as file:
         said = {Path(row["path"]).name: row[column].split("|") for row in csv.DictReader(file)}
     labels = tuple(sorted({label for row in said.values() for label in row}))
     truth = np.array([[label in said[Path(path).name] for label in labels] for path in paths], np.float32)
@@ -78,9 +75,9 @@ def recalls(rows: Floats, truth: Floats) -> str:
     return " | ".join(f"{found[k]:.3f}" for k in AT)
 
 
-def products(options: Path | None) -> None:
+def products(folder: Path | None) -> None:
     """Half of the kinds of products are learnt, the others asked."""
-    photos = read(options, "fashion", "articleType")
+    photos = read(folder, "fashion", "articleType")
     photos = photos._replace(truth=photos.truth[:, photos.truth.sum(0) >= 4])
     kinds = np.random.default_rng(SEED).permutation(photos.truth.shape[1])
     is_new = photos.truth[:, kinds[::2]].any(1)
@@ -102,9 +99,9 @@ def products(options: Path | None) -> None:
         print(f"| {how} | {recalls(learnt(photos, rows, chosen)[is_new], asked)} |", flush=True)
 
 
-def exemplars(options: Path | None, name: str, column: str, num: int = 400) -> None:
+def exemplars(folder: Path | None, name: str, column: str, num: int = 400) -> None:
     """Each photo its own classifier, the inverse covariance times (x - mean): Hariharan et al., 2012; P@10."""
-    photos = read(options, name, column)
+    photos = read(folder, name, column)
     rows, wanted = photos.features, np.random.default_rng(SEED).permutation(len(photos.features))[:num]
     is_right = photos.truth[wanted] @ photos.truth.T > 0
     centred = rows - rows.mean(0)
