@@ -60,16 +60,8 @@ WEIGHTS = {
     "imagewoof": 0.4,
     "pets": 0.5,
 }  # others 1: how often each is looked at
-FULL = (
-    "voc",
-    "captions",
-    "fashion",
-    "colours",
-    "caltech101",
-    "scenes",
-    "houses",
-    "nothing",
-)  # all of them, CLIP or not
+# Sets of which all photos are learnt from, also those that CLIP was not asked about
+FULL = ("voc", "captions", "fashion", "colours", "caltech101", "scenes", "houses", "nothing")
 COMMON, RARE = 150, 4.0  # photos of VOC with a label from which it is common; how much oftener rarer ones are drawn
 AT_PLACES = 1.0  # weight of what is learnt at positions beside whole photos
 MEANING = 2.0  # weight of one minus the cosine to what CLIP says of a photo
