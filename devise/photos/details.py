@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image, ImageFile, TiffImagePlugin
+from PIL import Image, ImageFile
 
 from devise.errors import PhotoError
 from devise.photos import dates, exif, generators, iptc, png, sidecars, xmp
@@ -26,7 +26,7 @@ from devise.photos.statement import Statement
 MAX_TEXT = 20_000  # characters of all captions together
 _XMP_TAG = 0x02BC  # of TIFF
 _PSD_EXIF, _PSD_XMP = 1058, 1060
-_PACKET = re.compile(rb"<x:xmpmeta\b.*?</x:xmpmeta>", re.DOTALL)
+_PACKET_START, _PACKET_END = b"<x:xmpmeta", b"</x:xmpmeta>"
 # What programs, not people, write as a comment
 _PROGRAMS = re.compile(
     r"(created|processed|compressed|generated|optimi[sz]ed|encoded|resized|file \w+) (with|by|using)\b|creator:"
@@ -108,7 +108,7 @@ def _statements(image: ImageFile.ImageFile) -> Iterator[Statement]:
     yield from exif.statements(tags)
     resources = _resources(image)
     with suppress(Exception):
-        yield from iptc.statements(resources.get(iptc.RESOURCE) or _iptc_of_tiff(image))
+        yield from iptc.statements(resources.get(iptc.RESOURCE) or _of_tiff(image, iptc.TIFF_TAG))
     with suppress(Exception):
         packet = image.info.get("xmp") or resources.get(_PSD_XMP) or tags.get(_XMP_TAG) or _xmp_within(image)
         yield from xmp.statements(_bytes(packet))
@@ -125,8 +125,8 @@ def _resources(image: ImageFile.ImageFile) -> dict[int, bytes]:
     found = image.info.get("photoshop")  # of a JPEG
     if isinstance(found, dict):
         return {number: data for number, data in found.items() if isinstance(data, bytes)}
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return {number: block["data"] for number, block in image.get_photoshop_blocks().items()}
+    if data := _of_tiff(image, iptc.RESOURCES_TAG):
+        return iptc.resources(data)
     return {number: data for number, _, data in getattr(image, "resources", ())}  # of a PSD
 
 
@@ -135,13 +135,14 @@ def _xmp_within(image: ImageFile.ImageFile) -> bytes:
     if image.format not in ("GIF", "JPEG2000") or image.fp is None:
         return b""
     image.fp.seek(0)
-    found = _PACKET.search(image.fp.read())
-    return found[0] if found else b""
+    _, start, rest = image.fp.read().partition(_PACKET_START)
+    inner, end, _ = rest.partition(_PACKET_END)
+    return start + inner + end if end else b""
 
 
-def _iptc_of_tiff(image: ImageFile.ImageFile) -> bytes:
-    """As it stands in the file: by its type it mostly is numbers of 32 bits, of which Pillow gives the first."""
-    return bytes(getattr(getattr(image, "tag_v2", None), "_tagdata", {}).get(iptc.TIFF_TAG, b""))
+def _of_tiff(image: ImageFile.ImageFile, tag: int) -> bytes:
+    """As it stands in the file: its type may be numbers of 32 bits, of which Pillow gives the first."""
+    return bytes(getattr(getattr(image, "tag_v2", None), "_tagdata", {}).get(tag, b""))
 
 
 def _bytes(value: Any) -> bytes:

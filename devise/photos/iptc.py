@@ -8,7 +8,7 @@ from devise.photos.decode import plain
 from devise.photos.statement import Statement
 
 RESOURCE = 0x0404  # of Photoshop, in JPEG and PSD
-TIFF_TAG = 0x83BB
+TIFF_TAG, RESOURCES_TAG = 0x83BB, 0x8649  # of TIFF: the records, and Photoshop's resources
 _NAMES = {
     5: "ObjectName", 25: "Keywords", 90: "City", 92: "Sub-location", 95: "Province-State",
     101: "Country-PrimaryLocationName", 105: "Headline", 120: "Caption-Abstract",
@@ -18,7 +18,9 @@ _TIMES = frozenset(number for numbers in _DATES.values() for number in numbers)
 
 
 def statements(data: bytes) -> Iterator[Statement]:
-    """Of records of the application (2:number), up to where they are damaged."""
+    """Of records of the application (2:number), bare or within resources, up to where they are damaged."""
+    if data.startswith(b"8BIM"):
+        data = resources(data).get(RESOURCE, b"")
     times: dict[int, str] = {}
     for number, value in _records(data):
         if number in _TIMES:
@@ -28,6 +30,20 @@ def statements(data: bytes) -> Iterator[Statement]:
     for name, (day, clock) in _DATES.items():
         if times.get(day):
             yield Statement(f"IPTC {name}", date=f"{times[day]} {times.get(clock, '')}")
+
+
+def resources(data: bytes) -> dict[int, bytes]:
+    """Photoshop's, by number, up to where they are damaged.
+
+    Each is "8BIM", its number, a name, a length of four bytes and data, of which name and data are of even length.
+    """
+    found, place = {}, 0
+    while data[place : place + 4] == b"8BIM" and place + 12 <= len(data):
+        start = place + 6 + (data[place + 6] + 2) // 2 * 2 + 4
+        size = int.from_bytes(data[start - 4 : start])
+        found[int.from_bytes(data[place + 4 : place + 6])] = data[start : start + size]
+        place = start + size + size % 2
+    return found
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

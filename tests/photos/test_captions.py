@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -112,22 +113,56 @@ def test_xmp_that_pillow_leaves_alone(tmp_path: Path, kind: str) -> None:
 IPTC = b"\x1c\x02\x19\0\5heron" + b"\x1c\x02\x3e\0\x0820090102" + b"\x1c\x02\x3f\0\x0b030405+0100"
 
 
+def resource(number: int, data: bytes) -> bytes:
+    return b"8BIM" + number.to_bytes(2) + b"\0\0" + len(data).to_bytes(4) + data + bytes(len(data) % 2)
+
+
+THUMBNAIL = resource(0x040C, bytes(range(32)))  # which holds the byte that records of IPTC begin with
+
+
+def tiff_with(tag: int, kind: int, data: bytes, order: str = "<") -> bytes:
+    """A grey pixel, and data in a tag whose type is bytes (1), bytes of no meaning (7) or numbers of 32 bits (4)."""
+    unit = {1: 1, 7: 1, 4: 4}[kind]
+    data += bytes(-len(data) % unit)
+    tags = [(256, 4, 1), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (278, 4, 1), (279, 4, 1)]
+    entries = b"".join(
+        struct.pack(order + "HHI", number, form, 1) + struct.pack(order + {4: "I", 3: "Hxx"}[form], value)
+        for number, form, value in tags
+    )
+    place = 10 + 12 * (len(tags) + 1) + 4
+    entries += struct.pack(order + "HHII", tag, kind, len(data) // unit, place)
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
+    return head + struct.pack(order + "H", len(tags) + 1) + entries + bytes(4) + data
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_iptc_in_a_tiff_as_numbers_of_32_bits(tmp_path: Path, order: str) -> None:
     """The bytes stand as they are, whatever the order of the file's own numbers."""
-    data = IPTC + bytes(-len(IPTC) % 4)
-    tags = [(256, 4, 1), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (278, 4, 1), (279, 4, 1)]
-    entries = b"".join(
-        struct.pack(order + "HHI", tag, kind, 1) + struct.pack(order + {4: "I", 3: "Hxx"}[kind], value)
-        for tag, kind, value in tags
-    )
-    place = 10 + 12 * (len(tags) + 1) + 4
-    entries += struct.pack(order + "HHII", 0x83BB, 4, len(data) // 4, place)
-    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
-    file = head + struct.pack(order + "H", len(tags) + 1) + entries + bytes(4) + data
-    (tmp_path / "a.tif").write_bytes(file)
+    (tmp_path / "a.tif").write_bytes(tiff_with(0x83BB, 4, IPTC, order))
     told = details(str(tmp_path / "a.tif"))
     assert (told.text, told.taken) == ("heron", "2009-01-02T03:04:05")
+
+
+@pytest.mark.parametrize("kind", [1, 7, 4])
+@pytest.mark.parametrize("end", [b"", b"8BIM", b"8BIM\4\4\0", b"8BIM\4\5\xff\0\0\0\0\0"])
+def test_photoshops_resources_in_a_tiff_of_any_type(tmp_path: Path, kind: int, end: bytes) -> None:
+    data = THUMBNAIL + resource(0x0404, IPTC) + end
+    (tmp_path / "a.tif").write_bytes(tiff_with(0x8649, kind, data))
+    told = details(str(tmp_path / "a.tif"))
+    assert (told.text, told.taken) == ("heron", "2009-01-02T03:04:05")
+
+
+def test_time_for_what_repeats_itself_grows_with_its_size(tmp_path: Path) -> None:
+    """Half a megabyte of packets without an end, and of empty resources, took a minute and a second."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.gif")
+    data = (tmp_path / "a.gif").read_bytes()
+    block = b"\xfc" + b"<x:xmpmeta b" * 21
+    (tmp_path / "a.gif").write_bytes(data[:-1] + b"!\xfe" + block * 2000 + b"\0;")
+    (tmp_path / "a.tif").write_bytes(tiff_with(0x8649, 1, resource(1, b"") * 300_000))
+    start = time.process_time()
+    for name in ("a.gif", "a.tif"):
+        details(str(tmp_path / name))
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".gif"])
@@ -215,7 +250,7 @@ def test_profiles_as_imagemagick_writes_them(tmp_path: Path) -> None:
 
 def test_profiles_as_exiftool_writes_them(tmp_path: Path) -> None:
     """The name has two words, and IPTC is within Photoshop's resources."""
-    data = b"8BIM\x04\x04\0\0" + len(IPTC).to_bytes(4) + IPTC
+    data = THUMBNAIL + resource(0x0404, IPTC)
     profile = b"\nIPTC profile\n%8d\n" % len(data) + data.hex().encode() + b"\n"
     path = with_chunks(tmp_path / "a.png", (b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(profile)), late=False)
     assert text(path) == "heron"
