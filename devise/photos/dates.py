@@ -30,6 +30,7 @@ NEVER = "1970-01-01T00:00:00"  # the zero of Unix
 # Zeros of clocks, and how old photos are dated by hand: right when nothing else is said
 _ZEROS = tuple(datetime(*day) for day in ((1899, 12, 30), (1900, 1, 1), (1904, 1, 1), (1970, 1, 1), (1980, 1, 1)))
 _ZONES = timedelta(hours=14)  # how far from UTC a place can be
+_QUARTERS = frozenset((0, 15, 30, 45))  # minutes that zones differ by: India's is 5:30, Nepal's 5:45
 
 _DAY = re.compile(r"(?P<y>\d{4})\s*[-:/._\s年년]\s*(?P<m>\d{1,2})\s*[-:/._\s月월]\s*(?P<d>\d{1,2})[日일]?(?!\d)")
 _COMPACT = re.compile(r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?=T\d|\s|$|\d{6}(?!\d))")
@@ -140,7 +141,7 @@ def first(said: Iterable[Statement]) -> Statement | None:
 def _is_zero(date: str) -> bool:
     """Whether it is the zero of a clock, as somewhere on earth it is read."""
     moment = datetime.fromisoformat(date)
-    return moment.minute == moment.second == 0 and any(abs(moment - zero) <= _ZONES for zero in _ZEROS)
+    return moment.minute in _QUARTERS and not moment.second and any(abs(moment - zero) <= _ZONES for zero in _ZEROS)
 
 
 def _of(groups: dict[str, str | None]) -> str | None:

@@ -147,7 +147,14 @@ def test_a_date_that_is_none_leaves_it_to_the_next(tmp_path: Path, nothing: str)
     assert told(path).taken == "2009-01-02T03:04:05"
 
 
-@pytest.mark.parametrize("zero", ["1970:01:01 01:00:00", "1969:12:31 19:00:00", "1980:01:01 00:00:00"])
+@pytest.mark.parametrize(
+    "zero",
+    [
+        *("1970:01:01 01:00:00", "1970:01:01 05:30:00", "1970:01:01 05:45:00"),
+        "1969:12:31 19:00:00",
+        "1980:01:01 00:00:00",
+    ],
+)
 def test_the_zero_of_a_clock_in_any_zone(tmp_path: Path, zero: str) -> None:
     path = drawn(tmp_path / "a.jpg", {0x9003: zero}, modified="2009:01:02 03:04:05")
     assert told(path).taken == "2009-01-02T03:04:05"
