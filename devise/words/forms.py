@@ -30,6 +30,12 @@ def inflections(text: str) -> Iterator[str]:
             yield f"{before}{space}{form}"
 
 
+def is_irregular(one: str, other: str) -> bool:
+    """Whether they are a pair that people listed: one word, however far apart vectors put "child" and "children"."""
+    one, other = one.lower(), other.lower()
+    return IRREGULAR.get(one) == other or IRREGULAR.get(other) == one
+
+
 def _one(word: str) -> Iterator[str]:
     if word in _ODD:
         yield _ODD[word]

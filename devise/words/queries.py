@@ -35,7 +35,7 @@ _TALK = (
     "i me we us you he she they them who which where when while no not without except has have having do does either"
 )
 STOP_WORDS = frozenset(f"{_ARTICLES} {_PREPOSITIONS} {_OTHERS} {_TALK}".split())
-SAME = 0.8  # cosine of forms of one word: dogs and dog have 0.94, bicycles and bicycle 0.89
+SAME = 0.8  # cosine of forms of one word: of dogs and dog it is 0.84, of bicycles and bicycle 0.93
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class _Known:
             return own
         for form in forms.inflections(text):
             slot = self.entry(form) if form in self._learnt else None
-            if slot is not None and (own is None or self._are_one(own, slot)):
+            if slot is not None and (own is None or forms.is_irregular(text, form) or self._are_one(own, slot)):
                 return self._noted(text, form, slot, "learnt")
         if own is not None:
             return own

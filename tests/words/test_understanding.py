@@ -224,9 +224,9 @@ niño  =>  nino
 ROWS = [tuple(line.split("  =>  ")) for line in TABLE.strip("\n").split("\n")]
 
 
-@pytest.fixture(scope="module")
-def shipped() -> WordVectors:
-    return WordVectors.open("minilm")
+@pytest.fixture(scope="module", params=["visual", "minilm"])
+def shipped(request: pytest.FixtureRequest) -> WordVectors:
+    return WordVectors.open(request.param)
 
 
 def reading(vectors: WordVectors, query: str) -> Reading:
