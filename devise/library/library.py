@@ -182,7 +182,7 @@ class Library:
         """
         k = self._checked(k)
         if like is not None and (order is not None or poses):
-            raise LibraryError("what is compared like a class has no other order and no poses; leave --like out")
+            raise LibraryError("what is compared like a class has no other order and no poses; leave one of them out")
         if like is not None and space != "features":
             raise LibraryError(f"photos are compared like a class on features, not on {space}; leave one of them out")
         if order is not None and (poses or space == "local" or "," in space + order):
