@@ -197,7 +197,7 @@ class HeadConfig:
 
     def to_json(self) -> dict[str, Any]:
         """What came later stands there only where it says something, so that earlier versions read the others."""
-        later = {"hidden": 0}
+        later = {"hidden": 0, "open_scale": 0.0, "open_bias": 0.0}
         return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
     @classmethod
