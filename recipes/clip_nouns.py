@@ -42,7 +42,7 @@ class Nouns:
         return cls([*sixteen, *only], np.concatenate([ours, carried[_places(thirty_two, only)]]))
 
     def seen(self, nouns: Vector, words: Vector) -> Vector:
-        """What CLIP would say of words, kernel ridge regression: rows of nouns, of (n, dim) words -> (n, 512)."""
+        """What CLIP would say of words, by kernel ridge regression: (nouns, dim), (n, dim) of a table -> (n, 512)."""
         weights = np.linalg.solve(_kernel(nouns, nouns) + SMOOTH * np.eye(len(nouns)), self.rows)
         parts = [_kernel(words[start : start + 1024], nouns) @ weights for start in range(0, len(words), 1024)]
         return unit(np.concatenate(parts))

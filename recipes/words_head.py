@@ -257,7 +257,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, default=Path("runs/photos"), help="what recipes.photo_cache made")
     parser.add_argument("--cache", type=Path, default=Path("runs/maps"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--unlabelled", type=int, default=6000, help="photos that teachers alone have labelled")
+    parser.add_argument("--unlabelled", type=int, default=6000, help="photos of rare things, as the detector sees them")
     parser.add_argument("--most", type=int, default=100_000, help="photos, of VOC and Flickr8k first")
     parser.add_argument("--vectors", default=SHIPPED_VECTORS, help="word vectors of the first head")
     parser.add_argument("--meaning", type=float, default=MEANING, help="weight of what CLIP says; 0 for an ablation")

@@ -15,6 +15,10 @@ from PIL import Image
 from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BackboneConfig
 from devise.descriptors.network.preprocess import IMAGENET
+from devise.vectors import unit
+from devise.words import WordVectors
+from devise.words.format import write_vectors
+from recipes.clip_nouns import Nouns
 from recipes.detector import suppressed
 from recipes.folding import folded
 from recipes.path_labels import of_path
@@ -22,6 +26,7 @@ from recipes.photo_cache import SIDE, WHOLE, PackedPhotos, squashed
 from recipes.photo_sources import COLLECTIONS, Repository, git_directory, git_hash
 from recipes.refine import Plan
 from recipes.views import draw_weights, mirrored, on_grid
+from recipes.words_head import away
 
 
 def test_a_backbone_without_norms_gives_the_same_numbers() -> None:
@@ -138,3 +143,28 @@ def test_rates_rise_stay_and_cool() -> None:
     stays, cools = Plan.parse("160:24:1000:1e-3:all,320:8:1000:1e-3:cools")
     assert stays.rate(0) < stays.rate(500) == stays.rate(999) == 1e-3
     assert cools.rate(999) < 1e-5
+
+
+def test_clip_is_told_from_words_and_words_from_clip(tmp_path: Path) -> None:
+    """Two towers that are turned against each other, and words that are a linear map of what they see."""
+    random = np.random.default_rng(0)
+    names, seen = [f"noun{i}" for i in range(60)], random.normal(size=(60, 8))
+    turn, words = np.linalg.qr(random.normal(size=(8, 8)))[0], unit(seen @ random.normal(size=(8, 8)))
+    np.savez(
+        tmp_path / "clip_text.npz", b16_names=names[:30], b16=seen[:30], b32_names=names[10:], b32=seen[10:] @ turn
+    )
+    nouns = Nouns.of(tmp_path)
+    assert nouns.names == names
+    other = unit(unit(seen) - unit(seen).mean(0))
+    assert np.einsum("ij,ij->i", nouns.rows, other).mean() > 0.9
+    write_vectors(tmp_path / "w.safetensors", names, words, source="drawn")
+    found = unit(nouns.rows @ nouns.to_words(WordVectors(tmp_path / "w.safetensors")))
+    assert np.mean((found @ words.T).argmax(1) == np.arange(60)) > 0.8
+    assert np.mean((nouns.seen(words, words) @ nouns.rows.T).argmax(1) == np.arange(60)) > 0.8
+
+
+def test_what_clip_was_not_asked_pulls_nowhere() -> None:
+    vectors = torch.nn.functional.normalize(torch.randn(3, 4), dim=1)
+    meaning = torch.stack([vectors[0], torch.zeros(4), -vectors[2]])
+    assert away(vectors, meaning) == pytest.approx((0 + 2) / 2, abs=1e-6)
+    assert away(vectors, torch.zeros(3, 4)) == 0
