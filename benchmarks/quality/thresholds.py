@@ -39,9 +39,10 @@ def main() -> None:
     learnt = [word for word in LEARNT if word in config.labels]
     unlearnt = [word for word in (*LEARNT, *OTHERS) if word not in config.labels]
     absent = []
-    for words in (learnt, unlearnt):
+    lines = (config.scale, config.bias), (config.open_scale or config.scale, config.open_bias or config.bias)
+    for words, (scale, bias) in zip((learnt, unlearnt), lines, strict=True):
         scores = heads.scores(checkpoint.heads["words"], views, sets.targets(words, held.vectors))
-        absent.append(1 / (1 + np.exp(-(config.scale * scores.max(0) + config.bias))))
+        absent.append(1 / (1 + np.exp(-(scale * scores.max(0) + bias))))
     rows = []
     for p in AT:
         kept = found >= p
