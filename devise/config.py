@@ -128,7 +128,7 @@ class SearchConfig:
     """How a query becomes matches."""
 
     top: int = 9  # results shown: three rows of three on a contact sheet
-    # least probability of a likely answer: 0.90 of VOC's right photos have it, and for more than half of the words of
+    # least probability of a likely answer: 0.90 of VOC's right photos have it, and for three quarters of the words of
     # what no photo shows none has it (docs/queries.md); what has less is shown apart
     min_term: float = 0.1
     candidates: int = 4  # times k are taken from the index and rescored exactly
