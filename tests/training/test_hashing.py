@@ -17,7 +17,7 @@ from devise.descriptors.network.compiled import Compiled
 from devise.descriptors.network.encoder import Encoder
 from devise.errors import LibraryError, TrainingError
 from devise.training import TrainOptions, train
-from devise.training.objectives.hashing import DPSH_QUANTIZATION, DSH_PULL, GREEDY_PENALTY, METHODS, mean_ap
+from devise.training.objectives.hashing import DPSH_QUANTIZATION, DSH_PULL, GREEDY_PENALTY, METHODS, mean_ap, shared
 
 N, BITS, LABELS = 6, 5, 3
 Case = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -72,6 +72,11 @@ REFERENCES = {"lin2015": lin2015, "greedyhash": greedyhash, "dsh": dsh, "dpsh": 
 def made(name: str) -> torch.nn.Module:
     torch.manual_seed(1)
     return METHODS[name](BITS, LABELS).double()
+
+
+def test_pairs_lie_where_their_labels_do() -> None:
+    truth = torch.zeros(4, LABELS, device="meta")  # a device that every machine has beside its processor
+    assert [pairs.device.type for pairs in shared(truth, truth)] == ["meta", "meta"]
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

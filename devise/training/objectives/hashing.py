@@ -29,7 +29,8 @@ GREEDY_PENALTY = 0.1  # times the cubed distance to the signs: not tuned
 def shared(truth: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Which pairs of a batch share a label, and of which that is known; no photo with itself: (n, labels) -> (n, n)."""
     same = truth @ truth.T > 0
-    is_known = (known @ truth.T > 0) & (truth @ known.T > 0) & ~torch.eye(len(truth), dtype=torch.bool)
+    is_other = ~torch.eye(len(truth), dtype=torch.bool, device=truth.device)
+    is_known = (known @ truth.T > 0) & (truth @ known.T > 0) & is_other
     return same.to(truth.dtype), is_known.to(truth.dtype)
 
 
