@@ -23,7 +23,7 @@ from devise.files import replacing
 from devise.sharing.card import CARD, facts_of, run_folder, write_card
 from devise.training.log import CURVES, EPOCHS, LABELS
 from devise.words import WordVectors
-from devise.words.catalog import NAME, path_for
+from devise.words.catalog import NAME, SHIPPED, path_for
 
 FORMAT = 1
 ABOUT, MODEL, VECTORS = "bundle.json", "model.safetensors", "vectors.safetensors"
@@ -48,7 +48,7 @@ def export(name: str | Path, file: Path, *, licence: str = "") -> Bundle:
     """
     facts = facts_of(name)
     speaks = facts.about["heads"].get("words", {}).get("vectors")
-    vectors = WordVectors.open(speaks) if speaks and speaks != config.SHIPPED_VECTORS else None
+    vectors = WordVectors.open(speaks) if speaks and speaks not in SHIPPED else None
     about = {"format": FORMAT, "kind": "devise model", "name": facts.path.stem, "vectors": speaks,
              "fingerprint": facts.about["fingerprint"], "licence": licence}  # fmt: skip
     with replacing(file) as temporary, zipfile.ZipFile(temporary, "w") as made:
@@ -92,8 +92,8 @@ def bring(file: Path, *, name: str | None = None, force: bool = False) -> Bundle
 
 
 def _bring_vectors(name: str | None, file: Path | None) -> bool:
-    """Keep the word vectors that came along, where none of that name are here; whether they were."""
-    if name is None or file is None:
+    """Keep the word vectors that came along, where none of that name are here or ship; whether they were."""
+    if name is None or file is None or name in SHIPPED:
         return False
     theirs = WordVectors.open(file).fingerprint
     target = path_for(name)

@@ -15,6 +15,7 @@ from devise.files import replacing
 from devise.words.format import SUFFIX, read_vectors
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # safe as a file name everywhere
+SHIPPED = (config.SHIPPED_VECTORS, config.FORMER_VECTORS)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def path_for(name: str) -> Path:
     """Where an import of that name is written. Raises VectorsError for a name that is none, or that ships."""
     if not NAME.fullmatch(name) or name.endswith(SUFFIX):
         raise VectorsError(f'"{name}" is no name for word vectors; use letters, digits, ".", "_" and "-"')
-    if name in (config.SHIPPED_VECTORS, config.FORMER_VECTORS):
+    if name in SHIPPED:
         raise VectorsError(f'"{name}" is the name of vectors that ship; choose another with --name')
     return config.own_folder("embeddings") / f"{name}{SUFFIX}"
 

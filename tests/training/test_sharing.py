@@ -70,6 +70,15 @@ def test_one_file_brings_a_model_and_its_words(options: TrainOptions, tmp_path: 
     assert not (config.own_folder("checkpoints") / "more.safetensors").exists()
 
 
+def test_words_that_ship_stay_at_home(options: TrainOptions, tmp_path: Path) -> None:  # noqa: F811
+    trained, file = train(replace(options, vectors=config.FORMER_VECTORS)), tmp_path / "former.zip"
+    assert not export(trained.path, file).has_vectors
+    with zipfile.ZipFile(file, "a") as packed:  # as devise wrote it for a while
+        packed.write(WordVectors.open(config.FORMER_VECTORS).path, "vectors.safetensors")
+    assert not bring(file, name="former").has_vectors
+    assert read(find("former"))[0]["fingerprint"] == read(trained.path)[0]["fingerprint"]
+
+
 def test_files_that_are_no_models(options: TrainOptions, tmp_path: Path) -> None:  # noqa: F811
     trained, file = train(options), tmp_path / "colours.zip"
     export(trained.path, file)
