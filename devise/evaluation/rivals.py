@@ -56,7 +56,7 @@ def random_targets(
     with TemporaryDirectory() as folder:
         file = Path(folder) / "random.safetensors"
         write_vectors(file, list(spelt), rows[list(spelt.values())], source="drawn at random")
-        made = _trained(options, about, Path(folder), progress, vectors=str(file), hold_out=())
+        made = _trained(options, about, Path(folder), progress, vectors=str(file))
         model = open_encoder(made.path)
         return word_scores(encoded(model, paths, progress.features), rows)
 

@@ -14,9 +14,10 @@ from test_training import NUM_PHOTOS, classes, options, tiny_vectors  # noqa: F4
 
 from devise.descriptors.network.engine import open_encoder
 from devise.errors import TrainingError
-from devise.evaluation import EvaluateOptions, evaluate, measures, page
+from devise.evaluation import EvaluateOptions, evaluate, measures, page, rivals
 from devise.library import Library
-from devise.training import TrainOptions, train
+from devise.progress import Progress
+from devise.training import TrainOptions, TrainReport, train
 
 
 def test_figures_of_a_small_case() -> None:
@@ -72,7 +73,16 @@ def test_a_model_is_judged_by_what_its_training_kept(options: TrainOptions, tmp_
         evaluate(replace(asked, split="test"))
 
 
-def test_labels_that_are_held_out_are_told_apart(options: TrainOptions) -> None:  # noqa: F811
+def test_labels_that_are_held_out_are_told_apart(
+    options: TrainOptions,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learnt: list[TrainReport] = []
+
+    def watched(options: TrainOptions, progress: Progress) -> TrainReport:
+        learnt.append(train(options, progress))
+        return learnt[-1]
+
     trained = train(replace(options, hold_out=("Red", "light_sky"), epochs=2))
     assert trained.labels == ("blue", "green")
     assert trained.held_out == ("light sky", "red")
@@ -85,6 +95,9 @@ def test_labels_that_are_held_out_are_told_apart(options: TrainOptions) -> None:
     assert other.model.endswith(", 1 label held out")
     assert other.zero_shot["labels"] == 1
     assert other.zero_shot["hit@1 among them"] == 1.0
+    monkeypatch.setattr(rivals, "train", watched)
+    evaluate(replace(asked, baselines=True))  # random targets may not learn what is asked for
+    assert (learnt[0].held_out, learnt[0].num_training) == (trained.held_out, trained.num_training)
     with pytest.raises(TrainingError, match=r"no label pink to hold out; there are blue, green, light sky, red"):
         train(replace(options, hold_out=("pink",), force=True))
     with pytest.raises(TrainingError, match="at least two are to be learnt"):
