@@ -51,7 +51,7 @@ def card(
 
     devise model card birds --data birds/ --licence "CC BY 4.0"
     """
-    from devise.sharing.card import run_folder, write_card
+    from devise.sharing.card import write_card
 
     if out is not None and out.is_file() and not out.read_bytes().startswith(b"# "):
         raise DeviseError(f"cannot write {out}: it exists, and is no card; choose another name")
@@ -65,7 +65,7 @@ def card(
             report = evaluate(EvaluateOptions(data=data, model=name, baselines=True), BarProgress(shown))
     file = write_card(name, out, licence=licence, report=report)
     show.note(f"wrote {file}")
-    if out is None and run_folder(file).is_dir():
+    if out is None:
         show.note(f"devise model export {name} FILE takes it along")
 
 

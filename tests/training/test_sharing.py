@@ -144,6 +144,8 @@ def test_the_commands(options: TrainOptions, tmp_path: Path) -> None:  # noqa: F
     assert run.invoke(app, ["model", "export", str(trained.path), str(file), "--licence", "CC0"]).exit_code == 0
     assert run.invoke(app, ["model", "export", str(trained.path), str(file)]).exit_code == 0  # replaces its own
     assert run.invoke(app, ["model", "import", str(file)]).exit_code == 0
+    carded = run.invoke(app, ["model", "card", str(trained.path)])
+    assert f"devise model export {trained.path} FILE takes it along" in carded.output
     listed = run.invoke(app, ["model", "list", "--json"])
     assert {each["name"]: each["labels"] for each in json.loads(listed.stdout)}["colours"] == 4
     refused = run.invoke(app, ["model", "export", str(trained.path), str(tmp_path / "notes.zip")])
