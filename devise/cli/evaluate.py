@@ -137,9 +137,9 @@ def _few_shots(options: TrainOptions, form: Form) -> None:
 def _curves(model: str | None) -> str:
     """Of the model's training, where it left some."""
     from devise.descriptors.network.format import find
-    from devise.training.log import CURVES
+    from devise.training.log import CURVES, run_folder
 
-    file = find(model).with_suffix(".run") / CURVES if model else None
+    file = run_folder(find(model)) / CURVES if model else None
     return file.read_text("utf-8") if file and file.is_file() else ""
 
 

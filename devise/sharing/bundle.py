@@ -20,8 +20,8 @@ from devise import config
 from devise.descriptors.network.format import SUFFIX, read
 from devise.errors import CheckpointError, VectorsError, writing
 from devise.files import replacing
-from devise.sharing.card import CARD, facts_of, run_folder, write_card
-from devise.training.log import CURVES, EPOCHS, LABELS
+from devise.sharing.card import CARD, facts_of, write_card
+from devise.training.log import CURVES, EPOCHS, LABELS, run_folder
 from devise.words import WordVectors
 from devise.words.catalog import NAME, SHIPPED, path_for
 

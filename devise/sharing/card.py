@@ -14,7 +14,7 @@ from typing import Any
 from devise.descriptors.network.format import find, read
 from devise.evaluation.report import EvaluationReport
 from devise.files import replacing
-from devise.training.log import CURVES, LABELS
+from devise.training.log import CURVES, LABELS, run_folder
 
 CARD = "card.md"
 FEW = 10  # photos of a label below which a card warns of it
@@ -36,11 +36,6 @@ class Facts:
     def training(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.about["training"]
         return found
-
-
-def run_folder(checkpoint: Path) -> Path:
-    """Where a training run leaves its log, beside its checkpoint."""
-    return checkpoint.with_suffix(".run")
 
 
 def facts_of(name: str | Path) -> Facts:

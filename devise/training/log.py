@@ -17,11 +17,16 @@ from devise.training.report import EpochReport
 LABELS, EPOCHS, CURVES = "labels.csv", "epochs.csv", "curves.svg"
 
 
+def run_folder(checkpoint: Path) -> Path:
+    """Where a training run leaves its log, beside its checkpoint."""
+    return checkpoint.with_suffix(".run")
+
+
 class RunLog:
     """Think of it as a folder that is up to date after each epoch. Raises WriteError."""
 
     def __init__(self, checkpoint: Path, name: str) -> None:
-        self.folder, self.name = checkpoint.with_suffix(".run"), name
+        self.folder, self.name = run_folder(checkpoint), name
         self._board: Any = None
 
     def begin(self, overview: Overview, history: Sequence[EpochReport]) -> None:
