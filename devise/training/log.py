@@ -27,9 +27,11 @@ class RunLog:
 
     def __init__(self, checkpoint: Path, name: str) -> None:
         self.folder, self.name = run_folder(checkpoint), name
+        self._overview: Overview | None = None
         self._board: Any = None
 
     def begin(self, overview: Overview, history: Sequence[EpochReport]) -> None:
+        self._overview = overview
         rows = [(row.label, row.training, row.validation, row.test, row.vector, "|".join(row.names))
                 for row in overview.labels]  # fmt: skip
         write_csv(self.folder / LABELS, [("label", "train", "validation", "test", "word vector", "written as"), *rows])
@@ -60,12 +62,13 @@ class RunLog:
         if self._board is not None:
             self._board.close()
         with replacing(self.folder / CURVES) as temporary:
-            temporary.write_text(drawn_curves(self.name, history, best), encoding="utf-8")
+            temporary.write_text(drawn_curves(self.name, history, best, self._overview), encoding="utf-8")
 
 
-def drawn_curves(name: str, history: Sequence[EpochReport], best: EpochReport) -> str:
-    """Loss, and the figures of validation, as SVG."""
-    figures = list(dict.fromkeys(figure for report in history for figure in report.figures))
+def drawn_curves(name: str, history: Sequence[EpochReport], best: EpochReport, overview: Overview | None = None) -> str:
+    """Loss, and the figures of validation that say something, as SVG."""
+    figures = list(dict.fromkeys(figure for report in history for figure in report.figures
+                                 if overview is None or overview.is_telling(figure)))  # fmt: skip
     panels: dict[str, dict[str, list[float | None]]] = {"loss": {"learnt from": [report.loss for report in history],
                        "judged by": [report.validation_loss for report in history]}}  # fmt: skip
     if figures:

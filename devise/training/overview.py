@@ -9,6 +9,8 @@ from typing import Any
 
 from devise.training.datasets.example import Example, LeftOut
 
+MANY = 10  # labels from which on a right one among five says something
+
 
 @dataclass(frozen=True)
 class LabelRow:
@@ -41,6 +43,11 @@ class Overview:
     vectors: str
     notes: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+
+    def is_telling(self, figure: str) -> bool:
+        """Whether it says something of such labels: of six, a right one is among any five most times."""
+        is_few = len(self.labels) < MANY or self.is_multilabel
+        return figure not in {"hit@10", *(("hit@5",) if is_few else ())}
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -46,6 +46,9 @@ def test_a_run_is_logged_and_no_epoch_is_discarded_in_silence(options: TrainOpti
     assert all(math.isfinite(float(row["validation loss"])) for row in rows)
     assert "blue" in (report.folder / "labels.csv").read_text()
     ElementTree.parse(report.folder / "curves.svg")
+    drawn = (report.folder / "curves.svg").read_text()
+    assert "hit@1<" in drawn
+    assert "hit@5" not in drawn  # of four labels a right one is always among five
 
 
 def test_a_rate_is_found_and_a_run_ends_early(options: TrainOptions) -> None:  # noqa: F811

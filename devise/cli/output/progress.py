@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from devise.training.report import EpochReport
 
 
-MANY = 10  # labels from which on a right one among five says something
-
-
 @dataclass
 class Stages:
     """A bar for the stage that runs; each replaces the one before it. Without bars only notes are shown."""
@@ -86,11 +83,8 @@ class BarProgress(Progress):
 
     def figures(self, report: EpochReport) -> str:
         """Those that say something of such labels, each after two spaces."""
-        few = len(self.learnt.labels) < MANY if self.learnt else False
-        several = self.learnt.is_multilabel if self.learnt else False
-        hidden = {"hit@10", *(("hit@5",) if few or several else ())}
         found = {name: f"{x:.1%}" if name.startswith("hit@") else f"{x:.4f}" for name, x in report.figures.items()
-                 if name not in hidden}  # fmt: skip
+                 if (self.learnt.is_telling(name) if self.learnt else name != "hit@10")}  # fmt: skip
         return "".join(f"  {name} {shown}" for name, shown in found.items())
 
     def note(self, text: str) -> None:
