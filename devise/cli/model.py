@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from devise.cli.options import Csv, Json, form
-from devise.cli.output import show
-from devise.errors import DeviseError, needed
+from devise.cli.output import show, targets
+from devise.errors import needed
 
 model = typer.Typer(
     help="List models, and share them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -53,8 +53,7 @@ def card(
     """
     from devise.sharing.card import write_card
 
-    if out is not None and out.is_file() and not out.read_bytes().startswith(b"# "):
-        raise DeviseError(f"cannot write {out}: it exists, and is no card; choose another name")
+    targets.check(out, targets.CARD)
     report = None
     if data is not None:
         needed("evaluating", "torch", "torchvision")
@@ -81,9 +80,9 @@ def export(
 
     devise model export birds birds.onnx
     """
-    if file.is_file() and file.stat().st_size and not _is_ours(file):
-        raise DeviseError(f"cannot write {file}: it exists, and is no exported model; choose another name")
-    if file.suffix.lower() == ".onnx":
+    is_onnx = file.suffix.lower() == ".onnx"
+    targets.check(file, targets.ONNX if is_onnx else targets.MODEL)
+    if is_onnx:
         needed("exporting ONNX", "torch", "torchvision", "onnx")
         from devise.descriptors.network.onnx_export import export_onnx
 
@@ -115,9 +114,3 @@ def import_(
     show.note(f"brought in {made.name}" + (f" and the word vectors {made.vectors}" if made.has_vectors else ""))
     if made.vectors:
         show.note(f"use it with: devise vectors use {made.vectors}, devise index FOLDER --model {made.name}")
-
-
-def _is_ours(file: Path) -> bool:
-    with file.open("rb") as opened:
-        beginning = opened.read(64)
-    return b"bundle.json" in beginning if file.suffix.lower() != ".onnx" else beginning.startswith(b"\x08")

@@ -40,6 +40,10 @@ def state(*folders: Path) -> dict[Path, str]:
         ("library", "export", "{album}/red.png"),
         ("library", "export", "{album}/notes.txt"),
         ("library", "export", "{library}/library.db"),
+        ("model", "export", "slim", "{album}/red.png"),
+        ("model", "export", "slim", "{album}/notes.txt"),
+        ("model", "export", "slim", "{library}/new.zip"),
+        ("model", "card", "slim", "--out", "{album}/notes.txt"),
     ],
 )  # fmt: skip
 def test_nothing_else_is_replaced(devise: Run, indexed: Path, tmp_path: Path, command: tuple[str, ...]) -> None:  # noqa: F811
@@ -58,6 +62,8 @@ def test_earlier_results_and_empty_files_are_replaced(devise: Run, indexed: Path
         (PAGE, "a.html"),
         (("explain", indexed / "red.png", "red", "--png"), "why.png"),
         (("library", "export"), "a.devise"),
+        (("model", "card", "slim", "--out"), "slim.md"),
+        (("model", "export", "slim"), "slim.zip"),
     ):
         file = tmp_path / name
         file.touch()

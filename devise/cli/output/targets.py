@@ -10,6 +10,7 @@ from devise.errors import WriteError
 
 PAGE, PICTURE, EXPORT = "HTML page", "picture of devise explain", "exported library"  # what commands write
 CONFUSION = "table or picture of devise evaluate"
+CARD, MODEL, ONNX = "card of a model", "exported model", "ONNX file"
 
 
 def check(file: Path | None, kind: str, asked: Sequence[str | Path] = ()) -> None:
@@ -60,9 +61,27 @@ def _is_confusion(file: Path) -> bool:
         return opened.read(64).startswith((b"<svg ", b"shows,"))
 
 
+def _is_card(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(2) == b"# "
+
+
+def _is_model(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return b"bundle.json" in opened.read(64)  # the first file in the zip
+
+
+def _is_onnx(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(1) == b"\x08"  # its first field is a number, the version
+
+
 IS_ONE: Mapping[str, Callable[[Path], bool]] = {
     PAGE: _is_page,
     PICTURE: _is_picture,
     EXPORT: _is_export,
     CONFUSION: _is_confusion,
+    CARD: _is_card,
+    MODEL: _is_model,
+    ONNX: _is_onnx,
 }
