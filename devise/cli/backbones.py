@@ -9,12 +9,14 @@ import typer
 from devise.cli.output import show
 from devise.cli.output.form import Form
 from devise.config import SHIPPED_MODEL
+from devise.errors import needed
 from devise.training.options import BACKBONE_NAMES
 
 
 def list_backbones(name: str) -> str:
     """The value of --backbone; "list" prints which there are and ends the command."""
     if name == "list":
+        needed("training", "torch", "torchvision")
         from devise.descriptors.network.config import BACKBONES
         from devise.descriptors.network.weights import load_backbone, to_download
 
