@@ -25,22 +25,10 @@ from devise.training.state import Learner, epochs_done, keep, restore
 from devise.training.validate import is_best, validated
 
 STATE = ".training"  # beside the checkpoint, while the run has not ended
-NOT_TOLD = (
-    "resume",
-    "force",
-    "threads",
-    "photos",
-    "reading",
-    "quantize",
-)  # options that a checkpoint does not depend on
-FOLDERS = (
-    "out",
-    "backbone",
-    "data",
-    "weights",
-    "feedback",
-    "start",
-)  # told by their last part: no folders of this machine
+# Options that a checkpoint does not depend on
+NOT_TOLD = ("resume", "force", "threads", "photos", "reading", "quantize")
+# Told by their last part: no folders of this machine
+FOLDERS = ("out", "backbone", "data", "weights", "feedback", "start")
 
 
 def train(options: TrainOptions, progress: Progress | None = None) -> TrainReport:

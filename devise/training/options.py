@@ -16,10 +16,8 @@ LOSS_NAMES = ("sigmoid", "softmax", "cosine", "hinge")
 METRIC_LOSS_NAMES = ("triplet", "contrastive", "ntxent")
 MINER_NAMES = ("semihard", "all", "hard")
 METHOD_NAMES = ("greedyhash", "lin2015", "dsh", "dpsh")
-FEWEST_BITS, MOST_BITS = (
-    4,
-    1024,
-)  # fewer tell sixteen things apart at most; more are as many bytes as features of a code
+FEWEST_BITS = 4  # tell sixteen things apart at most
+MOST_BITS = 1024  # 128 bytes; also the most numbers of a metric
 MAX_SIZE = 1024
 
 
