@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from devise.cli.output.progress import BarProgress
 
 AUTO = "auto"
-WORDS = "words"  # with the classes beside them, as always
+WORDS = "words"
 
 
 def train(
@@ -166,7 +166,7 @@ def train(
         download=download or (start is None and weights is None and may_download(backbone)),
         vectors=vectors,
         feedback=(library or config.default_library()) if from_feedback else None,
-        objectives=TrainOptions.objectives if objective == WORDS else tuple(filter(None, objective.split(","))),
+        objectives=_objectives(objective),
         loss=loss,
         margin=margin,
         miner=miner,
@@ -200,6 +200,12 @@ def train(
                 _tell_to_resume(options)
             raise
     _tell(report, out, watching)
+
+
+def _objectives(text: str) -> tuple[str, ...]:
+    """By their names; the classes are learnt beside words, since ConSE, --classifier and --reject need that layer."""
+    each = [TrainOptions.objectives if name == WORDS else (name,) for name in map(str.strip, text.split(",")) if name]
+    return tuple(dict.fromkeys(name for names in each for name in names))
 
 
 def _rate(text: str) -> float:

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 from test_training import Stop, classes, options, tiny_vectors  # noqa: F401 (fixtures)
+from typer.testing import CliRunner
 
 from devise import Library
+from devise.cli.main import app
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.descriptors.network.compiled import Compiled
 from devise.descriptors.network.encoder import Encoder
@@ -185,6 +187,14 @@ def test_a_run_of_codes_goes_on_after_a_kill(short: TrainOptions, tmp_path: Path
 def test_what_makes_no_sense_is_one_line(short: TrainOptions, change: dict[str, object], error: str) -> None:
     with pytest.raises(TrainingError, match=error):
         train(replace(short, **change))  # type: ignore[arg-type]
+
+
+def test_words_bring_the_classes_beside_them(options: TrainOptions) -> None:  # noqa: F811
+    asked = ["train", options.data, "--out", options.out, "--backbone", options.backbone, "--vectors", "tiny",
+             "--epochs", 1, "--batch", 8, "--objective", "words, hash", "--bits", 8]  # fmt: skip
+    result = CliRunner().invoke(app, [str(part) for part in asked])
+    assert result.exit_code == 0, result.output
+    assert list(checkpoints.load(options.out).heads) == ["words", "classes", "bits"]
 
 
 def test_beside_words_codes_come_from_the_same_pass(options: TrainOptions) -> None:  # noqa: F811
