@@ -31,6 +31,7 @@ COMMANDS = {
     "cache": ("cache", "Show or clear the cache."),
     "check": ("check", "Look whether the library is whole."),
     "info": ("info", "Show what is in use."),
+    "export": ("export", "Write vectors of photos for other tools."),
     "library": ("library", "Copy, merge and move libraries."),
     "vectors": ("vectors", "Import, list and choose word vectors."),
 }

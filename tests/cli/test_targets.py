@@ -38,6 +38,7 @@ def state(*folders: Path) -> dict[Path, str]:
         ("explain", "{album}/red.png", "red", "--png", "{album}/notes.txt"),
         ("explain", "{album}/red.png", "red", "--png", "{library}/new.png"),
         ("library", "export", "{album}/red.png"),
+        ("export", "vectors", "{album}/notes.txt"),
         ("library", "export", "{album}/notes.txt"),
         ("library", "export", "{library}/library.db"),
         ("model", "export", "slim", "{album}/red.png"),
@@ -63,6 +64,8 @@ def test_earlier_results_and_empty_files_are_replaced(devise: Run, indexed: Path
         (("explain", indexed / "red.png", "red", "--png"), "why.png"),
         (("library", "export"), "a.devise"),
         (("model", "card", "slim", "--out"), "slim.md"),
+        (("export", "vectors"), "words.npz"),
+        (("export", "vectors"), "words.jsonl"),
         (("model", "export", "slim"), "slim.zip"),
     ):
         file = tmp_path / name

@@ -47,10 +47,11 @@ MAY_IMPORT = {
     "library": {*STORE, "analysis", "index", "words", "descriptors", "descriptors.network", "search", "library.ingest"},
     "library.ingest": {*STORE, "descriptors", "library"},
     "library.upkeep": {*STORE, "search", "library"},
+    "library.exchange": {*STORE, "search", "library"},
     "training.objectives": {*DATA, "analysis", "descriptors.network", "training"},
 }
 MAY_IMPORT["training.datasets"] = {*BASE, "photos"}
-MAY_IMPORT["training"] = {*MAY_IMPORT} - {"library.ingest", "library.upkeep"}
+MAY_IMPORT["training"] = {*MAY_IMPORT} - {"library.ingest", "library.upkeep", "library.exchange"}
 MAY_IMPORT["evaluation"] = {
     *DATA,
     "analysis",
@@ -93,6 +94,7 @@ HOMES = {
     "starlette": {"web"},
     "uvicorn": {"web"},
     "watchfiles": {"library.ingest"},
+    "pyarrow": {"library.exchange"},
     "sklearn": {"analysis"},
     "openTSNE": {"analysis"},
     "typer": {"cli", "cli.output"},

@@ -11,6 +11,7 @@ from devise.errors import WriteError
 PAGE, PICTURE, EXPORT = "HTML page", "picture of devise explain", "exported library"  # what commands write
 CONFUSION = "table or picture of devise evaluate"
 CARD, MODEL, ONNX = "card of a model", "exported model", "ONNX file"
+VECTORS = "file of exported vectors"
 
 
 def check(file: Path | None, kind: str, asked: Sequence[str | Path] = ()) -> None:
@@ -76,6 +77,12 @@ def _is_onnx(file: Path) -> bool:
         return opened.read(1) == b"\x08"  # its first field is a number, the version
 
 
+def _is_vectors(file: Path) -> bool:
+    with file.open("rb") as opened:
+        begin = opened.read(64)
+    return b"about.npy" in begin or begin.startswith((b"PAR1", b'{"path": "'))
+
+
 IS_ONE: Mapping[str, Callable[[Path], bool]] = {
     PAGE: _is_page,
     PICTURE: _is_picture,
@@ -84,4 +91,5 @@ IS_ONE: Mapping[str, Callable[[Path], bool]] = {
     CARD: _is_card,
     MODEL: _is_model,
     ONNX: _is_onnx,
+    VECTORS: _is_vectors,
 }
