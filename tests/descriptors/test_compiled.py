@@ -25,7 +25,10 @@ from devise.descriptors.network.preprocess import Preprocessing
 from devise.errors import CheckpointError
 
 Config = dict[str, object]
-VGG: Config = {"layers": (8, "M", 512, "M"), "batch_norm": True, "first_stride": 1, "top": "fc", "num_features": 40}
+VGG: Config = {
+    "layers": (8, "M", 512, "M"), "batch_norm": True, "first_stride": 1, "top": "fc", "num_features": 40,
+    "num_hidden": 24,
+}  # fmt: skip
 SLIM: Config = {
     "layers": (8, "S", 16, "P8", 16, "S", 24, "P8"), "batch_norm": True, "first_stride": 2, "top": "conv",
     "num_features": 40, "parts": 2,

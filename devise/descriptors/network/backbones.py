@@ -25,8 +25,8 @@ class Backbone(nn.Module):
         if config.top == "fc":
             self.avgpool = nn.AdaptiveAvgPool2d(7)
             self.classifier = nn.Sequential(
-                nn.Linear(512 * 7 * 7, 4096), nn.ReLU(inplace=True), nn.Dropout(),
-                nn.Linear(4096, config.num_features), nn.ReLU(inplace=True),
+                nn.Linear(512 * 7 * 7, config.num_hidden), nn.ReLU(inplace=True), nn.Dropout(),
+                nn.Linear(config.num_hidden, config.num_features), nn.ReLU(inplace=True),
             )  # fmt: skip
         else:
             width = [int(str(entry).removeprefix("P")) for entry in config.layers if entry not in ("M", "S")][-1]
@@ -45,7 +45,7 @@ class Backbone(nn.Module):
         x = self.maps(pixels)
         if self.config.top == "fc":
             features: Tensor = self.classifier(torch.flatten(self.avgpool(x), 1))
-            return features  # (n, 4096)
+            return features  # (n, num_features)
         return x.mean((2, 3))  # (n, channels, h, w) -> (n, num_features)
 
     def views(self, pixels: Tensor) -> Tensor:

@@ -44,7 +44,8 @@ class BackboneConfig:
 
     layers: in order, output channels of 3x3 convolutions, "M" for 2x2 max pooling, "S" for stride 2 in the next
         convolution, "P24" for a linear 1x1 convolution to 24 channels.
-    top: "fc" for VGG's two layers of 4096 on a 7x7 map (features = the second, after ReLU);
+    top: "fc" for VGG's two layers on a 7x7 map, of num_hidden and num_features units (features = the second, after
+         ReLU; 4096 of each in torchvision's);
          "conv" for one 1x1 convolution of the last map (features = its average over positions).
     parts: side of the grid of cells of the last map that are looked at beside the whole photo (0: none).
     """
@@ -57,9 +58,13 @@ class BackboneConfig:
     num_features: int
     preprocessing: Preprocessing
     parts: int = 0
+    num_hidden: int = 4096
 
     def to_json(self) -> dict[str, object]:
-        return asdict(self)
+        fields = asdict(self)
+        if self.num_hidden == BackboneConfig.num_hidden:  # versions before knew no other
+            del fields["num_hidden"]
+        return fields
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> BackboneConfig:
@@ -78,8 +83,10 @@ class BackboneConfig:
         smaller = sum(layer in ("M", "S") for layer in layers) + (self.first_stride == 2)
         if not widths or len(layers) > MAX_LAYERS or not 0 < min(widths) <= max(widths) <= MAX_WIDTH:
             raise ValueError(f"{len(layers)} layers of widths up to {max(widths, default=0)}")
-        if self.first_stride not in (1, 2) or self.top not in ("fc", "conv") or not 0 < self.num_features <= MAX_WIDTH:
-            raise ValueError(f"first stride {self.first_stride}, top {self.top!r:.20}, {self.num_features} features")
+        if self.first_stride not in (1, 2) or self.top not in ("fc", "conv"):
+            raise ValueError(f"first stride {self.first_stride}, top {self.top!r:.20}")
+        if not 0 < min(self.num_features, self.num_hidden) <= max(self.num_features, self.num_hidden) <= MAX_WIDTH:
+            raise ValueError(f"{self.num_features} features, {self.num_hidden} hidden units")
         if self.preprocessing.size >> smaller < 1:
             raise ValueError(f"photos of {self.preprocessing.size} pixels a side, halved {smaller} times")
         return self
