@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -101,6 +102,10 @@ def evaluate(
         raise DeviseError(f"--confusion {confusion}: a picture ends in .svg, a table in .csv; choose one of those")
     how = reading(alias or (), min_photos, path_column, label_column or (), separator, label_level)
     if few_shot:
+        _refuse_beside_few_shots({
+            "--against": against, "--library": library, "--hold-out": hold_out, "--feedback": feedback,
+            "--reject": reject, "--baselines": baselines, "--html": html, "--confusion": confusion,
+        })  # fmt: skip
         _few_shots(TrainOptions(data=data, out="few", backbone=model or TrainOptions.backbone, vectors=vectors,
                                 reading=how), Form.JSON if json else Form.AUTO)  # fmt: skip
         return
@@ -121,6 +126,12 @@ def evaluate(
         show.note(f"wrote {confusion}")
     show.note(f"{report.model}: {report.photos:,} photos ({report.split}), {len(report.labels)} labels")
     show.output(_shown(report, against), Form.JSON if json else Form.AUTO)
+
+
+def _refuse_beside_few_shots(options: Mapping[str, object]) -> None:
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise DeviseError(f"--few-shot prints one table of heads that it trains itself; leave out {', '.join(given)}")
 
 
 def _few_shots(options: TrainOptions, form: Form) -> None:

@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.errors import TrainingError, listed
-from devise.evaluation import measures, more
+from devise.evaluation import measures
+from devise.evaluation.marks import marked
+from devise.evaluation.rejection import rejection
 from devise.evaluation.report import SPLITS, EvaluateOptions, EvaluationReport, LabelFigures, Mistake
 from devise.evaluation.rivals import by_classes, random_targets, without_labels
 from devise.evaluation.scores import Array
+from devise.evaluation.specialists import specialists, with_specialists
 from devise.evaluation.subject import About, Answers, LibrarySubject, ModelSubject, Question, Subject
 from devise.progress import Progress
 from devise.training.data import truth as truth_of
@@ -106,8 +109,7 @@ def _examined(options: EvaluateOptions, subject: Subject, vectors: WordVectors, 
         baselines=baselines, against=against, difference=difference, bins=bins, calibration_error=error,
         confusion=measures.confusion(scores, asked.truth), mistakes=_mistakes(scores, asked, options.mistakes),
         notes=(*notes, *remarks), skipped=answers.skipped,
-        specialists=more.with_specialists(more.specialists(about.path), asked.labels, scores, answers.features,
-                                          asked.truth),
+        specialists=with_specialists(specialists(about.path), asked.labels, scores, answers.features, asked.truth),
         **_asked_for(options, subject, asked, scores, progress),
     )  # fmt: skip
 
@@ -118,12 +120,12 @@ def _asked_for(
     """What is looked at only where it is asked for."""
     found = {}
     if options.reject:
-        found["rejection"] = more.rejection(subject, asked.examples, asked.question, scores, options.seed)
+        found["rejection"] = rejection(subject, asked.examples, asked.question, scores, options.seed)
     if options.feedback:
-        found["marked"] = more.marked(subject, options.feedback, asked.vectors, progress.features)
+        found["marked"] = marked(subject, options.feedback, asked.vectors, progress.features)
     if options.feedback and options.against:
         other = ModelSubject(options.against, asked.vectors)
-        found["marked_against"] = more.marked(other, options.feedback, asked.vectors, progress.features)
+        found["marked_against"] = marked(other, options.feedback, asked.vectors, progress.features)
     return found
 
 

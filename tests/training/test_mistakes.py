@@ -11,13 +11,16 @@ import pytest
 import torch
 from test_training import NUM_PHOTOS, classes, options, tiny_vectors  # noqa: F401 (fixtures)
 from torch import Tensor
+from typer.testing import CliRunner
 
 from devise.analysis.classifiers import fitted
+from devise.cli.main import app
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.descriptors.network.classes import read_classes
 from devise.descriptors.network.engine import open_encoder
 from devise.errors import TrainingError
-from devise.evaluation import EvaluateOptions, evaluate, more
+from devise.evaluation import EvaluateOptions, evaluate
+from devise.evaluation.specialists import with_specialists
 from devise.library import Library
 from devise.photos import load
 from devise.photos.nothings import KINDS, write_nothings
@@ -77,12 +80,12 @@ def test_a_specialist_decides_between_its_two_labels() -> None:
     truth = np.eye(3, dtype=np.float32)[[0, 1, 2, 1]]
     scores = np.array([[0.5, 0.9, 0], [0.1, 0.9, 0], [0, 0, 1], [0, 0.1, 0.9]], np.float32)
     features = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], np.float32)
-    found = more.with_specialists({("a", "b"): np.eye(2, dtype=np.float32)}, ("a", "b", "c"), scores, features, truth)
+    found = with_specialists({("a", "b"): np.eye(2, dtype=np.float32)}, ("a", "b", "c"), scores, features, truth)
     assert found["hit@1"] == 0.5
     assert found["hit@1 with specialists"] == 0.75
     assert found["photos asked about"] == 2
     assert (found["of these right before"], found["of these right"]) == (0.5, 1.0)
-    assert more.with_specialists({("a", "d"): np.eye(2)}, ("a", "b", "c"), scores, features, truth) == {}
+    assert with_specialists({("a", "d"): np.eye(2)}, ("a", "b", "c"), scores, features, truth) == {}
 
 
 def test_pairs_that_are_confused_get_specialists(options: TrainOptions, draw: Callable[..., Path]) -> None:  # noqa: F811
@@ -109,6 +112,13 @@ def test_pictures_of_nothing(options: TrainOptions, classes: Path, tmp_path: Pat
     assert all((load(path, size=64, resize="squash") == pictures[first]).all()
                for (_, path), (_, first) in zip(again, made, strict=True))  # fmt: skip
     assert write_nothings([str(tmp_path / "none.png")], tmp_path / "none", 3, seed=1) == []
+
+
+def test_few_shots_stand_alone(options: TrainOptions) -> None:  # noqa: F811
+    asked = ["evaluate", str(options.data), "--few-shot", "--html", "page.html", "--reject"]
+    told = CliRunner().invoke(app, asked)
+    assert told.exit_code == 1
+    assert "leave out --reject, --html" in told.output
 
 
 def test_a_model_learns_to_say_no(options: TrainOptions) -> None:  # noqa: F811
