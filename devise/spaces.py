@@ -14,6 +14,7 @@ Metric = Literal["cosine", "inner", "l1", "hamming"]  # a higher score is nearer
 Dtype = Literal["float16", "float32", "uint8", "bits", "sparse", "regions"]
 METRICS: Final[tuple[str, ...]] = get_args(Metric)
 DTYPES: Final[tuple[str, ...]] = get_args(Dtype)
+IMPORTED: Final = "imported "  # how the fingerprint begins of a space whose rows were made elsewhere
 REGIONS: Final = "parts"  # the space of the regions of photos: libraries and models say so since format 2
 
 
@@ -48,7 +49,8 @@ class Space:
     dtype: how a row is stored; `uint8` are whole numbers from 0 to 255; `bits` are packed into bytes, the highest bit
     first; `sparse` keeps the numbers that are not 0; `regions` is for the regions of a photo (devise.store.regions),
     which no search compares by themselves.
-    fingerprint: of the descriptor that makes the rows; None: that of the model it belongs to.
+    fingerprint: of the descriptor that makes the rows; None: that of the model it belongs to. Of one that was imported
+    it is of the file that brought the rows, which nobody here can make.
     vectors, vectors_fingerprint: the word vectors of a words space. num_regions: of a photo, beside the whole photo.
     """
 
@@ -76,6 +78,11 @@ class Space:
     def row_bytes(self) -> int:
         """Of a row in memory."""
         return self.width if self.dtype == "bits" else 4 * self.dim
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether its rows were made elsewhere: photos that are new have none."""
+        return (self.fingerprint or "").startswith(IMPORTED)
 
     def regions(self) -> Space:
         """The space of the regions of its photos."""

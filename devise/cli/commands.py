@@ -33,7 +33,7 @@ COMMANDS = {
     "info": ("info", "Show what is in use."),
     "export": ("export", "Write vectors of photos for other tools."),
     "library": ("library", "Copy, merge and move libraries."),
-    "vectors": ("vectors", "Import, list and choose word vectors."),
+    "vectors": ("vectors", "Import vectors of words and of photos; list and choose those of words."),
 }
 
 

@@ -66,6 +66,10 @@ def search(
         typer.Option("--all-answers", help="Paths, lines and CSV too have what is less certain: below 0.1."),
     ] = False,
     like: Like = None,
+    space: Annotated[
+        str,
+        typer.Option(metavar="SPACE", help="Compare in a space that was imported with its words, such as clip."),
+    ] = "words",
     text: Text = None,
     inside: Inside = None,
     after: After = None,
@@ -109,13 +113,16 @@ def search(
     if see:
         preview.check()
     with Library(library) as opened:
-        answer = opened.search(pieces, k, average=not every, min_probability=min_score, like=like, where=where)
+        answer = opened.search(
+            pieces, k, average=not every, min_probability=min_score, like=like, where=where, space=space
+        )
         matches.tell(answer, relative)
         if html or open_page:  # first: when it fails, stdout stays empty
             from devise.cli import sheet
 
             page = sheet.Page(html, is_shown=open_page, is_relative=relative)
-            sheet.of_matches(page, asked, answer, opened, why=pieces if why else None)
+            has_parts = why and space == "words"  # where something is seen is told in that space alone
+            sheet.of_matches(page, asked, answer, opened, why=pieces if has_parts else None)
         if see:
             preview.show(answer)
         is_cut = min_score is not None or all_answers
@@ -146,7 +153,7 @@ def similar(
             metavar="SPACE",
             help="features: photos that look alike. words: that mean the same. colour: of the same colours. "
             "phash, dhash, ahash: the same picture. bits: codes that the model has learnt. "
-            "local: the same place or thing. Several with weights: features,0.5:colour.",
+            "local: the same place or thing. One that was imported. Several with weights: features,0.5:colour.",
         ),
     ] = "features",
     order: Annotated[

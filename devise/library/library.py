@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,6 +140,7 @@ class Library:
         min_probability: float | None = None,
         like: str | None = None,
         where: Filter | None = None,
+        space: str = "words",
     ) -> Answer[Match]:
         """The k photos that answer `query` best: docs/queries.md tells what it can be.
 
@@ -148,16 +149,14 @@ class Library:
         query may be empty, and photos are then ranked by BM25 of that.
         min_probability: leave out photos that are less likely to be what was asked for, where the model knows
         probabilities; None: none is left out, and those below 0.1 come last, with `is_certain` False. like: then photos
-        near to the best ones, compared by what tells that class apart. The answer's notes say what was understood.
+        near to the best ones, compared by what tells that class apart. space: one that was imported with its words,
+        whose probabilities nobody knows. The answer's notes say what was understood.
         Raises WordError, PhotoError, LibraryError.
         """
         k = self._checked(k)
         check_probability(min_probability or 0.0)
-        options = Options(
-            is_average=average, min_probability=min_probability, class_name=like, filter=where or Filter()
-        )
-        request = self._interpret(query, options)
-        has_feedback = bool(request.terms) and self._reader().judgements.any()
+        request = self._interpret(query, Options(average, min_probability, like, where or Filter(), space))
+        has_feedback = bool(request.terms) and space == "words" and self._reader().judgements.any()
         feedback = self.marks.feedback(request) if has_feedback else None
         return answer(self._search(), request, k, feedback, self.settings.search)
 
@@ -324,14 +323,15 @@ class Library:
         return describe(self._reader()) if exists else LibraryInfo(path=str(self.path), exists=False)
 
     def _interpret(self, query: Query, options: Options | None = None) -> Request:
+        options, resources = options or Options(), self._resources
         sources = Sources(
-            words=self.words,
-            photo=self._photos.term,
+            words=partial(resources.words, options.space),
+            photo=partial(self._photos.term, space=options.space),
             num_photos=self._reader().having,
-            class_weights=self._resources.class_weights,
-            learnt=self._resources.learnt,
+            class_weights=resources.class_weights,
+            learnt=partial(resources.learnt, options.space),
         )
-        return interpret(query, options or Options(), sources)
+        return interpret(query, options, sources)
 
     def _checked(self, k: int | None) -> int:
         """How many results of a library with photos."""

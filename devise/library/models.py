@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from devise.errors import CheckpointError, LibraryError, listed
-from devise.spaces import ModelInfo
+from devise.search.snapshot import no_space
+from devise.spaces import ModelInfo, Space
 from devise.store.base import Store
 from devise.vectors import Vector
 from devise.words.catalog import in_use
@@ -85,9 +86,16 @@ def looks_beside(model: ModelInfo, encoder: Descriptor | None = None) -> Looks |
     return looks_of(space for space in model.spaces if space.name not in own)
 
 
-def open_words(model: ModelInfo, library: Path) -> WordVectors:
-    """The word vectors that the words space of `model` lives in. Raises VectorsError, LibraryError."""
-    space = next((space for space in model.spaces if space.name == "words"), None)
+def open_words(model: ModelInfo, library: Path, name: str = "words") -> WordVectors:
+    """The word vectors that a space of `model` lives in. Raises VectorsError, LibraryError."""
+    space = next((space for space in model.spaces if space.name == name), None)
+    if space is not None and space.vectors is None:
+        remedy = f"; import it again with its word vectors: --space {name} --words NAME --replace"
+        raise LibraryError(
+            f'no words are known of the space "{name}"{remedy if space.is_imported else "; ask with a photo"}'
+        )
+    if space is None and name != "words":
+        raise no_space(name, model)
     if space is None:
         raise LibraryError(f'the model "{model.name}" of {library} knows no words; use: devise similar PHOTO')
     words = WordVectors.open(space.vectors)
@@ -120,22 +128,30 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
     return classes
 
 
-def without_looks(model: ModelInfo) -> ModelInfo:
-    """A library's model alone: looks can be added to any."""
+def is_beside(space: Space) -> bool:
+    """Whether a library may have it whatever its network is: a look, or what was imported."""
     from devise.descriptors.looks import is_look
 
-    return replace(model, spaces=tuple(space for space in model.spaces if not is_look(space)))
+    return space.is_imported or is_look(space)
+
+
+def alone(model: ModelInfo) -> ModelInfo:
+    """A library's model without what may be beside any."""
+    return replace(model, spaces=tuple(space for space in model.spaces if not is_beside(space)))
+
+
+def imported(model: ModelInfo) -> tuple[Space, ...]:
+    """The spaces of a library whose rows were made elsewhere."""
+    return tuple(space for space in model.spaces if space.is_imported)
 
 
 def check_model(store: Store, model: ModelInfo, space: str | None = None) -> None:
     """Raises LibraryError when the library's vectors, of one space or of all, were made by another model."""
-    from devise.descriptors.looks import is_look
-
     made_by = store.model()
     if made_by is None or store.is_empty():
         return
     ours, theirs = made_by.fingerprints(), model.fingerprints()
-    made_apart = {space.name for space in made_by.spaces if is_look(space)} - {*theirs}
+    made_apart = {space.name for space in made_by.spaces if is_beside(space)} - {*theirs}
     if {name: made for name, made in ours.items() if name not in made_apart} == theirs or (
         space in ours and ours[space] == theirs.get(space)
     ):

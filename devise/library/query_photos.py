@@ -50,6 +50,7 @@ class QueryPhotos:
         rows = together(store.vectors.rows(self._space(store, space), np.array([content_id])))[1]
         if len(rows):
             return content_id, rows[0]
+        self._check_made_here(photo, space)
         if space not in store.unfinished():
             raise self._lacking(space)
         from devise.photos.inputs import file_bytes
@@ -89,6 +90,7 @@ class QueryPhotos:
         store = self.reader()
         if store is not None:
             self._space(store, space)
+        self._check_made_here(photo, space)
         found = self._found(photo) if isinstance(photo, str | os.PathLike) else photo
         maker: Descriptor = self._looks(space) or self.checked_encoder(space)
         pixels = self._pixels(data or file_bytes(found, self.limits), found, maker)
@@ -98,6 +100,7 @@ class QueryPhotos:
 
     def _made(self, data: bytes, photo: PhotoInput, space: str) -> Vector:
         """By the look of that name without the network, else by the encoder."""
+        self._check_made_here(photo, space)
         if looks := self._looks(space):
             row: Vector = self._encoded(data, photo, looks)[space][0]
             return row
@@ -116,9 +119,19 @@ class QueryPhotos:
         store = self.reader()
         return no_space(space, store.model() if store else None)
 
-    def term(self, photo: PhotoInput) -> Vector:
-        """The words vector of a photo, or of a photo's name, in a query."""
-        return self.vector(self.named(photo) if isinstance(photo, str | os.PathLike) else photo, "words")[1]
+    def _check_made_here(self, photo: PhotoInput, space: str) -> None:
+        """Raises PhotoError for a photo without a vector in a space whose vectors are made elsewhere."""
+        store = self.reader()
+        model = store.model() if store else None
+        if any(each.name == space and each.is_imported for each in (model.spaces if model else ())):
+            remedy = f"bring it with: devise vectors import FILE --space {space} --add"
+            raise PhotoError(
+                name_of(photo), f'it has no vector in "{space}", whose vectors are made elsewhere; {remedy}'
+            )
+
+    def term(self, photo: PhotoInput, space: str = "words") -> Vector:
+        """The vector of a photo, or of a photo's name, in a query."""
+        return self.vector(self.named(photo) if isinstance(photo, str | os.PathLike) else photo, space)[1]
 
     def views(self, photo: PhotoInput) -> Vector:
         """(1 + parts, dim): the words vectors of a photo and of its parts."""

@@ -85,17 +85,21 @@ class Resources:
 
         encoder, model = self.encoder(store), store.model()
         if model is not None:
-            return Descriptors(encoder, models.looks_beside(model, encoder))
+            return Descriptors(encoder, models.looks_beside(model, encoder), models.imported(model))
         usual = self.settings.ingest.looks if self.model is None or isinstance(self.model, str | Path) else ()
         own = {space.name for space in encoder.spaces}
         names = [name for name in (*usual, *looks) if name not in own]
         return Descriptors(encoder, Looks(names) if names else None)
 
-    def words(self) -> WordVectors:
-        return self._once("words", lambda: models.open_words(self.model_info(), self.path))
+    def words(self, space: str = "words") -> WordVectors:
+        """Those that a space lives in."""
+        key = "words" if space == "words" else ("words", space)
+        return self._once(key, lambda: models.open_words(self.model_info(), self.path, space))
 
-    def learnt(self) -> frozenset[str]:
-        """The words that the library's model has learnt, in lower case."""
+    def learnt(self, space: str = "words") -> frozenset[str]:
+        """The words that the library's model has learnt, in lower case; nobody knows them of other spaces."""
+        if space != "words":
+            return frozenset()
         return self._once("learnt", lambda: frozenset(label.lower() for label in self.store().labels()))
 
     def class_weights(self, name: str) -> ClassWeights:

@@ -32,7 +32,7 @@ def answer(
     """The k photos that answer a request best. feedback: what people said of answers to it, and to those near to it."""
     number = k if request.class_weights is None else settings.like_from
     if request.terms:
-        scoring = Scoring.of(request.terms, request.options.is_average, feedback)
+        scoring = Scoring.of(request.terms, request.options.is_average, feedback, request.options.space)
         least = request.options.min_probability or 0.0
         certain = scoring.default_min_probability(settings.min_term)
         found = searcher.showing(scoring, number, least, request.filter, certain)
@@ -44,7 +44,8 @@ def answer(
         found = searcher.weighted(searcher.mean_features(best), weights, k, where=request.filter)
     is_nothing = not any(match.is_certain is not False for match in found)
     reasons = [*_why_nothing(searcher, request, bool(found))] if is_nothing else []
-    return Answer.of(found, (*request.notes, *index_notes(searcher), *reasons))
+    elsewhere = _unfinished_notes(searcher, request.options.space) if request.options.space != "words" else ()
+    return Answer.of(found, (*request.notes, *index_notes(searcher), *elsewhere, *reasons))
 
 
 def similar(searcher: Searcher, request: PhotoRequest, k: int) -> Answer[Match]:
@@ -136,7 +137,9 @@ def index_notes(searcher: Searcher) -> Iterator[Note]:
 
 def _unfinished_notes(searcher: Searcher, space: str) -> Iterator[Note]:
     """That a space was added, and some photos are not in it yet."""
-    if lacking := searcher.num_lacking(space):
+    known, lacking = searcher.lacking(space)
+    if lacking:
         have = counted(lacking, "photo has", "photos have")
-        text = f"{have} no {space} yet and cannot be found by it; run: devise index"
+        remedy = f"devise vectors import FILE --space {space} --add" if known.is_imported else "devise index"
+        text = f"{have} no {space} yet and cannot be found by it; run: {remedy}"
         yield Note("unfinished", text, {"space": space, "num_photos": lacking})

@@ -34,13 +34,14 @@ class Options(NamedTuple):
 
     is_average: the mean of the terms' scores counts, so that one may do; else all have to be in a photo.
     min_probability: of an answer; None: as the settings say. class_name: photos are ranked by what tells that class
-    apart. filter: which photos are asked.
+    apart. filter: which photos are asked. space: in which photos and words are compared.
     """
 
     is_average: bool = False
     min_probability: float | None = None
     class_name: str | None = None
     filter: Filter = Filter()
+    space: str = "words"
 
 
 class Sources(NamedTuple):

@@ -35,17 +35,25 @@ READ_AGAIN = 1 << 26  # bytes of an index up to which every run makes sure that 
 
 def update(store: Store, progress: Progress, settings: IndexConfig = IndexConfig()) -> None:
     """Make indices that have fallen behind hold just the contents of the store. Small libraries need none."""
-    model, count = store.model(), store.num_contents()
+    model = store.model()
     spaces = [space for space in model.spaces if space.metric == "cosine"] if model else []  # others are scanned
-    if count < settings.exact_below:
-        for space in spaces:
+    counts = [(space, num_rows(store, space)) for space in spaces]
+    large = [(space, count) for space, count in counts if count >= settings.exact_below]
+    for space, count in counts:
+        if count < settings.exact_below:
             _drop(store, space.name)
+    if not large:
         _forget_gone(store)
-    elif any(_is_due(store, space, count, settings) for space in spaces):
-        for space in spaces:
+    elif any(_is_due(store, space, count, settings) for space, count in large):
+        for space, count in large:
             _update(store, space, count, progress, settings)
         _forget_gone(store)
     _sweep(store)
+
+
+def num_rows(store: Store, space: Space) -> int:
+    """How many contents have a row in a space: all, but in one that was made elsewhere."""
+    return store.num_contents() - (len(store.vectors.lacking(space)) if space.is_imported else 0)
 
 
 def suffix_of(space: Space) -> str:
@@ -102,6 +110,8 @@ def _update(store: Store, space: Space, count: int, progress: Progress, settings
         index.add(some, projection.project(rows))
         done, last = done + len(some), int(some[-1])
         progress.building(space.name, done, new)
+    if space.is_imported and new:  # those that have no row will have none: an import builds the index anew
+        last = int(store.ids(after=reaches)[-1])
     held = len(index) if isinstance(index, QuantizedIndex) else before + done  # a graph keeps what is deleted
     _record(store, space.name, index, projection, (held, last, fitted))
 
@@ -125,7 +135,7 @@ def _fit(store: Store, space: Space, settings: IndexConfig) -> Projection:
     """From evenly spread contents."""
     if space.dim <= settings.dim:
         return Projection()
-    ids = store.ids()
+    ids = np.setdiff1d(store.ids(), store.vectors.lacking(space)) if space.is_imported else store.ids()
     return Projection.fit(together(store.vectors.rows(space, ids[:: -(-len(ids) // SAMPLE)]))[1], settings.dim)
 
 

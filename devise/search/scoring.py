@@ -60,7 +60,7 @@ class Scoring:
     is_average: the weighted mean of the terms' scores instead, which one term alone can win. feedback: adds to each
     score its weight times the cosine to the good photos less that to the bad ones: <q + b g - c b', x> of Rocchio
     ("Relevance feedback in information retrieval", 1971) with b = c, on calibrated scores. Probabilities stay as
-    they are.
+    they are. space_name: where all of them live.
     """
 
     texts: tuple[str, ...]
@@ -72,9 +72,12 @@ class Scoring:
     groups: tuple[tuple[tuple[int, ...], ...], ...]
     is_average: bool = False
     feedback: Feedback = field(default_factory=Feedback)
+    space_name: str = "words"
 
     @classmethod
-    def of(cls, terms: Sequence[Term], is_average: bool = False, feedback: Feedback | None = None) -> Scoring:
+    def of(
+        cls, terms: Sequence[Term], is_average: bool = False, feedback: Feedback | None = None, space: str = "words"
+    ) -> Scoring:
         return cls(
             tuple(term.text for term in terms),
             np.stack([term.vector for term in terms]),
@@ -85,6 +88,7 @@ class Scoring:
             _groups(terms),
             is_average,
             feedback or Feedback(),
+            space,
         )
 
     @property

@@ -171,9 +171,9 @@ class Searcher:
         found, snapshot.unusable = snapshot.unusable, {}
         return found
 
-    def num_lacking(self, space: str) -> int:
-        """How many photos have no row in a space yet, after it was added to them."""
-        return self._known[1].unfinished.get(space, 0)
+    def lacking(self, name: str) -> tuple[Space, int]:
+        """A space, and how many photos have no row in it."""
+        return self._known[1].space(name), self._known[1].num_lacking(name)
 
     def mean_features(self, paths: Iterable[str]) -> Vector:
         """The direction of the mean of the features of photos of the library."""
@@ -187,7 +187,7 @@ class Searcher:
     def showing(
         self, scoring: Scoring, k: int, least: float = 0.0, where: Filter | None = None, certain: float = 0.0
     ) -> list[Match]:
-        """The k photos that answer a query in the words space best, each with a probability of at least `least`.
+        """The k photos that answer a query in a space best, each with a probability of at least `least`.
 
         Those with a probability of at least `certain` go first, whatever their scores; 0: nobody knows which are. Where
         either of several things will do, photos that most likely show one of them take turns.
@@ -199,13 +199,11 @@ class Searcher:
         """
         check_k(k)
         with self._snapshot() as snapshot:
-            space, terms = snapshot.space("words"), scoring.vectors
-            if terms.ndim != 2 or terms.shape[1] != space.dim or not np.isfinite(terms).all():
-                raise LibraryError(f"terms of {terms.shape} numbers; the space words takes (terms, {space.dim})")
+            space, terms = _checked(scoring.vectors, snapshot.space(scoring.space_name)), scoring.vectors
             among, judged = self._among(where), scoring.feedback.weighted_means()
             rows = np.stack([*terms, *(row for _, row in judged)])
             likely = Shortlist(k)
-            for some in self._in_steps(Candidates(snapshot, "words", among), scoring, k):
+            for some in self._in_steps(Candidates(snapshot, scoring.space_name, among), scoring, k):
                 likely = Shortlist(k) if some is None else likely
                 self._add_likely(likely, some, rows, scoring, (least, certain), space)
                 if likely.num_certain >= k:

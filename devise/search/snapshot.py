@@ -17,6 +17,7 @@ from devise.index.base import UnusableIndexError
 from devise.index.flat import pieces
 from devise.spaces import ModelInfo, Space
 from devise.store.base import Store
+from devise.store.regions import Regions
 from devise.store.sqlite.vectors import CHUNK
 from devise.vectors import Hits, Ids, Vector, distinct
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from devise.search.regions_cache import RegionsCache
     from devise.search.space_index import IndexCache, SpaceIndex
     from devise.search.vector_cache import Moment, VectorCache
-    from devise.store.regions import Regions
 
 
 def no_space(name: str, model: ModelInfo | None) -> LibraryError:
@@ -105,6 +105,7 @@ class Snapshot:
         self._indices: dict[str, SpaceIndex | None] = {}
         self._vectors: dict[str, VectorCache | None] = {}
         self._num_reads: Counter[str] = Counter()
+        self._num_lacking: dict[str, int] = {}
 
     @cached_property
     def model(self) -> ModelInfo | None:
@@ -121,10 +122,13 @@ class Snapshot:
             raise no_space(name, self.model)
         return spaces[name]
 
-    @cached_property
-    def unfinished(self) -> dict[str, int]:
-        """Of each space that was added to photos which were there before: how many have no row in it yet."""
-        return {name: len(self._store.vectors.lacking(self.space(name))) for name in self._store.unfinished()}
+    def num_lacking(self, name: str) -> int:
+        """How many photos have no row in a space: some of one that was added to them, or made elsewhere."""
+        if name not in self._num_lacking:
+            space = self.space(name)
+            may_lack = space.is_imported or name in self._store.unfinished()
+            self._num_lacking[name] = len(self._store.vectors.lacking(space)) if may_lack else 0
+        return self._num_lacking[name]
 
     def near(self, space: str, vectors: Vector, k: int) -> list[Hits] | None:
         """For each vector (n, dim) up to k contents that may be near; None: there is no good index, look at all."""
@@ -158,7 +162,10 @@ class Snapshot:
             yield from self._store.vectors.rows(self.space(space), ids)
 
     def regions(self, space: Space, ids: Ids | None) -> Iterator[tuple[Ids, Vector, Regions]]:
-        """The same with the rows of each photo's regions."""
+        """The same with the rows of each photo's regions, which the words space alone has."""
+        if space.name != "words":
+            yield from ((some, rows, Regions.none(len(some), space.dim)) for some, rows in self.rows(space.name, ids))
+            return
         cache = None if ids is None else self._regions_of(space)
         if ids is None or cache is None:
             yield from self._store.vectors.regions(space, ids)

@@ -38,7 +38,8 @@ class Moment(NamedTuple):
     def of(cls, store: Store, space: Space) -> Moment:
         model = store.model()
         made_by = model.fingerprints().get(space.name, "") if model else ""
-        lacking = len(store.vectors.lacking(space)) if space.name in store.unfinished() else 0
+        may_lack = space.is_imported or space.name in store.unfinished()
+        lacking = len(store.vectors.lacking(space)) if may_lack else 0
         return cls(file_key(store), made_by, crc32(store.ids().data), lacking)
 
 

@@ -189,6 +189,9 @@ class VectorStore(Protocol):
     def delete(self, ids: Ids) -> None:
         """The rows of these ids in all spaces."""
 
+    def clear(self, space: Space, ids: Ids | None = None) -> None:
+        """The rows of one space go: those of these ids, or all."""
+
     def search(self, space: Space, queries: Rows, k: int, among: Ids | None = None) -> list[Hits]:
         """The k best by the space's metric for each of (n, dim) queries, exactly. among: the only ids that count."""
 

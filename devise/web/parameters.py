@@ -37,7 +37,7 @@ Parameters = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Asked:
-    """What a search asks for. why: with what each term gives a photo."""
+    """What a search asks for. space: "" is the usual one. why: with what each term gives a photo."""
 
     query: str
     k: int
@@ -58,7 +58,7 @@ def asked(given: Parameters, limits: WebConfig) -> Asked:
         is_average=flag(given, "average"),
         min_probability=fraction(given, "min_score"),
         like=text(given, "like") or None,
-        space=text(given, "space") or "features",
+        space=text(given, "space"),
         why=flag(given, "why"),
     )
 

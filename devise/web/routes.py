@@ -15,7 +15,7 @@ _PARAMETERS = {
     "min_score": "least probability, 0 to 1; 0 shows the nearest, however unlikely",
     "like": "a class of the model to compare by",
     "why": "1: with what each term gives a photo",
-    "space": "where photos are compared: features (looks), words (meaning)",
+    "space": "where photos are compared: features (looks), words (meaning), or one that was imported",
     "id": "a photo of the library",
     "name": "the end of the path of a photo of the library",
     "in": "only photos in a folder",
@@ -47,9 +47,9 @@ class Endpoint:
 
 ENDPOINTS = (
     Endpoint("GET", "/api/search", "search", "Photos for words: what devise search --json prints, with ids, and notes.",
-             ("q", "k", "average", "min_score", "like", "why", *FILTERS)),
+             ("q", "k", "average", "min_score", "like", "space", "why", *FILTERS)),
     Endpoint("POST", "/api/search", "search", "The same with a photo that is sent, beside the words.",
-             ("q", "k", "average", "min_score", "like", "why", *FILTERS), sent="image/*"),
+             ("q", "k", "average", "min_score", "like", "space", "why", *FILTERS), sent="image/*"),
     Endpoint("GET", "/api/similar", "similar", "Photos like one of the library.",
              ("id", "name", "k", "space", "like", *FILTERS)),
     Endpoint("POST", "/api/similar", "similar", "Photos like one that is sent.",

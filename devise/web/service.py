@@ -54,12 +54,15 @@ class Service:
             min_probability=asked.min_probability,
             like=asked.like,
             where=asked.where,
+            space=asked.space or "words",
         )
         return self._answer(answer, asked.why)
 
     def similar(self, photo: str | bytes, asked: Asked) -> Document:
         """photo: a path of the library, or the bytes of a file."""
-        answer = self.library.similar(photo, asked.k, space=asked.space, like=asked.like, where=asked.where)
+        answer = self.library.similar(
+            photo, asked.k, space=asked.space or "features", like=asked.like, where=asked.where
+        )
         return self._answer(answer, False)
 
     def _answer(self, answer: Answer[Match], why: bool) -> Document:

@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from devise.errors import VectorsError, needed
 from devise.filestat import is_special
 from devise.progress import Progress
-from devise.words import catalog, containers, neighbours, pickles
+from devise.words import arrays, catalog, containers, neighbours, pickles
 from devise.words.embeddings import WordVectors
 from devise.words.format import CHUNK, SUFFIX, write_vectors
 
 PICKLE = b"\x80"
 LANGUAGE = "/c/en/"  # before each word of ConceptNet Numberbatch
-ENDINGS = re.compile(r"(\.(txt|bin|gz|bz2|xz|zip|vec|kv|model|w2v|w2vec|word2vec|wordvectors|safetensors))+$")
+ENDINGS = re.compile(r"(\.(txt|bin|gz|bz2|xz|zip|vec|kv|model|w2v|w2vec|word2vec|wordvectors|safetensors|npz))+$")
 DOWNLOADABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # gensim's names have neither dots nor slashes
 MAX_DIM = 10_000  # numbers a word: a first line with more is no line of vectors
 MAX_LINE = 1 << 20  # bytes: 10,000 numbers of full length
@@ -63,7 +63,8 @@ def import_vectors(source: str | Path, name: str | None = None, progress: Progre
 
     >>> vectors = import_vectors("glove.6B.300d.txt.gz", "glove")
 
-    GloVe and word2vec as text (with and without header, also .gz), word2vec binary, gensim's KeyedVectors and models.
+    GloVe and word2vec as text (with and without header, also .gz), word2vec binary, gensim's KeyedVectors and models,
+    .npz with `words` and `vectors`.
     Rows are stored as float32 of length 1; zero and NaN rows and words that come twice are dropped and counted in
     `source`. A KeyedVectors file is a pickle: its words and rows are read, nothing in it is run (devise.words.pickles).
     progress: told how far the graph of the words is. Raises VectorsError, WriteError.
@@ -94,6 +95,8 @@ def _load(path: Path) -> Loaded:
         raise VectorsError(f"{path} is a folder; give a file of word vectors")
     if is_special(path):  # and can be read only once
         raise VectorsError(f"{path} is no regular file; save the vectors to a file and give that")
+    if path.suffix.lower() == arrays.SUFFIX:
+        return Loaded(*arrays.read(path))
     try:
         start = containers.start(path)
     except (zlib.error, EOFError, zipfile.BadZipFile, lzma.LZMAError, ValueError) as error:

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "library": {*STORE, "analysis", "index", "words", "descriptors", "descriptors.network", "search", "library.ingest"},
     "library.ingest": {*STORE, "descriptors", "library"},
     "library.upkeep": {*STORE, "search", "library"},
-    "library.exchange": {*STORE, "search", "library"},
+    "library.exchange": {*STORE, "descriptors", "words", "search", "library"},
     "training.objectives": {*DATA, "analysis", "descriptors.network", "training"},
 }
 MAY_IMPORT["training.datasets"] = {*BASE, "photos"}

@@ -98,7 +98,7 @@ def test_score_is_the_mean_over_terms_of_whole_and_best_part(library, photos):
 
 
 def test_terms_of_another_shape(library):
-    with pytest.raises(LibraryError, match="terms"):
+    with pytest.raises(LibraryError, match="vectors of"):
         library._search().showing(asking(*unit(np.ones((2, 7)))), 1)
 
 

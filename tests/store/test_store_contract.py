@@ -177,6 +177,18 @@ def test_rows_go_with_their_content(store: Both) -> None:
         assert together(store.vectors.rows(space))[0].tolist() == ids[4:].tolist()
 
 
+def test_rows_of_one_space_go(store: Both) -> None:
+    ids = fill(store)
+    with store.catalog.transaction():
+        for space in SPACES[:3]:
+            store.vectors.put(space, ids, rows_for(space))
+        store.vectors.clear(SPACES[0])
+        store.vectors.clear(SPACES[1], ids[:3])
+        store.vectors.clear(SPACES[3])  # which has none
+    left = [together(store.vectors.rows(space))[0].tolist() for space in SPACES[:3]]
+    assert left == [[], ids[3:].tolist(), ids.tolist()]
+
+
 def test_regions_come_with_their_photos(store: Both) -> None:
     ids, space = fill(store, 6), Space(name="words", dim=12, num_regions=4)
     whole, regions = unit(rows_for(space, 6)), unit(np.random.default_rng(1).normal(size=(6, 4, 12)))

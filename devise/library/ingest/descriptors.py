@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +21,13 @@ class Descriptors(NamedTuple):
 
     encoder: Descriptor
     looks: Looks | None = None
+    imported: tuple[Space, ...] = ()  # which the library keeps, and nothing here makes rows of
 
     @property
     def model(self) -> ModelInfo:
         """What a library remembers of them."""
-        return info_of(self.encoder, self.looks)
+        made = info_of(self.encoder, self.looks)
+        return replace(made, spaces=(*made.spaces, *self.imported))
 
     @property
     def spaces(self) -> tuple[Space, ...]:

@@ -19,6 +19,7 @@ from devise.errors import FormatError, LibraryError, PhotoError, counted
 from devise.filestat import changed_ns
 from devise.progress import Progress
 from devise.search import maintain
+from devise.spaces import Space
 from devise.store import backup
 from devise.store.lock import locked, must_exist
 from devise.store.records import GraphFile
@@ -123,6 +124,7 @@ def _found(folder: Path) -> list[Finding]:
             return [
                 *_lost(store),
                 *_vectors(store),
+                *_imported(store),
                 *_unfinished(store),
                 *_texts(store),
                 *_indices(store),
@@ -157,6 +159,8 @@ def _vectors(store: Store) -> Iterator[Finding]:
     model, bad = store.model(), set[int]()
     unfinished = store.unfinished()
     for space in model.spaces if model else ():
+        if space.is_imported:
+            continue
         bad |= (audit.damaged_rows if space.name in unfinished else audit.without_row)(store, space)
         if space.name == "words" and (space.num_regions or audit.has_rows(store, space.regions())):
             bad |= audit.without_row(store, space.regions())
@@ -166,6 +170,25 @@ def _vectors(store: Store) -> Iterator[Finding]:
             f"the vectors of {counted(len(ids), 'photo')} are missing or damaged; the next run reads them again",
             _mended_by(lambda store: audit.forget(store, ids)),
         )
+
+
+def _imported(store: Store) -> Iterator[Finding]:
+    """Rows that were made elsewhere, which no run can make again: damaged ones go."""
+    model = store.model()
+    for space in model.spaces if model else ():
+        if space.is_imported and (bad := sorted(audit.damaged_rows(store, space))):
+            are = counted(len(bad), "vector", "vectors")
+            text = f"{are} of {space.name}, made elsewhere, cannot be read; import them again"
+            yield Finding(text, _without(space, bad))
+
+
+def _without(space: Space, ids: list[int]) -> Repair:
+    def clear(store: Store, progress: Progress) -> None:
+        with store.transaction():
+            store.vectors.clear(space, np.array(ids, np.int64))
+            store.remove_graph(space.name)
+
+    return clear
 
 
 def _unfinished(store: Store) -> Iterator[Finding]:
@@ -197,8 +220,10 @@ def _indices(store: Store) -> Iterator[Finding]:
         if stored is None:
             yield Finding(f"the index of {space.name} is missing or damaged", _rebuilt(space.name))
             continue
-        held = np.setdiff1d(stored, gone)
-        if not np.array_equal(held, ids[ids <= record.max_id]):
+        held, there = np.setdiff1d(stored, gone), ids[ids <= record.max_id]
+        if space.is_imported:
+            there = np.setdiff1d(there, store.vectors.lacking(space))
+        if not np.array_equal(held, there):
             yield Finding(f"the index of {space.name} holds other photos than the library", _rebuilt(space.name))
 
 

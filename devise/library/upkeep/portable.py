@@ -11,7 +11,7 @@ from pathlib import Path
 from devise.config import Settings
 from devise.errors import FolderError, FormatError, LibraryError, WriteError, counted, listed, writing
 from devise.files import replacing
-from devise.library.models import without_looks
+from devise.library.models import alone
 from devise.library.upkeep.check import check
 from devise.progress import Progress
 from devise.search import maintain
@@ -70,25 +70,29 @@ def merge(folder: Path, other: Path, progress: Progress | None = None, settings:
     """Add the photos of another library (its folder, or an exported file) that this one lacks. How many those are.
 
     Of a photo that both know this one's row stays, of two judgements the later one counts. Looks that only this one has
-    its next run gives the others' photos; those that only the other has go. Raises LibraryError for libraries of
-    different models.
+    its next run gives the others' photos; those that only the other has go. So do its vectors that were made elsewhere,
+    unless this one has the same space of the same file. Raises LibraryError for libraries of different models.
     """
     if not salvage.is_ours(_file(other)):
         raise LibraryError(f"{other} is no library; give the folder of one, or a file of: devise library export FILE")
     with writer(folder, create=False) as store, _apart(other, folder) as whole:
         with closing(Store(whole)) as theirs:
             ours, model, labels = store.model(), theirs.model(), theirs.labels()
-            if ours is not None and model is not None and without_looks(model) != without_looks(ours):
+            if ours is not None and model is not None and alone(model) != alone(ours):
                 raise LibraryError(
                     f"{other} was built with another model or other word vectors than {folder}; index its folders anew"
                 )
             unfinished = {*theirs.unfinished(), *store.unfinished()}
         ours = ours or model
         spaces = ours.spaces if ours else ()
-        unfinished |= {space.name for space in spaces if model and space not in model.spaces}
-        added = transfer.add_library(store, whole, model if store.model() is None else None, labels)
+        others = {space.name for space in spaces if model and space not in model.spaces}
+        added = transfer.add_library(store, whole, model if store.model() is None else None, labels, others)
         with store.transaction():
-            store.set_unfinished(space.name for space in spaces if space.name in unfinished)
+            made_here = [space.name for space in spaces if not space.is_imported]
+            store.set_unfinished(name for name in made_here if name in unfinished | others)
+            for space in spaces:
+                if space.is_imported:  # photos that are in its index may have got a row
+                    store.remove_graph(space.name)
         maintain.update(store, progress or Progress(), settings.index)
         return added
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -25,17 +25,20 @@ def copy_without_indices(store: Store, file: Path, name: Path) -> int:
         return int(made.execute("SELECT count(*) FROM photos").fetchone()[0])
 
 
-def add_library(store: Store, other: Path, model: ModelInfo | None, labels: Sequence[str]) -> int:
+def add_library(
+    store: Store, other: Path, model: ModelInfo | None, labels: Sequence[str], without: Collection[str] = ()
+) -> int:
     """The photos of the library in the folder `other` that this one lacks. How many those are.
 
-    model: to be set, where this one has none. Of a photo that both know this one's row stays.
+    model: to be set, where this one has none. without: spaces that the other has other rows of. Of a photo
+    that both know this one's row stays.
     """
     before = store.num_photos()
     store.db.attach(other / FILE, "other")
     with store.transaction():
         if model is not None:
             store.set_model(model, labels)
-        _add_contents(store)
+        _add_contents(store, without)
         _add_photos(store)
         store.db.execute("INSERT OR IGNORE INTO orphans SELECT id FROM contents")
         store.remove_orphans()  # of photos that both know and that have changed
@@ -44,11 +47,12 @@ def add_library(store: Store, other: Path, model: ModelInfo | None, labels: Sequ
     return store.num_photos() - before
 
 
-def _add_contents(store: Store) -> None:
+def _add_contents(store: Store, without: Collection[str]) -> None:
     execute = store.db.execute
     execute("INSERT INTO contents (hash) SELECT hash FROM other.contents WHERE hash NOT IN (SELECT hash FROM contents)")
     model = store.model()
-    names = [each.name for space in model.spaces for each in (space, space.regions())] if model else []
+    spaces = [space for space in model.spaces if space.name not in without] if model else []
+    names = [each.name for space in spaces for each in (space, space.regions())]
     marks = ",".join("?" * len(names))  # of looks that only the other has no row comes over
     missing = f"name IN ({marks}) AND name NOT IN (SELECT name FROM spaces)"
     execute(f"INSERT INTO spaces (name) SELECT name FROM other.spaces WHERE {missing}", names)

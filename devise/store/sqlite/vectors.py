@@ -63,6 +63,16 @@ class SqliteVectors:
         sql = f"DELETE FROM vectors WHERE key IN (SELECT number << {ID_BITS} | ? FROM spaces)"
         self._db.execute_many(sql, ((content_id,) for content_id in np.asarray(ids).tolist()))
 
+    def clear(self, space: Space, ids: Ids | None = None) -> None:
+        first = self._number(space) << ID_BITS
+        if not first:
+            return
+        if ids is None:
+            self._db.execute("DELETE FROM vectors WHERE key > ? AND key < ?", (first, first + (1 << ID_BITS)))
+        else:
+            keys = ((first | content_id,) for content_id in np.asarray(ids).tolist())
+            self._db.execute_many("DELETE FROM vectors WHERE key = ?", keys)
+
     def search(self, space: Space, queries: Rows, k: int, among: Ids | None = None) -> list[Hits]:
         score, best = METRICS[space.metric], [Hits.none()] * len(queries)
         for ids, rows in self.rows(space, among):
