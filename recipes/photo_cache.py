@@ -1,4 +1,4 @@
-"""All photos to learn from, decoded once: squashed to 320 pixels a side and packed as JPEG, with what is in them.
+"""All photos to learn from, decoded once: squashed to 448 pixels a side and packed as JPEG, with what is in them.
 
     python -m recipes.photo_cache --data D --collections FETCHED --out runs/photos
 
@@ -27,8 +27,8 @@ from recipes.detector import Detector
 from recipes.photo_sources import COLLECTIONS, Entry, listing, sources
 from recipes.shards import in_processes
 
-SIDE = 320  # pixels: nothing larger is learnt from, and of 500 x 332 photos little is lost
-QUALITY = 90  # of the JPEG: 25 KB a photo
+SIDE = 448  # pixels: nothing larger is learnt from, and of 500 x 332 photos little is lost
+QUALITY = 90  # of the JPEG: 45 KB a photo
 SHARD = 1_000  # photos
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in 0..1

@@ -35,7 +35,7 @@ class Probe:
     """
 
     def __init__(self, data: Path, photos: PackedPhotos) -> None:
-        truth = _labels(data)
+        truth = voc_labels(data)
         self.classes = sorted({label for labels in truth.values() for label in labels})
         rows = [row for row, name in enumerate(photos.names) if name.startswith("voc/")]
         labels = [truth[photos.names[row].removeprefix("voc/")] for row in rows]
@@ -106,7 +106,7 @@ def precisions(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> list[fl
     return [round(float(np.mean(part)), 4) for part in (single, single[truth.sum(0) >= COMMON], pairs)]
 
 
-def _labels(data: Path) -> dict[str, set[str]]:
+def voc_labels(data: Path) -> dict[str, set[str]]:
     with zipfile.ZipFile(data / "voc.zip") as archive:
         rows = csv.DictReader(io.TextIOWrapper(archive.open("labels.csv"), "utf-8"))
         return {row["path"]: set(row["labels"].split("|")) for row in rows}

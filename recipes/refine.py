@@ -30,7 +30,7 @@ from recipes.bar import Bar
 from recipes.folding import folded
 from recipes.multi_teacher import Losses, MultiStudent, normalized
 from recipes.muon import Muon
-from recipes.probe import Probe
+from recipes.probe import Probe, voc_labels
 from recipes.shipped_model import distilled
 from recipes.views import Lessons
 from recipes.workers import Workers
@@ -191,6 +191,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--plans", default=PLANS,
                         help="side of the pixels, photos a step and process, steps, rate, comma, ...")  # fmt: skip
+    parser.add_argument("--size", type=int, default=SIZE, help="pixels a side that the model will look at")
     parser.add_argument("--save-every", type=int, default=100)
     parser.add_argument("--check-every", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
@@ -199,8 +200,9 @@ def main() -> None:
     workers = Workers()
     torch.manual_seed(options.seed)
     lessons = Lessons(options.photos)
+    lessons.take_labels(voc_labels(options.data))
     begun_as = distilled(Path(options.begin)) if Path(options.begin).exists() else load(options.begin)
-    student = MultiStudent(folded(begun_as.backbone, SIZE))
+    student = MultiStudent(folded(begun_as.backbone, options.size))
     student.take_classes(begun_as.heads.get("classes"))
     learner = Learner.of(student, workers)
     if (options.out / "state.pt").exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recipes.augment import coloured
+from recipes.coco import COCO, OF_VOC
 from recipes.detector import INNER, INSIDE, NUM_CLASSES
 from recipes.photo_cache import WHOLE, Box, PackedPhotos
+from recipes.photo_sources import SHARES
 
 STRIDE = 32  # of the student's map
-# How often each source is looked at: everyday scenes with several things more than their number, product photos, breeds
-# and posed sports less. Sources that are not there leave their share to the others.
-SHARES = {"voc": 12, "flickr8k": 9, "everyday": 4, "rooms": 6, "houses": 3, "sports": 18, "activities": 11,
-          "imagenette": 11, "imagewoof": 3, "clothing": 6, "fashion": 3, "grocery": 2, "flowers": 1, "cats-dogs": 3,
-          "pets": 2, "pacs": 2, "caltech101": 3, "scenes": 2, "weather": 2, "food": 2, "receipts": 0.3}  # fmt: skip
 UNSEEN = 0.25  # how often a photo is looked at that CLIP has not seen yet, beside one that it has
+SEEN = 0.5  # detector's score from which a class counts as seen
+COMMON, RARE = 0.02, 3.0  # share of the photos from which a class is common; how much oftener rarer ones are drawn
 SHARE_WHOLE = 0.5  # of the views
 SMALLEST = 0.3  # share of a photo's area in a crop
 NEARLY_ALL = 0.75  # share from which what is said of the whole photo is true of the crop too
@@ -56,8 +55,20 @@ class Lessons:
         embeddings = self.outputs["embeddings"][~self.photos.held_out][:20_000]
         self.clip_mean = np.nanmean(embeddings.astype(np.float32), 0)
         has_clip = np.isfinite(self.outputs["embeddings"][:, 0])
-        weights = draw_weights(self.photos.names, self.photos.held_out)
-        self.weights = torch.from_numpy(weights * np.where(has_clip, 1, UNSEEN))
+        weights = draw_weights(self.photos.names, self.photos.held_out) * np.where(has_clip, 1, UNSEEN)
+        self.weights = torch.from_numpy(weights * rarity(self.outputs["scores"] > SEEN, weights))
+
+    def take_labels(self, said: Mapping[str, Collection[str]]) -> None:
+        """said: VOC's classes that each of its photos shows, by file name; people know them better than the detector.
+
+        Those of held-out photos are not looked at.
+        """
+        columns = {name: COCO.index(OF_VOC.get(name, name)) for name in sorted(set().union(*said.values()))}
+        for row in np.flatnonzero(~self.photos.held_out):
+            source, _, name = self.photos.names[row].partition("/")
+            if source == "voc":
+                truth = [label in said[name] for label in columns]
+                self.outputs["scores"][row, list(columns.values())] = truth
 
     def views(self, count: int, size: int, rng: np.random.Generator) -> Views:
         draw = torch.Generator().manual_seed(int(rng.integers(2**62)))
@@ -99,6 +110,17 @@ def draw_weights(names: list[str], held_out: NDArray[np.bool_]) -> NDArray[np.fl
         rows = (sources == source) & ~held_out
         weights[rows] = share / max(1, rows.sum())
     return weights
+
+
+def rarity(seen: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) how much oftener a photo is drawn for the rarest thing that the detector sees in it, 1 to RARE times.
+
+    seen: (n, 80); weights: (n,) how often each is drawn without that.
+    """
+    shares = weights @ seen / weights.sum()
+    oftener = np.sqrt(COMMON / shares.clip(1e-6)).clip(1, RARE)
+    factors: NDArray[np.float64] = np.where(seen, oftener, 1.0).max(1)
+    return factors
 
 
 def random_box(rng: np.random.Generator) -> Box:

@@ -44,7 +44,7 @@ from recipes.maps import Maps
 from recipes.multi_teacher import as_checkpoint
 from recipes.photo_cache import WHOLE
 from recipes.shipped_model import GLOVE
-from recipes.views import STRIDE, Lessons
+from recipes.views import SEEN, Lessons
 
 VIEWS = 12  # positions of a photo in a step, of 100
 BUSY = 0.5  # share of them that are drawn where the detector sees something
@@ -65,7 +65,6 @@ FULL = ("voc", "captions", "fashion", "colours", "caltech101", "scenes", "houses
 COMMON, RARE = 150, 4.0  # photos of VOC with a label from which it is common; how much oftener rarer ones are drawn
 AT_PLACES = 1.0  # weight of what is learnt at positions beside whole photos
 MEANING = 2.0  # weight of one minus the cosine to what CLIP says of a photo
-SEEN = 0.5  # detector's score from which a class counts as seen
 VALIDATION = 0.05  # share of the photos with labels of people that probabilities are fitted on
 SIZE = 320  # pixels a side: 256 cost small things (README of the data: 0.49 and 0.52)
 LEVELS = 255
@@ -202,11 +201,11 @@ def probabilities(head: WordsHead, maps: Maps, lesson: Lesson, rows: Tensor, tar
     return {"scale": scale, "bias": bias, "photo_scale": photo_scale, "photo_bias": photo_bias}
 
 
-def headless(name: str) -> Checkpoint:
-    """The checkpoint without words heads, norms folded, looking at SIZE pixels with a part for each position."""
+def headless(name: str, size: int) -> Checkpoint:
+    """The checkpoint without words heads, norms folded, looking at size pixels with a part for each position."""
     made = as_checkpoint(Path(name)) if name.endswith(".pt") else load(name)
-    backbone = folded(made.backbone, SIZE) if made.backbone.config.batch_norm else made.backbone
-    backbone.config = folded_config(backbone.config, SIZE)
+    backbone = folded(made.backbone, size) if made.backbone.config.batch_norm else made.backbone
+    backbone.config = folded_config(backbone.config, size)
     classes = {"heads": {"classes": made.heads["classes"]}, "configs": {"classes": made.configs["classes"]}}
     return Checkpoint(name=made.name, backbone=backbone, **classes)
 
@@ -221,7 +220,7 @@ def teach(checkpoint: Checkpoint, lessons: Lessons, vectors: WordVectors, option
     print(f"{len(rows)} photos, {len(found.labels)} labels, {Counter(found.groups[row] for row in rows)}", flush=True)
     maps = Maps(checkpoint, lessons.photos, rows.tolist(), options.cache)
     bridge = Nouns.of(options.data).to_words(vectors)
-    lesson = Lesson.of(lessons, found, rows, SIZE // STRIDE, bridge)
+    lesson = Lesson.of(lessons, found, rows, checkpoint.backbone.config.parts, bridge)
     of_people = torch.from_numpy(np.flatnonzero(found.has_people()[rows]))
     checked = of_people[torch.randperm(len(of_people))[: int(VALIDATION * len(of_people))]]
     lesson.draw[checked] = 0
@@ -262,6 +261,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--vectors", default=SHIPPED_VECTORS, help="word vectors of the first head")
     parser.add_argument("--meaning", type=float, default=MEANING, help="weight of what CLIP says; 0 for an ablation")
     parser.add_argument("--without", default="", help="groups of labels to leave out, for zero-shot measurements")
+    parser.add_argument("--size", type=int, default=SIZE, help="pixels a side that the model will look at")
     parser.add_argument("--no-glove", action="store_true", help="without a second head for glove.6B.300d")
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--batch", type=int, default=64)
@@ -272,7 +272,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    lessons, checkpoint = Lessons(options.photos, ("detector", "clip")), headless(options.checkpoint)
+    lessons, checkpoint = Lessons(options.photos, ("detector", "clip")), headless(options.checkpoint, options.size)
     rows = teach(checkpoint, lessons, WordVectors.open(options.vectors), options)
     if not options.no_glove:
         teach(checkpoint, lessons, glove(options.data, options.cache), options)
@@ -281,7 +281,7 @@ def main() -> None:
                            "epochs": options.epochs, "loss": "sigmoid"}  # fmt: skip
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save(checkpoint, options.out, in_bytes=True)
-    pixels = np.stack([lessons.photos.pixels(row, SIZE) for row in rows[:: len(rows) // PHOTOS][:PHOTOS]])
+    pixels = np.stack([lessons.photos.pixels(row, options.size) for row in rows[:: len(rows) // PHOTOS][:PHOTOS]])
     print(f"in bytes and in floats, vectors agree: {calibrate(options.out, pixels):.4f}")
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 

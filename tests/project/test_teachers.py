@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,14 @@ from devise.vectors import unit
 from devise.words import WordVectors
 from devise.words.format import write_vectors
 from recipes.clip_nouns import Nouns
+from recipes.coco import COCO
 from recipes.detector import suppressed
 from recipes.folding import folded
 from recipes.path_labels import of_path
 from recipes.photo_cache import SIDE, WHOLE, PackedPhotos, squashed
-from recipes.photo_sources import COLLECTIONS, Repository, git_directory, git_hash
+from recipes.photo_sources import COLLECTIONS, Entry, Repository, git_directory, git_hash, listing
 from recipes.refine import Plan
-from recipes.views import draw_weights, mirrored, on_grid
+from recipes.views import RARE, Lessons, draw_weights, mirrored, on_grid, rarity
 from recipes.words_head import away
 
 
@@ -88,6 +90,43 @@ def test_held_out_photos_are_never_drawn() -> None:
     assert weights[0] == 0
     assert weights[1] > 0
     assert weights[2] > 0
+
+
+def test_photos_of_rare_things_are_drawn_oftener() -> None:
+    seen = np.zeros((1000, 2), bool)
+    seen[:500, 0] = seen[0, 1] = True
+    factors = rarity(seen, np.ones(1000))
+    assert factors[0] == RARE  # one in a thousand
+    assert (factors[1:] == 1).all()
+
+
+def test_what_people_say_of_a_photo_is_its_truth(tmp_path: Path) -> None:
+    pack(tmp_path, 0, [10, 200, 90])
+    scores = np.full((3, len(COCO)), 0.4, np.float16)
+    np.savez(tmp_path / "detector-000.npz", scores=scores, embeddings=np.ones((3, 4)))
+    lessons = Lessons(tmp_path, ("detector",))
+    lessons.photos.held_out[2] = True
+    lessons.take_labels({"10": {"sofa", "cat"}, "200": {"cat"}, "90": {"sofa"}})
+    found = lessons.outputs["scores"][:, [COCO.index("couch"), COCO.index("cat"), COCO.index("dog")]]
+    np.testing.assert_allclose(found, [[1, 1, 0.4], [0, 1, 0.4], [0.4, 0.4, 0.4]], atol=1e-3)
+
+
+def test_photos_that_are_looked_at_most_come_first() -> None:
+    class Listed:
+        def __init__(self, name: str, count: int) -> None:
+            self.found = [Entry(f"{name}/{i}", str(i), f"{name}{i}", False) for i in range(count)]
+
+        def entries(self) -> Iterator[Entry]:
+            yield from self.found
+
+        def read(self, key: str) -> bytes:
+            raise NotImplementedError
+
+    counts = {"receipts": 400, "rooms": 400, "voc": 3, "nothing": 2}
+    names = [entry.name.split("/")[0] for entry in listing({name: Listed(name, n) for name, n in counts.items()})]
+    assert names[:5] == ["voc"] * 3 + ["nothing"] * 2
+    assert names[5:405].count("rooms") > 300  # drawn twenty times as often
+    assert names.count("receipts") == 400
 
 
 def pack(folder: Path, shard: int, colours: list[int]) -> None:
