@@ -16,6 +16,10 @@ def serve(
         str, typer.Option(metavar="ADDRESS", help="Where to be reached. Beyond this machine a token is needed.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0 takes one that is free.")] = 0,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", show_default=False, help="Another name of this machine, as photos.example:8443."),
+    ] = None,
     opens: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     read_only: Annotated[bool, typer.Option("--read-only", help="No marking and no indexing.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the folders meanwhile, as devise watch does.")] = False,
@@ -35,5 +39,7 @@ def serve(
 
     settings = Settings(photos=PhotoConfig(is_library_only=True))
     with Library(library, settings=settings) as opened:
-        options = ServeOptions(host=host, port=port, is_read_only=read_only, opens_browser=opens, watches=watch)
+        options = ServeOptions(
+            host=host, port=port, names=(*(name or ()),), is_read_only=read_only, opens_browser=opens, watches=watch
+        )
         run(opened, options, show.note)

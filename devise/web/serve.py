@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import threading
@@ -19,14 +20,19 @@ from devise.library import Library
 from devise.web.app import ServerOptions, app
 
 KEEP_ALIVE_SECONDS = 30  # a connection of a browser that says nothing
+MIN_TOKEN = 16  # characters of one that somebody chose
 BACKLOG = 128  # connections that wait to be taken
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServeOptions:
-    """host: the address to be reached at; port: 0 is any that is free; watches: the folders, while it serves."""
+    """host: the address to be reached at; port: 0 is any that is free; watches: the folders, while it serves.
+
+    names: other names that this machine is reached by, as behind another server or out of a container.
+    """
 
     host: str = "127.0.0.1"
+    names: tuple[str, ...] = ()
     port: int = 0
     is_read_only: bool = False
     opens_browser: bool = True
@@ -39,9 +45,9 @@ def serve(library: Library, options: ServeOptions, tell: Callable[[str], None]) 
     with _bound(options.host, options.port) as bound:
         port = bound.getsockname()[1]
         is_local = is_loopback(options.host)
-        token = None if is_local else secrets.token_urlsafe(24)
+        token = None if is_local else _token()
         server = ServerOptions(
-            hosts=tuple(_names(options.host, port)),
+            hosts=tuple(_names(options.host, port) | _others(options.names, port)),
             token=token,
             is_read_only=options.is_read_only,
             limits=options.limits,
@@ -50,7 +56,8 @@ def serve(library: Library, options: ServeOptions, tell: Callable[[str], None]) 
             app(library, server), log_level="warning", access_log=False, server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=3, lifespan="on",
         )  # fmt: skip
-        link = f"http://{_shown(options.host)}:{port}/" + (f"?token={token}" if token else "")
+        known = "DEVISE_TOKEN" if os.environ.get("DEVISE_TOKEN") else token  # which a log should not have
+        link = f"http://{_shown(options.host)}:{port}/" + (f"?token={known}" if token else "")
         tell(f"the library {library.path} is at {link}")
         if options.opens_browser:
             webbrowser.open(link)
@@ -76,6 +83,23 @@ def _watching(library: Library, tell: Callable[[str], None]) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+def _token() -> str:
+    """Of DEVISE_TOKEN, else one that nobody knows. Raises DeviseError for one that is soon guessed."""
+    chosen = os.environ.get("DEVISE_TOKEN", "")
+    if not chosen:
+        return secrets.token_urlsafe(24)
+    if len(chosen) < MIN_TOKEN or not (chosen.isascii() and chosen.isprintable()) or " " in chosen:
+        raise DeviseError(
+            f"DEVISE_TOKEN has {len(chosen)} characters; give {MIN_TOKEN} or more, letters and digits without spaces"
+        )
+    return chosen
+
+
+def _others(names: tuple[str, ...], port: int) -> set[str]:
+    """As browsers say them: a name alone is also one with our port."""
+    return {form for name in map(str.lower, names) for form in (name, f"{name}:{port}")}
 
 
 def is_loopback(host: str) -> bool:

@@ -15,8 +15,10 @@ from serving import SETTINGS, Client, serving
 from test_library import write_words
 
 from devise.config import WebConfig
+from devise.errors import DeviseError
 from devise.library import Library
-from devise.web.serve import _names, is_loopback
+from devise.web.health import is_well
+from devise.web.serve import _names, _others, _token, is_loopback
 
 HOSTILE = ("<img src=x onerror=alert(1)>.png", '"><svg onload=alert(1)>.png', "a\nb\rc.png", "\u202egnp.exe.png")
 
@@ -179,3 +181,24 @@ def test_hostile_names(hostile: Library, tmp_path: Path) -> None:
 def test_odd_requests_are_refused_and_never_break(client: Client) -> None:
     """A hundred; tests.endurance.requests asks ten thousand."""
     assert fuzzed(client, 150, random.Random(23)) == []
+
+
+def test_health(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a container: the API answers, with the token where there is one."""
+    with serving(library, tmp_path / "thumbnails", token="a token of some length") as client:
+        monkeypatch.delenv("DEVISE_TOKEN", raising=False)
+        assert is_well(client.port)  # it says that a token is needed
+        monkeypatch.setenv("DEVISE_TOKEN", "a token of some length")
+        assert is_well(client.port)
+        monkeypatch.setenv("DEVISE_TOKEN", "another")
+        assert not is_well(client.port)
+        assert not is_well(1)
+
+
+def test_a_token_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVISE_TOKEN", "0123456789abcdef")
+    assert _token() == "0123456789abcdef"
+    monkeypatch.setenv("DEVISE_TOKEN", "secret")
+    with pytest.raises(DeviseError, match="6 characters; give 16"):
+        _token()
+    assert _others(("Photos.example", "a:8443"), 80) >= {"photos.example", "photos.example:80", "a:8443"}
