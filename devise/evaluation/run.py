@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from devise.descriptors.network.specialists import Specialists, read_specialists
 from devise.errors import TrainingError, listed
 from devise.evaluation import measures
 from devise.evaluation.marks import marked
@@ -17,7 +18,7 @@ from devise.evaluation.rejection import rejection
 from devise.evaluation.report import SPLITS, EvaluateOptions, EvaluationReport, LabelFigures, Mistake
 from devise.evaluation.rivals import by_classes, random_targets, without_labels
 from devise.evaluation.scores import Array
-from devise.evaluation.specialists import specialists, with_specialists
+from devise.evaluation.specialists import with_specialists
 from devise.evaluation.subject import About, Answers, LibrarySubject, ModelSubject, Question, Subject
 from devise.progress import Progress
 from devise.training.data import truth as truth_of
@@ -103,13 +104,14 @@ def _examined(options: EvaluateOptions, subject: Subject, vectors: WordVectors, 
         against, difference = _against(options, asked, drawn, samples, progress)
     baselines, remarks = _baselines(options, about, answers, asked, progress) if options.baselines else ({}, [])
     bins, error = _calibration(about, scores, asked)
+    pairs = read_specialists(about.path) if about.path else Specialists()
     return EvaluationReport(
         model=about.name, split=name, photos=len(scores), labels=_labels(scores, asked, about), figures=figures,
         intervals={key: _interval(x) for key, x in drawn.items() if len(x)}, zero_shot=_zero_shot(scores, asked, about),
         baselines=baselines, against=against, difference=difference, bins=bins, calibration_error=error,
         confusion=measures.confusion(scores, asked.truth), mistakes=_mistakes(scores, asked, options.mistakes),
         notes=(*notes, *remarks), skipped=answers.skipped,
-        specialists=with_specialists(specialists(about.path), asked.labels, scores, answers.features, asked.truth),
+        specialists=with_specialists(pairs.pairs, asked.labels, scores, answers.features, asked.truth),
         **_asked_for(options, subject, asked, scores, progress),
     )  # fmt: skip
 

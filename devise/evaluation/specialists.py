@@ -1,30 +1,13 @@
-"""Layers of a checkpoint that decide between two labels which are often confused, and what they mend."""
+"""What the layers mend that decide between two labels which are often confused."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.descriptors.network.format import read, widened
 from devise.evaluation.scores import Array
-from devise.training.classifier import SPECIALIST
-
-
-def specialists(path: Path | None) -> dict[tuple[str, str], Array]:
-    """Pairs of labels -> weights (2, width) over features, of a checkpoint that has such layers."""
-    if path is None:
-        return {}
-    about, stored = read(path)
-    arrays = widened({key: array for key, array in stored.items() if key.startswith(SPECIALIST)})
-    heads: Mapping[str, Mapping[str, list[str]]] = about["heads"]
-    found = {}
-    for name in sorted(name for name in heads if name.startswith(SPECIALIST)):
-        first, second = heads[name]["labels"]
-        found[first, second] = arrays[f"{name}.layer.weight"]
-    return found
 
 
 def with_specialists(pairs: Mapping[tuple[str, str], Array], labels: Sequence[str], scores: Array, features: Array,

@@ -202,8 +202,7 @@ class Library:
     def explain(self, photo: PhotoInput, query: Query, *, cover: bool = False) -> list[TermHeat]:
         """What each term of a query gives a photo (in the library or not), and which part of it shows the term.
 
-        cover: tell it by covering piece after piece of the photo, which takes a second or more and is truer; so it is
-        also told for models that look at no parts.
+        cover: by covering piece after piece of the photo, in a second or more: truer, and for models without parts.
 
         Raises WordError, PhotoError, LibraryError.
         """
@@ -229,7 +228,8 @@ class Library:
         k, sure = tags.k if k is None else k, tags.sure if sure is None else sure
         check_k(k)
         check_probability(sure)
-        return self._resources.tagger(any_word).tags(self._photos.views(photo), k, sure)
+        views, features = self._photos.views(photo), lambda: self._photos.vector(photo, "features")[1]
+        return self._resources.tagger(any_word).tags(views, k, sure, self._resources.second_look(features))
 
     def nearest(self, vector: Vector, k: int | None = None, *, space: str = "words") -> Answer[Match]:
         """The k photos nearest to a unit vector of `space`, best first: exact cosines."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from devise.descriptors.looks import Looks
     from devise.descriptors.network.base import Network
     from devise.descriptors.network.classes import Classes
+    from devise.descriptors.network.specialists import Specialists
 
 SAME = 0.995  # cosine of two roundings of one vector
 AGREEING = 0.9  # share of labels: a table with entries for phrases gives those other vectors than their words
@@ -114,8 +115,7 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
 
     made_by = store.model()
     assert made_by is not None  # asked of a library with photos
-    path = wish if isinstance(wish, str | Path) else getattr(wish, "path", None)
-    name = path or os.environ.get("DEVISE_MODEL") or _there(store.model_path()) or made_by.name
+    name = _checkpoint(store, made_by, wish)
     try:
         classes = read_classes(name)
     except CheckpointError as error:
@@ -126,6 +126,27 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
             "another one; give the path of the right file with DEVISE_MODEL, or index anew"
         )
     return classes
+
+
+def open_specialists(store: Store | None, wish: Model | None, encoder: Descriptor | None) -> Specialists:
+    """What looks a second time at the best tag: of the model that made the library's rows, or of the encoder's."""
+    from devise.descriptors.network.format import find
+    from devise.descriptors.network.specialists import Specialists, read_specialists
+
+    made_by = store.model() if store and not store.is_empty() else None
+    path = getattr(encoder, "path", None)
+    with suppress(CheckpointError):
+        if store is not None and made_by is not None:
+            path = find(_checkpoint(store, made_by, wish))
+        found = read_specialists(path) if path else Specialists()
+        if made_by is None or made_by.is_of(found.fingerprint):
+            return found
+    return Specialists()
+
+
+def _checkpoint(store: Store, made_by: ModelInfo, wish: Model | None) -> str | Path:
+    path = wish if isinstance(wish, str | Path) else getattr(wish, "path", None)
+    return path or os.environ.get("DEVISE_MODEL") or _there(store.model_path()) or made_by.name
 
 
 def is_beside(space: Space) -> bool:

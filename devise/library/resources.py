@@ -18,6 +18,7 @@ from devise.search.snapshot import Shared
 from devise.spaces import ModelInfo
 from devise.store import base
 from devise.store.sqlite.store import Store
+from devise.vectors import Vector
 from devise.words.embeddings import WordVectors
 
 if TYPE_CHECKING:
@@ -120,10 +121,16 @@ class Resources:
         """Of the model's labels and, if those are few, visible things. any_word: of all words that have a vector."""
         return self._once(("tagger", any_word), partial(self._tagger, any_word))
 
+    def second_look(self, features: Callable[[], Vector]) -> Callable[[str], str] | None:
+        """What decides between labels of the model that are often confused, on a photo's features; None: nothing."""
+        store, encoder = self.readers.store_or_none(), cast("Descriptor | None", self._opened.get("encoder"))
+        found = self._once("specialists", lambda: models.open_specialists(store, self.model, encoder))
+        return partial(found.better, features=features) if found.pairs else None
+
     def forget_taggers(self) -> None:
         """The library's model may be another one."""
         with self._lock:
-            for key in ("learnt", ("tagger", False), ("tagger", True)):
+            for key in ("learnt", "specialists", ("tagger", False), ("tagger", True)):
                 self._opened.pop(key, None)
 
     def put(self, name: str, value: Classes | WordVectors | Descriptor) -> None:

@@ -15,6 +15,7 @@ from devise.analysis.classifiers import fitted
 from devise.descriptors.network.checkpoint import Checkpoint, load, save
 from devise.descriptors.network.config import HeadConfig
 from devise.descriptors.network.heads import ClassesHead
+from devise.descriptors.network.specialists import SPECIALIST
 from devise.errors import TrainingError
 from devise.progress import Progress
 from devise.training.assembly import Assembly
@@ -23,7 +24,6 @@ from devise.training.sources import Cached
 from devise.vectors import unit
 
 Array = NDArray[np.float32]
-SPECIALIST = "specialist:"  # with a number, names the head of a pair of labels
 LEAST = 2  # photos that have to be confused: one is chance
 
 

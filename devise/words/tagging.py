@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -46,18 +46,23 @@ class Tagger:
             self._words = list(dict.fromkeys(vocabulary))
             self._rows = _rows(vectors, self._words)
 
-    def tags(self, views: Vector, k: int = 5, sure: float = 0.0) -> Answer[WordMatch]:
+    def tags(
+        self, views: Vector, k: int = 5, sure: float = 0.0, better: Callable[[str], str] | None = None
+    ) -> Answer[WordMatch]:
         """Up to k words, best first, each with a probability of at least `sure`, where probabilities are known.
 
         Above a `sure` of 0 a thing is named once, by its usual name, and before more special ones by the general one
         (devise.words.naming); with 0 words stand as the model ranks them.
         views: (dim,) a photo's vector, or (1 + parts, dim) with those of its parts. The score is that of the best
         inflection: its cosine to the whole photo, or the mean of it and its cosine to the parts that fit best.
+        better: a second look at the best word; the word that it gives instead changes places with it, not the scores.
         Raises WordError for k below 1.
         """
         if k < 1:
             raise WordError(f"k must be at least 1, not {k}; leave it out to get 5 tags")
         matches = self._nearest(np.atleast_2d(views), k)
+        if better and matches:
+            matches = _exchanged(matches, better(matches[0].word))
         if self._space and self._space.calibration.scale:
             calibration = self._space.calibration
             matches = [replace(match, probability=calibration.probability(match.score)) for match in matches]
@@ -82,6 +87,13 @@ class Tagger:
         scores = rows @ views.T
         scores = pooled(scores[:, 0], scores[:, 1:])
         return [WordMatch(words[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
+
+
+def _exchanged(matches: list[WordMatch], word: str) -> list[WordMatch]:
+    """That word in the place of the best one, and the best one in its."""
+    best = matches[0].word
+    words = [{word: best, best: word}.get(match.word, match.word) for match in matches]
+    return [replace(match, word=other) for match, other in zip(matches, words, strict=True)]
 
 
 def _few(views: Vector) -> Vector:

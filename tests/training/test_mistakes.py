@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from devise.cli.main import app
 from devise.descriptors.network import checkpoint as checkpoints
 from devise.descriptors.network.classes import read_classes
 from devise.descriptors.network.engine import open_encoder
+from devise.descriptors.network.specialists import read_specialists
 from devise.errors import TrainingError
 from devise.evaluation import EvaluateOptions, evaluate
 from devise.evaluation.specialists import with_specialists
@@ -88,7 +90,8 @@ def test_a_specialist_decides_between_its_two_labels() -> None:
     assert with_specialists({("a", "d"): np.eye(2)}, ("a", "b", "c"), scores, features, truth) == {}
 
 
-def test_pairs_that_are_confused_get_specialists(options: TrainOptions, draw: Callable[..., Path]) -> None:  # noqa: F811
+def test_pairs_that_are_confused_get_specialists(options: TrainOptions, draw: Callable[..., Path],  # noqa: F811
+                                                 tmp_path: Path) -> None:  # fmt: skip
     for i in range(NUM_PHOTOS):  # two labels that nothing tells apart
         draw(f"classes/sofa/{i}.png", (220, 30, 30), seed=i + 1)
     report = train(replace(options, specialists=9, epochs=20))
@@ -98,6 +101,16 @@ def test_pairs_that_are_confused_get_specialists(options: TrainOptions, draw: Ca
     found = evaluate(EvaluateOptions(data=options.data, model=str(report.path), vectors="tiny", bootstrap=2))
     assert found.specialists["photos asked about"] >= 2
     assert open_encoder(report.path).labels == report.labels  # both engines still read it
+    photos = sorted(map(str, [*options.data.glob("red/*.png"), *options.data.glob("sofa/*.png")]))
+    with Library(tmp_path / "library", model=report.path) as library:
+        outside = {photo: library.tag(photo, 1, sure=0.0)[0].word for photo in photos}
+        library.index([options.data])
+        features = dict(zip(*library.vectors("features"), strict=True))
+        pair = read_specialists(report.path)
+        for photo, word in outside.items():
+            assert library.tag(photo, 1, sure=0.0)[0].word == word
+            assert pair.better(word, partial(features.__getitem__, photo)) == word  # it has had the last word
+    assert set(outside.values()) & {"red", "sofa"}
 
 
 def test_pictures_of_nothing(options: TrainOptions, classes: Path, tmp_path: Path) -> None:  # noqa: F811

@@ -91,6 +91,15 @@ def test_a_part_can_give_a_tag(colours):
     assert tags["blue"] == pytest.approx((views[0] @ blue + views[2] @ blue) / 2, abs=1e-5)
 
 
+def test_a_second_look_exchanges_words_and_no_scores(colours: WordVectors) -> None:
+    tagger, views = Tagger(colours, ["red", "green", "blue"], SPACE), unit([0.8, 0.5, 0.1, 0.1])
+    first = tagger.tags(views, 3)
+    assert [tag.word for tag in first] == ["red", "green", "blue"]
+    second = tagger.tags(views, 3, better={"red": "blue"}.__getitem__)
+    assert [tag.word for tag in second] == ["blue", "green", "red"]
+    assert [tag.probability for tag in second] == [tag.probability for tag in first]
+
+
 def test_a_photo_of_nothing_known_has_no_tags(colours, tmp_path):
     encoder = FakeEncoder(vectors_fingerprint=colours.fingerprint)
     spaces = (
