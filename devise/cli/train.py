@@ -67,7 +67,8 @@ def train(
         str,
         typer.Option(
             metavar="NAMES",
-            help="words: to search by words. hash: short codes. metric: who is near. Several with commas.",
+            help="words: to search by words. hash: short codes. metric: who is near. autoencoder: codes without "
+            "labels. Several with commas.",
         ),
     ] = WORDS,
     loss: Annotated[
@@ -80,7 +81,15 @@ def train(
     miner: Annotated[
         str, typer.Option(metavar="NAME", help=f"Of metric, which triplets count: {', '.join(MINER_NAMES)}.")
     ] = TrainOptions.miner,
-    dim: Annotated[int, typer.Option(metavar="N", help="Of metric: numbers of a row.")] = TrainOptions.dim,
+    dim: Annotated[
+        int, typer.Option(metavar="N", help="Of metric and autoencoder: numbers of a row; 0: as is usual.")
+    ] = TrainOptions.dim,
+    l1: Annotated[
+        float, typer.Option("--l1", metavar="X", help="Of autoencoder: above 0 for sparse codes, such as 0.05.")
+    ] = TrainOptions.l1,
+    noise: Annotated[
+        float, typer.Option(metavar="SHARE", help="Of autoencoder: numbers that are hidden while it learns.")
+    ] = TrainOptions.noise,
     method: Annotated[
         str, typer.Option(metavar="NAME", help=f"Of hash: {', '.join(METHOD_NAMES)}.")
     ] = TrainOptions.method,
@@ -152,6 +161,8 @@ def train(
     devise train birds/ --out birds --epochs 20
 
     devise train birds/ --out short --objective hash --bits 48
+
+    devise train photos/ --out codes --objective autoencoder
     """
     needed("training", "torch", "torchvision")
     from devise.cli.output.progress import BarProgress, stages
@@ -171,6 +182,8 @@ def train(
         margin=margin,
         miner=miner,
         dim=dim,
+        l1=l1,
+        noise=noise,
         method=method,
         bits=bits,
         size=size,
@@ -233,8 +246,9 @@ def _tell(report: TrainReport, out: str, watching: BarProgress) -> None:
         show.note(f"skipped {error}")
     if len(report.skipped) > MAX_LISTED:
         show.note(f"skipped {len(report.skipped) - MAX_LISTED} more")
+    learnt = f"{len(report.labels)} labels learnt from" if report.labels else "learnt from"
     show.note(
-        f"{len(report.labels)} labels learnt from {report.num_training:,} photos in {report.seconds:.0f} s; "
+        f"{learnt} {report.num_training:,} photos in {report.seconds:.0f} s; "
         f"epoch {report.best.epoch} was best{watching.figures(report.best)}"
     )
     if report.folder and report.history:

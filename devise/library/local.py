@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,10 @@ import numpy as np
 from devise.descriptors.local import Corners, corners, num_fitting
 from devise.descriptors.looks import LOCAL, RESIZE, SIZE
 from devise.errors import PhotoError
-from devise.index.inverted import InvertedIndex
 from devise.results import Answer, Match, Note
 from devise.search.answer import no_photo
 from devise.search.filtered import FilteredIds
+from devise.search.posting_lists import PostingLists
 from devise.store.base import Store
 from devise.store.filter import Filter
 
@@ -32,8 +31,8 @@ class LocalSearch:
 
     def __init__(self, store: Callable[[], Store], searcher: Callable[[], Searcher], limits: PhotoConfig) -> None:
         """store, searcher: those of the thread that asks."""
-        self._store, self._searcher, self._limits, self._turn = store, searcher, limits, threading.Lock()
-        self._known: tuple[int, InvertedIndex | None] = (-1, None)
+        self._store, self._searcher, self._limits = store, searcher, limits
+        self._lists = PostingLists(LOCAL, np.sqrt)
 
     def similar(self, photos: QueryPhotos, photo: PhotoInput, k: int, where: Filter) -> Answer[Match]:
         """The k photos that share most: of each score the whole part is how many corners lie as in `photo`, at least
@@ -42,7 +41,7 @@ class LocalSearch:
         store = self._store()
         content_id, row = photos.row(photo, LOCAL)
         among = FilteredIds(store, where).ids if where else None
-        (hits,) = self._index(store).search(np.sqrt(row), max(k, VERIFIED) + 1, among=among)
+        (hits,) = self._lists.index(store).search(np.sqrt(row), max(k, VERIFIED) + 1, among=among)
         found = [
             (i, score) for i, score in zip(hits.ids.tolist(), hits.scores.tolist(), strict=True) if i != content_id
         ]
@@ -54,17 +53,6 @@ class LocalSearch:
         matches = sorted(matches, key=lambda match: (-match.score, match.path))[:k]
         notes = [] if matches else [Note("nothing", no_photo(self._searcher(), where) or "no photo besides it", {})]
         return Answer.of(matches, notes)
-
-    def _index(self, store: Store) -> InvertedIndex:
-        with self._turn:
-            version, index = self._known
-            if index is None or version != store.version():
-                version, space = store.version(), store.space(LOCAL)
-                index = InvertedIndex(space.dim, is_tfidf=True)
-                for ids, rows in store.vectors.rows(space):
-                    index.add(ids, np.sqrt(rows))
-                self._known = version, index
-            return index
 
     def _fitting(self, asked: Corners, paths: list[str]) -> int:
         """Of the first file that can be read."""

@@ -64,20 +64,21 @@ class Searcher:
     def nearest(
         self, vector: Vector, k: int, *, space: str, without: int | None = None, where: Filter | None = None
     ) -> list[Match]:
-        """The k photos nearest to `vector`, best first, equal ones by path; copies share a score.
+        """The k photos nearest to `vector`, best first, equal ones by path; copies share a score; of few all.
 
-        without: a content to leave out (the photo that was asked with). k larger than the library gives all.
-        where: which photos are asked.
+        without: a content to leave out (the photo that was asked with). where: which photos are asked.
         """
         check_k(k)
         with self._snapshot() as snapshot:
-            metric = _checked(vector[None], snapshot.space(space)).metric
-            wanted = k + (without is not None)
-            among = self._among(where)
-            near = Candidates(snapshot, space, among).near(vector[None], wanted, _least(snapshot))
-            ids, scores = _best(
-                near, among, lambda found: scored_by(metric, snapshot.rows(space, found), vector), wanted
-            )
+            about = _checked(vector[None], snapshot.space(space))
+            among, wanted = self._among(where), k + (without is not None)
+            if about.dtype == "sparse":
+                ids, scores = snapshot.near_sparse(space, vector, wanted, among.ids if among else None)
+            else:
+                near = Candidates(snapshot, space, among).near(vector[None], wanted, _least(snapshot))
+                ids, scores = _best(
+                    near, among, lambda found: scored_by(about.metric, snapshot.rows(space, found), vector), wanted
+                )
             keep = ids != (-1 if without is None else without)
             return self._matches(ids[keep], scores[keep], k, where)
 

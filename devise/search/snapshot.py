@@ -22,6 +22,7 @@ from devise.store.sqlite.vectors import CHUNK
 from devise.vectors import Hits, Ids, Vector, distinct
 
 if TYPE_CHECKING:
+    from devise.search.posting_lists import PostingLists
     from devise.search.regions_cache import RegionsCache
     from devise.search.space_index import IndexCache, SpaceIndex
     from devise.search.vector_cache import Moment, VectorCache
@@ -46,6 +47,14 @@ class Shared:
         self._vectors: dict[str, tuple[Moment, VectorCache]] = {}
         self._regions: dict[str, tuple[tuple[object, ...], RegionsCache]] = {}
         self._num_reads: Counter[str] = Counter()
+        self._lists: dict[str, PostingLists] = {}
+
+    def posting_lists(self, space: str) -> PostingLists:
+        """Of a space of sparse rows."""
+        from devise.search.posting_lists import PostingLists  # which most libraries need not
+
+        with self._lock:
+            return self._lists.setdefault(space, PostingLists(space))
 
     def index_of(self, store: Store, space: Space) -> SpaceIndex | None:
         """As IndexCache does."""
@@ -129,6 +138,11 @@ class Snapshot:
             may_lack = space.is_imported or name in self._store.unfinished()
             self._num_lacking[name] = len(self._store.vectors.lacking(space)) if may_lack else 0
         return self._num_lacking[name]
+
+    def near_sparse(self, space: str, row: Vector, k: int, among: Ids | None) -> tuple[Ids, Vector]:
+        """By the posting lists of a space of sparse rows: cosines of their numbers by tf-idf."""
+        (hits,) = self._shared.posting_lists(space).index(self._store).search(row[None], k, among=among)
+        return hits.ids, hits.scores
 
     def near(self, space: str, vectors: Vector, k: int) -> list[Hits] | None:
         """For each vector (n, dim) up to k contents that may be near; None: there is no good index, look at all."""

@@ -22,12 +22,13 @@ from devise.progress import Progress
 from devise.training import data
 from devise.training.datasets.example import NOTHING, Example, LeftOut
 from devise.training.datasets.read import read
+from devise.training.datasets.unlabelled import unlabelled
 from devise.training.features import Extractor, features_of
 from devise.training.feedback import judged
 from devise.training.labels import resolved
 from devise.training.nothing import nothings
 from devise.training.objectives.base import Lessons, Objective
-from devise.training.objectives.table import OBJECTIVES, OF_WORDS
+from devise.training.objectives.table import OBJECTIVES, OF_WORDS, WITHOUT_LABELS
 from devise.training.options import TrainOptions
 from devise.training.overview import Overview, overview
 from devise.training.sources import Cached, Photos, Source
@@ -102,8 +103,10 @@ def learnable(options: TrainOptions, vectors: WordVectors | None) -> Learnable:
 
     Raises TrainingError, FolderError, LibraryError.
     """
-    dataset = read(options.data, options.reading)
-    feedback = judged(options.feedback, vectors or WordVectors.open(options.vectors)) if options.feedback else []
+    needs_labels = not WITHOUT_LABELS.issuperset(options.objectives)
+    dataset = (read if needs_labels else unlabelled)(options.data, options.reading)
+    library = options.feedback if needs_labels else None
+    feedback = judged(library, vectors or WordVectors.open(options.vectors)) if library else []
     found = resolved(dataset.examples, vectors, options.reading, feedback)
     held = chosen_labels(options.hold_out, found.labels, options.seed)
     examples, labels = without(held, found.examples), tuple(label for label in found.labels if label not in held)
@@ -113,7 +116,8 @@ def learnable(options: TrainOptions, vectors: WordVectors | None) -> Learnable:
     validation += [example for _, example in nothings(validation, options.reject, options.seed, "validation")]
     if len(training) < 2:
         raise TrainingError(f"{len(training)} photos to train on; at least 2 are needed")
-    _check_several(labels, training)
+    if needs_labels:
+        _check_several(labels, training)
     parts = {"train": training, "validation": validation, "test": [e for e in examples if e.part == "test"]}
     spelt = {label: _spelt(label, vectors) for label in labels}
     unseen = [LeftOut(label, "it is held out, to be asked for by devise evaluate") for label in held]
@@ -206,11 +210,10 @@ def _new_checkpoint(
 def _looking(config: BackboneConfig, options: TrainOptions) -> BackboneConfig:
     """At how many pixels, and at which parts of photos. Raises TrainingError where the last map would have none."""
     parts = config.parts if OF_WORDS.intersection(options.objectives) else 0
-    about = replace(config.preprocessing, size=options.size or config.preprocessing.size)
     try:
-        return replace(config, parts=parts, preprocessing=about).checked()
+        return replace(config, parts=parts).at(options.size or config.preprocessing.size)
     except ValueError as error:
-        raise TrainingError(f"--size {options.size} is too small for {config.name}: {error}; give more") from None
+        raise TrainingError(f"--size {options.size} does not suit {config.name}: {error}; give another") from None
 
 
 def _go_on(checkpoint: Checkpoint, name: str, begun: Checkpoint) -> None:
@@ -247,7 +250,7 @@ def _source(
     features, good, skipped = features_of(paths, extractor, progress=advance, limits=options.photos)
     for trouble in skipped:
         progress.note(f"skipping {trouble}")
-    device = next(checkpoint.backbone.parameters()).device
+    device = next(next(iter(checkpoint.heads.values())).parameters()).device  # a backbone of pixels has none
     return Cached(torch.from_numpy(features), device, {trouble.path: trouble for trouble in skipped}), good
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from devise.descriptors.network.checkpoint import load, save
@@ -133,11 +132,12 @@ def learn_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> flo
         learner.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(sum(others, first))
         learner.optimizer.step()
-        total += first.item() * len(rows)
+        if not math.isfinite(loss := first.item()):
+            at = f"epoch {learner.epoch + 1}, step {1 + (step - learner.epoch * count) // options.batch}"
+            raise TrainingError(f"the loss is not a number any more at {at}; try a smaller --lr")
+        total += loss * len(rows)
         step += len(rows)
         progress.photos(step, steps)
-    if not np.isfinite(total):
-        raise TrainingError(f"the loss is not a number any more at epoch {learner.epoch + 1}; try a smaller --lr")
     return total / count
 
 

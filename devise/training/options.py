@@ -10,14 +10,16 @@ from devise.config import PhotoConfig
 from devise.errors import TrainingError
 from devise.training.datasets.example import Reading
 
-BACKBONE_NAMES = ("slim", *(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")))
+BACKBONE_NAMES = ("slim", "pixels", *(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")))
 CLASSIFIERS = ("logistic", "svm")
 LOSS_NAMES = ("sigmoid", "softmax", "cosine", "hinge")
 METRIC_LOSS_NAMES = ("triplet", "contrastive", "ntxent")
 MINER_NAMES = ("semihard", "all", "hard")
 METHOD_NAMES = ("greedyhash", "lin2015", "dsh", "dpsh")
 FEWEST_BITS = 4  # tell sixteen things apart at most
-MOST_BITS = 1024  # 128 bytes; also the most numbers of a metric
+MOST_BITS = 1024  # 128 bytes
+MOST_NUMBERS = 16_384  # of a row: thirteen times the features of the model that ships
+MOST_L1 = 10.0  # no code is worth that: a photo is rebuilt from numbers that add up to about 1
 MAX_SIZE = 1024
 
 
@@ -33,7 +35,9 @@ class TrainOptions:
     unfreeze: last blocks of the backbone that are trained as well; 0 trains heads on cached features.
     objectives: names of devise.training.objectives.table.
     best_by: the figure that decides which epoch is best, where it is not the first, such as "mAP".
-    dim, margin, miner: of the objective metric, whose loss is one of METRIC_LOSS_NAMES. method, bits: of hash.
+    dim: numbers of a row, of metric and autoencoder; 0: as many as is usual. margin, miner: of the objective metric,
+    whose loss is one of METRIC_LOSS_NAMES. method, bits: of hash. l1, noise: of autoencoder; the weight of the sum of
+    a code's numbers, above 0 for sparse codes, and the share of numbers that it does not see while it learns.
     size: pixels a side of photos; 0: as the backbone does.
     hold_out: labels, or how many, whose photos are not learnt from: `devise evaluate` asks for them (zero-shot).
     classifier: "logistic" or "svm", by which scikit-learn fits the layer of classes; specialists: for so many pairs of
@@ -74,9 +78,11 @@ class TrainOptions:
     method: str = "greedyhash"  # the latest of those here; which is best on photos is not measured yet
     bits: int = 48  # 6 bytes a photo; the most that the papers try
     size: int = 0
-    dim: int = 128  # numbers of a row of the metric
+    dim: int = 0
     margin: float = 0.2  # of cosine distances: FaceNet's
     miner: str = "semihard"
+    l1: float = 0.0
+    noise: float = 0.0
 
     def check(self) -> None:
         """Raises TrainingError for a number that makes no sense."""
@@ -84,7 +90,12 @@ class TrainOptions:
             (self.loss not in self._losses(), f"no loss {self.loss!r}; choose one of {', '.join(self._losses())}"),
             (self.miner not in MINER_NAMES, f"no miner {self.miner!r}; choose one of {', '.join(MINER_NAMES)}"),
             (not 0 < self.margin <= 2, f"the margin must be above 0 and at most 2, not {self.margin}"),
-            (not 2 <= self.dim <= MOST_BITS, f"dim must be from 2 to {MOST_BITS:,}, not {self.dim}"),
+            (
+                self.dim != 0 and not 2 <= self.dim <= MOST_NUMBERS,
+                f"dim must be from 2 to {MOST_NUMBERS:,}, not {self.dim}",
+            ),
+            (not 0 <= self.l1 <= MOST_L1, f"the weight of L1 must be from 0 to {MOST_L1:g}, not {self.l1}"),
+            (not 0 <= self.noise < 1, f"noise must be a share from 0 to below 1, not {self.noise}"),
             (self.epochs < 1, f"epochs must be at least 1, not {self.epochs}"),
             (self.batch < 2, f"batch must be at least 2, not {self.batch}: batch norm needs two photos"),
             (

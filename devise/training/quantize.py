@@ -19,7 +19,10 @@ def quantize(path: Path, photos: Sequence[str], limits: PhotoConfig = PhotoConfi
 
     limits: which photos are read at all. Raises CheckpointError, WriteError.
     """
-    about = load(path).backbone.config.preprocessing
+    config = load(path).backbone.config
+    if config.top == "pixels":  # no layers
+        return
+    about = config.preprocessing
     some = photos[:: max(1, len(photos) // PHOTOS)][:PHOTOS]
     found = list(decoded(some, about.size, about.resize, limits=limits))
     pixels = [picture for picture in found if not isinstance(picture, PhotoError)]

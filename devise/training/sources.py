@@ -57,8 +57,8 @@ class Photos:
         self.skipped: dict[str, PhotoError] = {}
         self.backbone = checkpoint.backbone
         self.encoder = Encoder(checkpoint)
-        self.device = next(self.backbone.parameters()).device
         self.learning = last_blocks(self.backbone, options.unfreeze)
+        self.device = next(self.backbone.parameters()).device
         for parameter in self.backbone.parameters():
             parameter.requires_grad_(False)
         for parameter in self.parameters():
@@ -104,6 +104,8 @@ def last_blocks(backbone: Backbone, count: int) -> list[nn.Module]:
 
     A block begins after pooling or with a convolution of stride 2. Raises TrainingError when there are fewer.
     """
+    if backbone.config.top == "pixels":
+        raise TrainingError("pixels have no blocks that could learn; leave --unfreeze out")
     modules = list(backbone.features)
     pools = [i + 1 for i, module in enumerate(modules[:-1]) if isinstance(module, nn.MaxPool2d)]
     strides = [i for i, module in enumerate(modules) if isinstance(module, nn.Conv2d) and module.stride[0] > 1]

@@ -23,7 +23,7 @@ DAMAGED = "is damaged; delete it and train anew without --resume"
 NOT_IN_KEY = ("resume", "force", "threads", "out", "quantize", "download")  # what may differ when a run goes on
 # Options that came later: in the key only where they are not what every run did before, so that those still go on
 LATER = ("objectives", "photos", "reading", "find_rate", "patience", "best_by", "method", "bits", "size", "hold_out",
-         "classifier", "specialists", "reject", "start", "dim", "margin", "miner")  # fmt: skip
+         "classifier", "specialists", "reject", "start", "dim", "margin", "miner", "l1", "noise")  # fmt: skip
 
 
 @dataclass

@@ -58,7 +58,7 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", sorted(name for name in BACKBONES if name != "slim"))
+@pytest.mark.parametrize("name", sorted(name for name in BACKBONES if name.startswith("vgg")))
 def test_torchvision_backbones_have_torchvision_parameters(name: str) -> None:
     with torch.device("meta"):
         ours = Backbone(BACKBONES[name]).state_dict()

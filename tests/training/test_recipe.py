@@ -68,7 +68,7 @@ def test_heads_go_on_only_where_they_fit(classes: Path, tmp_path: Path, glove: W
 def test_backbones_are_listed_and_nothing_is_asked_without_a_terminal(classes: Path, tmp_path: Path) -> None:  # noqa: F811
     listed = CliRunner().invoke(app, ["train", "--backbone", "list"])
     assert listed.exit_code == 0
-    assert [line.split("\t")[0] for line in listed.stdout.splitlines()][:-1] == ["slim", *(
+    assert [line.split("\t")[0] for line in listed.stdout.splitlines()][:-1] == ["slim", "pixels", *(
         f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn"))]  # fmt: skip
     assert set(BACKBONES) >= {"vgg19_bn", "vgg13"}
     assert len(COLOURS) == 4

@@ -20,6 +20,10 @@ def lines(overview: Overview) -> Iterator[str]:
     yield from overview.notes
     yield from _left_out(overview)
     rows = overview.labels
+    if not rows:
+        learnt = counted(overview.training, "photo")
+        yield f"{learnt} to learn from, {overview.validation:,} to judge by, without labels"
+        return
     shown = rows if len(rows) <= SHOWN else rows[: SHOWN - 1]
     last = "word vector" if overview.vectors else ""
     columns = ("label", "train", "validation", *(("test",) if overview.test else ()), last)

@@ -28,7 +28,7 @@ class Backbone(nn.Module):
                 nn.Linear(512 * 7 * 7, config.num_hidden), nn.ReLU(inplace=True), nn.Dropout(),
                 nn.Linear(config.num_hidden, config.num_features), nn.ReLU(inplace=True),
             )  # fmt: skip
-        else:
+        elif config.top == "conv":
             width = [int(str(entry).removeprefix("P")) for entry in config.layers if entry not in ("M", "S")][-1]
             self.top = nn.Sequential(
                 nn.Conv2d(width, config.num_features, 1, bias=False),
@@ -39,10 +39,12 @@ class Backbone(nn.Module):
     def maps(self, pixels: Tensor) -> Tensor:
         """The last convolutional map: (n, 3, h, w) -> (n, channels, h/32, w/32)."""
         x: Tensor = self.features(pixels)
-        return x if self.config.top == "fc" else self.top(x)
+        return self.top(x) if self.config.top == "conv" else x
 
     def forward(self, pixels: Tensor) -> Tensor:
         x = self.maps(pixels)
+        if self.config.top == "pixels":
+            return x.flatten(1)
         if self.config.top == "fc":
             features: Tensor = self.classifier(torch.flatten(self.avgpool(x), 1))
             return features  # (n, num_features)

@@ -75,7 +75,14 @@ def bits(numbers: Floats) -> NDArray[np.uint8]:
     return np.packbits(numbers > 0, axis=1)
 
 
-FINISHES: Mapping[str, Callable[[Floats], NDArray[Any]]] = {"bits": bits, "unit": unit}
+def positive(numbers: Floats) -> Floats:
+    """Those above 0, as rows of length 1; a row of none stays so: (n, dim)."""
+    rows = np.maximum(numbers, 0)
+    scaled: Floats = rows / np.maximum(np.sqrt(np.einsum("ij,ij->i", rows, rows)), np.float32(TINY))[:, None]
+    return scaled
+
+
+FINISHES: Mapping[str, Callable[[Floats], NDArray[Any]]] = {"bits": bits, "unit": unit, "positive": positive}
 
 
 def _layer(arrays: Arrays, name: str, width: int) -> Layer:

@@ -149,7 +149,9 @@ class Graph:
 
     def _features(self) -> Node:
         """(n, num_features)"""
-        if self.config.top == "fc":
+        if self.config.top == "pixels":
+            features = opset13.reshape(self.maps, _numbers([0, -1]), special_zero=True)
+        elif self.config.top == "fc":
             pooled = opset13.adaptive_avg_pool(self.maps, _numbers([7, 7]))
             features = opset13.reshape(pooled, _numbers([0, -1]), special_zero=True)
             for number in (0, 3):

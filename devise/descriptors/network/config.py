@@ -46,7 +46,8 @@ class BackboneConfig:
         convolution, "P24" for a linear 1x1 convolution to 24 channels.
     top: "fc" for VGG's two layers on a 7x7 map, of num_hidden and num_features units (features = the second, after
          ReLU; 4096 of each in torchvision's);
-         "conv" for one 1x1 convolution of the last map (features = its average over positions).
+         "conv" for one 1x1 convolution of the last map (features = its average over positions);
+         "pixels" for no layers at all: features are the pixels themselves, row by row, RGB from 0 to 1.
     parts: side of the grid of cells of the last map that are looked at beside the whole photo (0: none).
     """
 
@@ -78,6 +79,8 @@ class BackboneConfig:
 
     def checked(self) -> BackboneConfig:
         """Itself. Raises ValueError for what no machine could build, TypeError for what is no config."""
+        if self.top == "pixels":
+            return self._checked_pixels()
         layers = [layer[1:] if isinstance(layer, str) and layer[:1] == "P" else layer for layer in self.layers]
         widths = [int(width) for width in layers if width not in ("M", "S")]
         smaller = sum(layer in ("M", "S") for layer in layers) + (self.first_stride == 2)
@@ -90,6 +93,18 @@ class BackboneConfig:
         if self.preprocessing.size >> smaller < 1:
             raise ValueError(f"photos of {self.preprocessing.size} pixels a side, halved {smaller} times")
         return self
+
+    def _checked_pixels(self) -> BackboneConfig:
+        numbers = 3 * self.preprocessing.size**2
+        if numbers > MAX_WIDTH or self.layers or self.num_features != numbers:
+            raise ValueError(f"{numbers:,} numbers of {self.preprocessing.size} pixels a side; at most {MAX_WIDTH:,}")
+        return self
+
+    def at(self, size: int) -> BackboneConfig:
+        """The same for photos of so many pixels a side. Raises ValueError where no machine could build it."""
+        about = replace(self.preprocessing, size=size)
+        num_features = 3 * size**2 if self.top == "pixels" else self.num_features
+        return replace(self, preprocessing=about, num_features=num_features).checked()
 
 
 def _torchvision(name: str, layers: Layers, batch_norm: bool) -> BackboneConfig:
@@ -105,6 +120,10 @@ BACKBONES: dict[str, BackboneConfig] = {
     "slim": BackboneConfig(
         name="slim", layers=SLIM, batch_norm=True, first_stride=2, top="conv",
         num_features=1280, preprocessing=Preprocessing(size=256, resize="squash"), parts=8,
+    ),
+    "pixels": BackboneConfig(  # for small pictures: at CIFAR's size
+        name="pixels", layers=(), batch_norm=False, first_stride=1, top="pixels", num_features=3 * 32**2,
+        preprocessing=Preprocessing(size=32, resize="squash", mean=(0, 0, 0), std=(1, 1, 1)),
     ),
 }  # fmt: skip
 
@@ -157,6 +176,8 @@ class CodeKind(NamedTuple):
 CODES: Mapping[str, CodeKind] = {  # a space has the name of its head
     "bits": CodeKind("hamming", "bits", "bits"),
     "metric": CodeKind("cosine", "float16", "unit"),
+    "code": CodeKind("cosine", "float16", "unit"),
+    "sparse": CodeKind("inner", "sparse", "positive"),
 }
 
 
@@ -165,7 +186,7 @@ class HeadConfig:
     """What a head is and what it has learnt; stored in every checkpoint.
 
     kind: "words" (num_features -> HIDDEN -> num_out), "classes" (num_features -> num_out), or one of CODES
-        (num_features -> num_out, or with a layer of `hidden` units in between).
+        (num_features -> num_out, or with a layer of `hidden` units in between); "decoder" makes features of a code.
     labels: words: the labels it was trained on; classes: the name of each output.
     vectors, fingerprint: words: name and fingerprint of the word vectors that it regresses.
     anchored: words: the head carries the vectors of its labels (labels, num_out) as `anchors`, to tell by them whether

@@ -91,13 +91,30 @@ class CodeHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(..., num_features) -> (..., num_out)"""
-        rows = features.flatten(0, -2)
-        out: Tensor = self.layers(self.spread(F.normalize(rows.clamp(min=0).add(TINY).sqrt(), dim=1)))
+        out: Tensor = self.layers(self.spread(roots(features.flatten(0, -2))))
         return out.view(*features.shape[:-1], -1)
 
 
-Head = WordsHead | ClassesHead | CodeHead
-HEADS: dict[str, type[Head]] = {"words": WordsHead, "classes": ClassesHead, **dict.fromkeys(CODES, CodeHead)}
+class DecoderHead(nn.Module):
+    """From codes back to the square roots of features: what a number of the code adds is a direction of length 1."""
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__()
+        self.layer = nn.Linear(config.num_features, config.num_out)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """(n, num_features) -> (n, num_out)"""
+        return F.linear(codes, F.normalize(self.layer.weight, dim=0), self.layer.bias)
+
+
+def roots(features: Tensor) -> Tensor:
+    """Square roots as rows of length 1: (n, num_features)."""
+    return F.normalize(features.clamp(min=0).add(TINY).sqrt(), dim=1)
+
+
+Head = WordsHead | ClassesHead | CodeHead | DecoderHead
+HEADS: dict[str, type[Head]] = {"words": WordsHead, "classes": ClassesHead, "decoder": DecoderHead,
+                                **dict.fromkeys(CODES, CodeHead)}  # fmt: skip
 
 
 def build(config: HeadConfig) -> Head:

@@ -26,6 +26,8 @@ def load_backbone(name: str, weights: Path | None = None, download: bool = False
     weights: a .pth or .safetensors file with torchvision's parameter names, in place of torchvision's download.
     Raises CheckpointError when the weights cannot be had or do not fit.
     """
+    if name == "pixels":
+        return Backbone(BACKBONES[name]).eval()
     if name not in BACKBONES or (name == "slim" and weights is None):
         return checkpoint.load(config.SHIPPED_MODEL if name == "slim" else name).backbone
     state = _from_file(weights) if weights else _from_torchvision(name, download)
@@ -83,7 +85,7 @@ def _from_file(path: Path) -> dict[str, Tensor]:
 
 def to_download(name: str) -> int:
     """Megabytes of torchvision's weights of a backbone that are not here yet; 0 where nothing is to be downloaded."""
-    if name not in BACKBONES or name == "slim":
+    if name not in BACKBONES or name in ("slim", "pixels"):
         return 0
     from torchvision.models import get_model_weights
 

@@ -22,6 +22,7 @@ from devise.training.options import METRIC_LOSS_NAMES, TrainOptions
 from devise.training.samplers import grouped
 
 TEMPERATURE = 0.1  # as in Khosla et al., "Supervised contrastive learning", 2020; not tuned
+DIM = 128  # numbers of a row, as in FaceNet
 PER_LABEL = 4  # photos of a label that stand together in a batch: twelve positive pairs of each label
 RECALL_AT = (1, 4)
 
@@ -86,7 +87,7 @@ class Metric:
         return {}
 
     def heads(self, num_features: int) -> dict[str, HeadConfig]:
-        labels, dim = self.lessons.labels, self.options.dim
+        labels, dim = self.lessons.labels, self.options.dim or DIM
         return {"metric": HeadConfig(kind="metric", num_features=num_features, num_out=dim, labels=labels)}
 
     def sampler(self, rows: Tensor) -> Tensor:

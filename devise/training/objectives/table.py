@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from devise.training.objectives.autoencoder import Autoencoder
 from devise.training.objectives.base import Lessons, Objective
 from devise.training.objectives.classes import Classes
 from devise.training.objectives.hashing import Hashing
@@ -16,5 +17,7 @@ OBJECTIVES: dict[str, Callable[[Lessons, TrainOptions], Objective]] = {
     "classes": Classes,
     "hash": Hashing,
     "metric": Metric,
+    "autoencoder": Autoencoder,
 }
 OF_WORDS = frozenset({"words"})  # which learn word vectors and look at parts of photos; others need neither
+WITHOUT_LABELS = frozenset({"autoencoder"})  # which learn from photos alone
