@@ -25,7 +25,8 @@ from devise import config
 from devise.progress import Progress
 from devise.search import maintain
 from devise.store.base import together
-from devise.store.sqlite.store import Store, digest_of
+from devise.store.digest import digest_of
+from devise.store.sqlite.store import Store
 
 CHUNK = 10_000  # rows made and written at once: 51 MB of features
 ROOT = "/home/me/photos"

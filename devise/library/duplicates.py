@@ -82,7 +82,7 @@ def _rows(store: Store, ids: Ids, *, with_features: bool) -> tuple[Ids, Rows]:
     if lacks := [name for name in NEEDED if name not in known]:
         if len(lacks) > 1:
             adds = " ".join(f"--add {name}" for name in lacks)
-            raise LibraryError(f"the library {store.folder} has no {listed(lacks)}; add them with: devise index {adds}")
+            raise LibraryError(f"the library {store.name} has no {listed(lacks)}; add them with: devise index {adds}")
         raise no_space(lacks[0], model)
     if with_features and "features" not in known:
         raise no_space("features", model)

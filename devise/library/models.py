@@ -122,7 +122,7 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
         raise CheckpointError(f"{error}; DEVISE_MODEL can name another path of it") from error
     if not made_by.is_of(classes.fingerprint):
         raise LibraryError(
-            f'the library {store.folder} was built with the model "{made_by.name}", and {name} has changed since or is '
+            f'the library {store.name} was built with the model "{made_by.name}", and {name} has changed since or is '
             "another one; give the path of the right file with DEVISE_MODEL, or index anew"
         )
     return classes
@@ -178,7 +178,7 @@ def check_model(store: Store, model: ModelInfo, space: str | None = None) -> Non
     ):
         return
     raise LibraryError(
-        f'the library {store.folder} was built with the model "{made_by.name}" ({made_by.fingerprint[:8]}), '
+        f'the library {store.name} was built with the model "{made_by.name}" ({made_by.fingerprint[:8]}), '
         f'not with "{model.name}" ({model.fingerprint[:8]}); '
         f"use --model {made_by.name} (or the path of its file{_where(store)}; commands without --model: DEVISE_MODEL), "
         "or index into another library with --library PATH"

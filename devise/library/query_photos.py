@@ -19,7 +19,7 @@ from devise.library.models import check_model
 from devise.search.blend import Asked, spaces_of
 from devise.spaces import Space
 from devise.store.base import Store, together
-from devise.store.sqlite.store import digest_of
+from devise.store.digest import digest_of
 from devise.vectors import Vector
 
 if TYPE_CHECKING:

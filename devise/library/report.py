@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
-
 from devise.reports import LibraryInfo
 from devise.store.base import Store, together
 from devise.vectors import Vector
@@ -14,23 +11,15 @@ def describe(store: Store) -> LibraryInfo:
     """A library that is there."""
     with store.snapshot():  # of one moment
         return LibraryInfo(
-            path=str(store.folder),
+            path=store.name,
             exists=True,
             num_photos=store.num_photos(),
             num_contents=store.num_contents(),
             num_skipped=sum(1 for _ in store.skipped()),
-            num_bytes=num_bytes(store.folder),
+            num_bytes=store.num_bytes(),
             model=store.model(),
             roots=tuple(store.roots()),
         )
-
-
-def num_bytes(folder: Path) -> int:
-    total = 0
-    for file in folder.iterdir():
-        with suppress(FileNotFoundError):  # SQLite's own files come and go while another program indexes
-            total += file.stat().st_size
-    return total
 
 
 def vectors(store: Store, space: str) -> tuple[list[str], Vector]:

@@ -21,7 +21,7 @@ from devise.index.pca import GROWTH, SAMPLE, Projection
 from devise.index.quantized import QuantizedIndex
 from devise.search.space_index import file_of
 from devise.spaces import Space
-from devise.store.base import Store, together
+from devise.store.base import EmbeddedStore, Store, embedded, together
 from devise.store.records import GraphFile
 from devise.vectors import Ids
 
@@ -33,8 +33,9 @@ MAX_DELETED = 0.3  # share of deleted nodes from which a graph is built anew: th
 READ_AGAIN = 1 << 26  # bytes of an index up to which every run makes sure that its file is whole
 
 
-def update(store: Store, progress: Progress, settings: IndexConfig = IndexConfig()) -> None:
+def update(given: Store, progress: Progress, settings: IndexConfig = IndexConfig()) -> None:
     """Make indices that have fallen behind hold just the contents of the store. Small libraries need none."""
+    store = embedded(given)
     model = store.model()
     spaces = [space for space in model.spaces if space.metric == "cosine"] if model else []  # others are scanned
     counts = [(space, num_rows(store, space)) for space in spaces]
@@ -65,7 +66,7 @@ def suffix_of(space: Space) -> str:
     return FLAT if space.vectors is not None or not available() else GRAPH
 
 
-def stored_ids(store: Store, record: GraphFile, dim: int) -> Ids | None:
+def stored_ids(store: EmbeddedStore, record: GraphFile, dim: int) -> Ids | None:
     """The ids in an index as it was saved, ascending; None where its file is missing, damaged or foreign."""
     try:
         path, projection = file_of(store.folder, record), Projection.from_bytes(record.basis, dim)
@@ -77,7 +78,7 @@ def stored_ids(store: Store, record: GraphFile, dim: int) -> Ids | None:
         return None
 
 
-def _is_due(store: Store, space: Space, count: int, settings: IndexConfig) -> bool:
+def _is_due(store: EmbeddedStore, space: Space, count: int, settings: IndexConfig) -> bool:
     record = store.graph(space.name)
     if record is None or not record.file.endswith(suffix_of(space)):
         return True
@@ -91,7 +92,7 @@ def _is_due(store: Store, space: Space, count: int, settings: IndexConfig) -> bo
     return record.size <= READ_AGAIN and stored_ids(store, record, space.dim) is None
 
 
-def _update(store: Store, space: Space, count: int, progress: Progress, settings: IndexConfig) -> None:
+def _update(store: EmbeddedStore, space: Space, count: int, progress: Progress, settings: IndexConfig) -> None:
     record = store.graph(space.name)
     if record and not record.file.endswith(suffix_of(space)):
         record = None
@@ -116,7 +117,9 @@ def _update(store: Store, space: Space, count: int, progress: Progress, settings
     _record(store, space.name, index, projection, (held, last, fitted))
 
 
-def _load(store: Store, record: GraphFile, space: Space, settings: IndexConfig) -> tuple[FileIndex, Projection] | None:
+def _load(
+    store: EmbeddedStore, record: GraphFile, space: Space, settings: IndexConfig
+) -> tuple[FileIndex, Projection] | None:
     try:
         path, projection = file_of(store.folder, record), Projection.from_bytes(record.basis, space.dim)
         dim, saved = projection.dim_of(space.dim), Saved(record.crc32, record.size)
@@ -131,7 +134,7 @@ def _new(space: Space, dim: int, settings: IndexConfig) -> FileIndex:
     return HnswIndex(dim, settings) if suffix_of(space) == GRAPH else QuantizedIndex(dim)
 
 
-def _fit(store: Store, space: Space, settings: IndexConfig) -> Projection:
+def _fit(store: EmbeddedStore, space: Space, settings: IndexConfig) -> Projection:
     """From evenly spread contents."""
     if space.dim <= settings.dim:
         return Projection()
@@ -139,7 +142,7 @@ def _fit(store: Store, space: Space, settings: IndexConfig) -> Projection:
     return Projection.fit(together(store.vectors.rows(space, ids[:: -(-len(ids) // SAMPLE)]))[1], settings.dim)
 
 
-def _is_outgrown(store: Store, record: GraphFile, index: FileIndex, count: int) -> bool:
+def _is_outgrown(store: EmbeddedStore, record: GraphFile, index: FileIndex, count: int) -> bool:
     """Too many of its nodes are deleted, or its directions come from too few photos."""
     if count >= GROWTH * record.fitted:
         return True
@@ -149,7 +152,9 @@ def _is_outgrown(store: Store, record: GraphFile, index: FileIndex, count: int) 
     return deleted > MAX_DELETED * record.nodes
 
 
-def _record(store: Store, space: str, index: FileIndex, projection: Projection, reach: tuple[int, int, int]) -> None:
+def _record(
+    store: EmbeddedStore, space: str, index: FileIndex, projection: Projection, reach: tuple[int, int, int]
+) -> None:
     """A new file first, then the row that names it: at no moment does the row name a half-written file."""
     with store.transaction():
         revision = store.next_revision()
@@ -159,13 +164,13 @@ def _record(store: Store, space: str, index: FileIndex, projection: Projection, 
         store.put_graph(GraphFile(space, file, crc32, size, *reach, projection.to_bytes()))
 
 
-def _drop(store: Store, space: str) -> None:
+def _drop(store: EmbeddedStore, space: str) -> None:
     if store.graph(space):
         with store.transaction():
             store.remove_graph(space)
 
 
-def _forget_gone(store: Store) -> None:
+def _forget_gone(store: EmbeddedStore) -> None:
     """No index holds any of them."""
     if len(store.gone()):
         with store.transaction():
@@ -176,7 +181,7 @@ def _files(path: Path) -> tuple[Path, Path]:
     return path, hnsw_file.beside(path)
 
 
-def _sweep(store: Store) -> None:
+def _sweep(store: EmbeddedStore) -> None:
     """Delete the files of earlier indices.
 
     A reader that has one open keeps it; one that comes too late scans.

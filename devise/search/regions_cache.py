@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from devise.index.flat import pieces
 from devise.spaces import Space
-from devise.store.base import VectorStore
+from devise.store.base import REGIONS_CHUNK, VectorStore
 from devise.store.regions import Regions
-from devise.store.sqlite.vectors import REGIONS_CHUNK
 from devise.vectors import Ids, Vector
 
 Chunks = Iterator[tuple[Ids, Vector, Regions]]

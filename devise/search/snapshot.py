@@ -16,9 +16,8 @@ from devise.errors import LibraryError
 from devise.index.base import UnusableIndexError
 from devise.index.flat import pieces
 from devise.spaces import ModelInfo, Space
-from devise.store.base import Store
+from devise.store.base import CHUNK, EmbeddedStore, Store, embedded
 from devise.store.regions import Regions
-from devise.store.sqlite.vectors import CHUNK
 from devise.vectors import Hits, Ids, Vector, distinct
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Shared:
         with self._lock:
             return self._lists.setdefault(space, PostingLists(space))
 
-    def index_of(self, store: Store, space: Space) -> SpaceIndex | None:
+    def index_of(self, store: EmbeddedStore, space: Space) -> SpaceIndex | None:
         """As IndexCache does."""
         from devise.search.space_index import IndexCache  # which small libraries need not
 
@@ -71,9 +70,8 @@ class Shared:
             if self._num_reads[space.name] <= self._settings.scans:
                 return None
             from devise.search.regions_cache import RegionsCache  # which a program that asks once need not
-            from devise.search.vector_cache import file_key
 
-            key = (file_key(store), *made_by)
+            key = (*store.place(), *made_by)
             known, cached = self._regions.get(space.name, (None, None))
             if cached is None or known != key:
                 cached = RegionsCache(self._settings.regions_bytes)
@@ -152,15 +150,16 @@ class Snapshot:
                 return index.search(vectors, k)
         except UnusableIndexError:
             self._indices[space] = None
-        record = self._store.graph(space)
-        is_there = record is not None and os.path.isfile(self._store.folder / record.file)
+        store = embedded(self._store)
+        record = store.graph(space)
+        is_there = record is not None and os.path.isfile(store.folder / record.file)
         self.unusable[space] = "damaged" if is_there else "missing"
         return None
 
     def _index(self, space: str) -> SpaceIndex | None:
         if space not in self._indices:
             try:
-                self._indices[space] = self._shared.index_of(self._store, self.space(space))
+                self._indices[space] = self._shared.index_of(embedded(self._store), self.space(space))
             except UnusableIndexError:
                 self._indices[space] = None
         return self._indices[space]

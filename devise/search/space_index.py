@@ -10,7 +10,7 @@ from devise.index.base import Saved, UnusableIndexError
 from devise.index.deferred import DeferredIndex
 from devise.index.pca import Projection
 from devise.spaces import Space
-from devise.store.base import Store
+from devise.store.base import EmbeddedStore
 from devise.store.records import GraphFile
 from devise.vectors import Hits, Vector
 
@@ -32,7 +32,7 @@ class SpaceIndex:
         self.key = (record.file, record.crc32)
         self._reaches = record.max_id
 
-    def follow(self, store: Store, space: Space) -> None:
+    def follow(self, store: EmbeddedStore, space: Space) -> None:
         """Learn of what has come and gone since its file was saved, or since it was asked to before."""
         self._index.remove(store.gone())
         for ids, rows in store.vectors.rows(space, after=self._reaches):
@@ -53,7 +53,7 @@ class IndexCache:
         self._lock = Lock()
         self._opened: dict[str, SpaceIndex] = {}
 
-    def index_of(self, store: Store, space: Space) -> SpaceIndex | None:
+    def index_of(self, store: EmbeddedStore, space: Space) -> SpaceIndex | None:
         """As it is in the store's snapshot; None: there is none. Raises UnusableIndexError."""
         record = store.graph(space.name)
         if record is None:

@@ -13,14 +13,7 @@ import numpy as np
 
 from devise.spaces import Space
 from devise.store.base import Store
-from devise.store.sqlite.database import FILE
 from devise.vectors import Ids, Vector
-
-
-def file_key(store: Store) -> tuple[int, int]:
-    """Tells a library's file apart from one that took its place."""
-    status = (store.folder / FILE).stat()
-    return status.st_dev, status.st_ino
 
 
 class Moment(NamedTuple):
@@ -29,7 +22,7 @@ class Moment(NamedTuple):
     A space that was added later has more and more of them.
     """
 
-    file: tuple[int, int]
+    place: tuple[object, ...]
     model: str
     ids_crc: int
     num_lacking: int = 0
@@ -40,7 +33,7 @@ class Moment(NamedTuple):
         made_by = model.fingerprints().get(space.name, "") if model else ""
         may_lack = space.is_imported or space.name in store.unfinished()
         lacking = len(store.vectors.lacking(space)) if may_lack else 0
-        return cls(file_key(store), made_by, crc32(store.ids().data), lacking)
+        return cls(store.place(), made_by, crc32(store.ids().data), lacking)
 
 
 class VectorCache(NamedTuple):

@@ -22,8 +22,9 @@ MAX_BYTES = 1 << 24  # more was never written
 FIRST_NUMBERS = {"words": 1, "features": 2, "parts": 3}  # of libraries of formats before 6, whose copy names none
 
 
-def keep(store: base.Store) -> None:
+def keep(given: base.Store) -> None:
     """A courtesy: where it cannot be written, work goes on."""
+    store = base.embedded(given)
     with suppress(DeviseError):
         if (model := store.model()) is None:
             return

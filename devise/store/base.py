@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from devise.store.regions import Regions
 from devise.vectors import Hits, Ids, Vector
 
 Rows = NDArray[Any]  # (n, dim) float32, of bits (n, bytes) uint8
+CHUNK: Final = 4_096  # rows read at once while scanning: 5 MB of words vectors
+REGIONS_CHUNK: Final = 512  # with regions: 6 MB when they are unpacked, which is room that a process has already
 
 
 class Says(Protocol):
@@ -204,12 +206,20 @@ class KnownHashes(Protocol):
 
 
 class Store(Catalog, Protocol):
-    """A catalog with its rows, what made them, which folders they are from, and which indices are derived from them."""
+    """A catalog with its rows, what made them, and which folders they are from."""
 
-    folder: Path
+    @property
+    def name(self) -> str:
+        """As messages call it."""
 
     @property
     def vectors(self) -> VectorStore: ...
+
+    def place(self) -> tuple[object, ...]:
+        """Tells the library apart from one that took its place."""
+
+    def num_bytes(self) -> int:
+        """What it takes on its disk."""
 
     def close(self) -> None: ...
 
@@ -254,6 +264,12 @@ class Store(Catalog, Protocol):
 
     def known_hashes(self) -> KnownHashes: ...
 
+
+class EmbeddedStore(Store, Protocol):
+    """A store in a folder, and which indices are derived from it and lie beside it as files."""
+
+    folder: Path
+
     def graph(self, space: str) -> GraphFile | None:
         """The index of a space that was saved last."""
 
@@ -265,6 +281,10 @@ class Store(Catalog, Protocol):
         """The contents that were deleted since the indices were saved, ascending."""
 
     def forget_gone(self) -> None: ...
+
+
+def embedded(store: Store) -> EmbeddedStore:
+    return cast(EmbeddedStore, store)
 
 
 def together(chunks: Iterable[tuple[Ids, Rows]]) -> tuple[Ids, Rows]:

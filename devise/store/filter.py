@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devise.errors import LibraryError
+from devise.errors import LibraryError, WordError
+from devise.store.scripts import searchable
 
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d){0,2})?)?)?", re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(MP|MB|KB)", re.IGNORECASE | re.ASCII)
+_TOKEN = re.compile(r'"([^"]*)"|(\S+)')
 _UNITS = {"MP": ("pixels", 1_000_000), "MB": ("size", 1_000_000), "KB": ("size", 1_000)}
 
 
@@ -48,6 +50,24 @@ def quoted(word: str) -> str:
 def plain(words: str) -> str:
     """Without what ends a string of FTS5."""
     return words.encode("utf-8", "replace").decode().replace('"', " ").replace("\0", " ")
+
+
+def phrases(text: str) -> list[tuple[str, bool]]:
+    """Words that stand side by side, as they are searched, and whether more may follow the last. Raises WordError.
+
+    >>> phrases('germany "new york" ber*')
+    [('germany', False), ('new york', False), ('ber', True)]
+    """
+    if text.count('"') % 2:
+        raise WordError(f"a quote is not closed in {text.strip()}; add one, or leave it out")
+    found = []
+    for several, bare in _TOKEN.findall(text):
+        words = (several or bare).rstrip("*")
+        if any(c.isalnum() for c in words):
+            found.append((plain(searchable(words)), bare.endswith("*")))
+    if not found:
+        raise WordError(f'--text "{text}" has no word; give one that names or captions have')
+    return found
 
 
 def moment(name: str, date: str) -> str:

@@ -14,8 +14,8 @@ from devise.config import IndexConfig, SearchConfig, Settings
 from devise.errors import LibraryError, PhotoError
 from devise.library import Library
 from devise.progress import Progress
+from devise.store import codec
 from devise.store.lock import writer
-from devise.store.sqlite import codec
 from devise.vectors import unit
 
 NUM = 120

@@ -15,10 +15,11 @@ from fakes import put_content, rows_of
 import devise
 from devise.errors import LibraryError, WriteError
 from devise.spaces import ModelInfo, Space
+from devise.store.digest import digest_of
 from devise.store.records import Photo, Refused
 from devise.store.sqlite.database import FILE
 from devise.store.sqlite.schema import FORMAT
-from devise.store.sqlite.store import Store, digest_of
+from devise.store.sqlite.store import Store
 from devise.vectors import unit
 
 KEPT = Path(__file__).parents[1] / "kept"

@@ -20,7 +20,7 @@ from devise.library.exchange.read import Name, Rows, batches
 from devise.progress import Progress
 from devise.search import maintain
 from devise.spaces import IMPORTED, REGIONS, Space
-from devise.store.base import Store, together
+from devise.store.base import Store, embedded, together
 from devise.store.lock import writer
 from devise.vectors import unit
 from devise.words.embeddings import WordVectors
@@ -99,7 +99,7 @@ def _space(store: Store, name: str, dim: int, words: str | None, mode: Mode, fil
     """The space that rows of `dim` numbers go to. Raises LibraryError, VectorsError."""
     model = store.model()
     if model is None:
-        raise LibraryError(f"the library {store.folder} holds no photos; run: devise index FOLDER")
+        raise LibraryError(f"the library {store.name} holds no photos; run: devise index FOLDER")
     known = {space.name: space for space in model.spaces}.get(name)
     if not NAME.fullmatch(name):
         raise LibraryError(f'"{name}" is no name for a space; use small letters, digits, "-" and "_", a letter first')
@@ -136,7 +136,7 @@ def _remember(store: Store, space: Space) -> None:
     assert model is not None  # looked at in _space
     others = tuple(known for known in model.spaces if known.name != space.name)
     store.set_model(replace(model, spaces=(*others, space)), store.labels())
-    store.remove_graph(space.name)  # photos that it has may have got a row
+    embedded(store).remove_graph(space.name)  # photos that it has may have got a row
 
 
 def _digest(file: Path) -> str:
@@ -211,7 +211,7 @@ class _Run:
         if not self.done and not self.kept:
             why = f"{counted(len(self.unknown), 'photo is', 'photos are')} not in the library: {listed(self.unknown)}"
             raise VectorsError(
-                f"{self.file} has no vector for a photo of {self.store.folder}; "
+                f"{self.file} has no vector for a photo of {self.store.name}; "
                 + (why if self.unknown else f"without direction (zero or NaN): {listed(self.pointless)}")
                 + "; give the paths that the photos have there, or their hashes"
             )

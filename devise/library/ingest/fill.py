@@ -22,7 +22,7 @@ from devise.photos import load, read
 from devise.progress import Progress
 from devise.store import backup
 from devise.store.base import Store
-from devise.store.sqlite.store import digest_of
+from devise.store.digest import digest_of
 from devise.vectors import Ids
 
 
@@ -34,7 +34,7 @@ def add(store: Store, names: Sequence[str]) -> None:
     known, wanted = {space.name: space for space in model.spaces}, Looks(names).spaces
     if taken := [space.name for space in wanted if known.get(space.name, space) != space]:
         raise LibraryError(
-            f'the library {store.folder} has a space {listed(taken)} of the model "{model.name}"; it can have no other'
+            f'the library {store.name} has a space {listed(taken)} of the model "{model.name}"; it can have no other'
         )
     new = tuple(space for space in wanted if space.name not in known)
     if new:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from devise.config import PhotoConfig, Settings
 from devise.errors import PhotoError, lacks_memory
 from devise.photos import Details, Found, details, load, read
-from devise.store.sqlite.store import digest_of
+from devise.store.digest import digest_of
 
 Pixels = NDArray[np.uint8]
 _large = threading.Lock()

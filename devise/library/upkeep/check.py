@@ -21,11 +21,12 @@ from devise.progress import Progress
 from devise.search import maintain
 from devise.spaces import Space
 from devise.store import backup
+from devise.store.digest import digest_of
 from devise.store.lock import locked, must_exist
 from devise.store.records import GraphFile
 from devise.store.sqlite import audit, salvage, validate
 from devise.store.sqlite.database import damaged
-from devise.store.sqlite.store import Store, digest_of
+from devise.store.sqlite.store import Store
 
 STAGES = 4  # of a repair: the file, the values in its rows, what those say of each other, and indices
 

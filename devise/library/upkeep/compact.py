@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from devise.config import Settings
-from devise.library.report import num_bytes
 from devise.progress import Progress
 from devise.search import maintain
 from devise.store.lock import must_exist, writer
+from devise.store.sqlite.store import num_bytes
 
 
 def compact(folder: Path, progress: Progress | None = None, settings: Settings = Settings()) -> tuple[int, int]:

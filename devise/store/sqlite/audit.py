@@ -8,7 +8,7 @@ from typing import Any
 
 from devise.errors import DeviseError
 from devise.spaces import Space
-from devise.store.sqlite.codec import CODECS
+from devise.store.codec import CODECS
 from devise.store.sqlite.schema import ID_BITS, TABLES, statements
 from devise.store.sqlite.store import Store
 

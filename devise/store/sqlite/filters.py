@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
-from devise.errors import WordError
-from devise.store.filter import Filter, least_size, moment, photo_kind, plain
+from devise.store.filter import Filter, least_size, moment, photo_kind, phrases
 from devise.store.paths import ranges
-from devise.store.scripts import searchable, spellings
+from devise.store.scripts import spellings
 
-_TOKEN = re.compile(r'"([^"]*)"|(\S+)')
 _HAVING = "text_id IN (SELECT rowid FROM texts WHERE texts MATCH ?)"
 
 
@@ -51,13 +48,4 @@ def match(text: str) -> str:
     >>> match('germany "new york" ber*')
     '"germany" "new york" "ber" *'
     """
-    if text.count('"') % 2:
-        raise WordError(f"a quote is not closed in {text.strip()}; add one, or leave it out")
-    found = []
-    for quoted, bare in _TOKEN.findall(text):
-        words = (quoted or bare).rstrip("*")
-        if any(c.isalnum() for c in words):
-            found.append(f'"{plain(searchable(words))}"' + (" *" if bare.endswith("*") else ""))
-    if not found:
-        raise WordError(f'--text "{text}" has no word; give one that names or captions have')
-    return " ".join(found)
+    return " ".join(f'"{words}"' + (" *" if is_beginning else "") for words, is_beginning in phrases(text))

@@ -17,7 +17,7 @@ ID_BITS: Final = 40  # of a content's id in the key of a row: a photo a millisec
 # Judgements (marks) hold the hash of a content, for they outlive it; those of one command share a batch.
 # Ids only grow (AUTOINCREMENT): a graph that has not heard of a deletion can never answer with another photo.
 # Vectors of all spaces are one table: the key of a row is its space's number << ID_BITS | its content's id. The dtype
-# of the space says how they are written (codec.py); all that a space is stands once, with the model in meta.
+# of the space says how they are written (devise.store.codec); all that a space is stands once, with the model in meta.
 # Triggers keep what a run has to look at, so that no run has to look at all: `orphans`, contents that lost a photo and
 # may have none left; `gone`, contents that were deleted since the graphs were saved. Rows go with their content.
 TABLES: Final = """

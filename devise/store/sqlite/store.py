@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from hashlib import blake2b
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from devise.errors import LibraryError
 from devise.spaces import ModelInfo, Space, model_crc
-from devise.store.base import Says
+from devise.store.base import CHUNK, Says
 from devise.store.filter import Filter
 from devise.store.paths import outermost, ranges
 from devise.store.records import GraphFile, Photo, PhotoFacts, Refused, integer, path_of, stored_path
@@ -23,10 +22,9 @@ from devise.store.sqlite.filters import condition
 from devise.store.sqlite.hashes import KnownHashes
 from devise.store.sqlite.judgements import SqliteJudgements
 from devise.store.sqlite.listing import SqliteListing
-from devise.store.sqlite.vectors import CHUNK, SqliteVectors
+from devise.store.sqlite.vectors import SqliteVectors
+from devise.store.texts import names
 from devise.vectors import Ids
-
-DIGEST_BYTES = 20  # 160 bits: two of a billion photos share a hash with probability 1e-31
 
 
 class Store:
@@ -48,8 +46,20 @@ class Store:
             reason = (error.strerror or str(error)).lower()
             raise LibraryError(f"the library {folder} cannot be reached: {reason}; check its path") from error
 
+    @property
+    def name(self) -> str:
+        return str(self.folder)
+
     def close(self) -> None:
         self.db.close()
+
+    def place(self) -> tuple[object, ...]:
+        """Tells a library's file apart from one that took its place."""
+        status = (self.folder / FILE).stat()
+        return status.st_dev, status.st_ino
+
+    def num_bytes(self) -> int:
+        return num_bytes(self.folder)
 
     def version(self) -> int:
         """Another number whenever somebody else has written."""
@@ -182,7 +192,7 @@ class Store:
 
     def put_texts(self, path: str, stamp: str, says: Says, roots: Iterable[str]) -> None:
         """What the file of a photo of the library says about itself."""
-        texts.put(self.db, stored_path(path), stamp, says, texts.names(path, roots))
+        texts.put(self.db, stored_path(path), stamp, says, names(path, roots))
 
     def remove_photos(self, paths: Iterable[str]) -> None:
         gone = [stored_path(path) for path in paths]
@@ -334,9 +344,13 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
-def digest_of(data: bytes) -> bytes:
-    """What tells contents apart."""
-    return blake2b(data, digest_size=DIGEST_BYTES).digest()
+def num_bytes(folder: Path) -> int:
+    """Of all that a library has in its folder."""
+    total = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):  # SQLite's own files come and go while another program indexes
+            total += file.stat().st_size
+    return total
 
 
 def _chunks(ids: Iterable[int], size: int = 30_000) -> Iterator[tuple[list[int], str]]:

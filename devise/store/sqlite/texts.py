@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from devise.store.base import Says
 from devise.store.filter import Filter
-from devise.store.paths import lineage
-from devise.store.scripts import searchable
 from devise.store.sqlite.database import Database
 from devise.store.sqlite.filters import condition, match
-
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-_HUMPS = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ0-9])|(?<=[0-9])(?=[A-Za-zà-ÿÀ-Þ])")
-
-
-def names(path: str, roots: Iterable[str]) -> str:
-    """The words of a photo's name and of its folders, from the indexed folder on; SummerTrip2019 also in its parts.
-
-    >>> names("/home/me/photos/SummerTrip2019/tom.jpg", ["/home/me/photos"])
-    'photos SummerTrip2019 tom Summer Trip 2019'
-    """
-    known = roots if isinstance(roots, frozenset) else frozenset(roots)
-    root = next((above for above in lineage(path) if above in known), "")
-    below = os.path.splitext(path[len(os.path.dirname(root.rstrip(os.sep))) :])[0]
-    text = " ".join(below.encode("utf-8", "replace").decode().replace(os.sep, " ").split())
-    parts = [apart for word in re.split(r"[\W_]+", text) if (apart := _HUMPS.sub(" ", word)) != word]
-    return searchable(" ".join([text, *parts]))
+from devise.store.texts import captions
 
 
 def put(db: Database, path: str | bytes, stamp: str, says: Says, words: str) -> None:
     """Of a photo that is in the library; path: as it is stored there."""
     forget(db, [path])
-    captions = "\n".join(filter(None, (searchable(says.text), _day(says.taken))))
-    text_id = db.execute("INSERT INTO texts (names, captions, path) VALUES (?, ?, ?)", (words, captions, path))
+    values = (words, captions(says), path)
+    text_id = db.execute("INSERT INTO texts (names, captions, path) VALUES (?, ?, ?)", values)
     row = (says.taken, says.pixels, says.kind, stamp, text_id, path)
     db.execute("UPDATE photos SET taken = ?, pixels = ?, kind = ?, stamp = ?, text_id = ? WHERE path = ?", row)
-
-
-def _day(taken: str | None) -> str:
-    """As it is written and as it is said.
-
-    >>> _day("2020-05-13T10:11:12")
-    '2020-05-13 May'
-    """
-    return f"{taken[:10]} {_MONTHS[int(taken[5:7]) - 1]}" if taken else ""
 
 
 def forget(db: Database, paths: Sequence[str | bytes]) -> None:

@@ -14,6 +14,7 @@ from devise.store.sqlite import texts
 from devise.store.sqlite.database import FILE, telling
 from devise.store.sqlite.schema import ID_BITS
 from devise.store.sqlite.store import Store
+from devise.store.texts import names
 
 
 def copy_without_indices(store: Store, file: Path, name: Path) -> int:
@@ -92,7 +93,7 @@ def _add_photos(store: Store) -> None:
 
 def rename_photo(store: Store, path: str, target: str, roots: Sequence[str]) -> None:
     stored, wanted = stored_path(path), stored_path(target)
-    texts.rename(store.db, stored, wanted, texts.names(target, roots))
+    texts.rename(store.db, stored, wanted, names(target, roots))
     store.db.execute("UPDATE photos SET path = ? WHERE path = ?", (wanted, stored))
 
 

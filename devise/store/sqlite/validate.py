@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 from devise.errors import counted
 from devise.store import backup
+from devise.store.digest import DIGEST_BYTES
 from devise.store.sqlite.schema import ID_BITS, TABLES, statements
-from devise.store.sqlite.store import DIGEST_BYTES, Store
+from devise.store.sqlite.store import Store
 
 TRIGGER = next(statement for statement in statements(TABLES) if "TRIGGER photo_deleted" in statement)
 MAX_ID = (1 << ID_BITS) - 1  # a higher number was never given

@@ -9,16 +9,14 @@ import numpy as np
 
 from devise.index.flat import METRICS
 from devise.spaces import Space
-from devise.store import regions
+from devise.store import codec, regions
+from devise.store.base import CHUNK, REGIONS_CHUNK
+from devise.store.codec import Rows
 from devise.store.regions import Regions
-from devise.store.sqlite import codec
-from devise.store.sqlite.codec import Rows
 from devise.store.sqlite.database import Database
 from devise.store.sqlite.schema import ID_BITS
 from devise.vectors import Hits, Ids, Vector
 
-CHUNK: Final = 4_096  # rows read at once while scanning: 5 MB of words vectors
-REGIONS_CHUNK: Final = 512  # with regions: 6 MB when they are unpacked, which is room that a process has already
 _ID: Final = f"v.key & {(1 << ID_BITS) - 1}"
 
 
@@ -42,7 +40,7 @@ class SqliteVectors:
         sql = f"SELECT {_ID}, v.data FROM vectors AS v WHERE v.key {{}} ORDER BY v.key"
         first = self._number(space) << ID_BITS
         for batch in self._batches(sql, CHUNK, _keys(first, ids, after)):
-            yield codec.decoded(self._db.folder, space, batch)
+            yield codec.decoded(str(self._db.folder), space, batch)
 
     def lacking(self, space: Space) -> Ids:
         sql = f"SELECT id FROM contents WHERE ? << {ID_BITS} | id NOT IN (SELECT key FROM vectors) ORDER BY id"
@@ -55,8 +53,8 @@ class SqliteVectors:
             f"ON r.key = v.key + {theirs - first} WHERE v.key {{}} ORDER BY v.key"
         )
         for batch in self._batches(sql, REGIONS_CHUNK, _keys(first, ids, after)):
-            found, rows = codec.decoded(self._db.folder, space, batch)
-            with codec.damage(self._db.folder, "a vector of parts"):
+            found, rows = codec.decoded(str(self._db.folder), space, batch)
+            with codec.damage(str(self._db.folder), "a vector of parts"):
                 yield found, rows, regions.unpack([row[2] for row in batch], space.dim)
 
     def delete(self, ids: Ids) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -30,19 +29,19 @@ def encoded(space: Space, rows: Rows) -> list[bytes]:
     return CODECS[space.dtype].encode(space, rows)
 
 
-def decoded(folder: Path, space: Space, stored: Sequence[Any]) -> tuple[NDArray[np.int64], Rows]:
+def decoded(library: str, space: Space, stored: Sequence[Any]) -> tuple[NDArray[np.int64], Rows]:
     """(content, blob) of a library -> (n,), (n, width). Raises LibraryError."""
-    with damage(folder, f"a vector of {space.name}"):
+    with damage(library, f"a vector of {space.name}"):
         rows = CODECS[space.dtype].decode(space, [row[1] for row in stored])
         return np.array([row[0] for row in stored], dtype=np.int64), rows
 
 
 @contextmanager
-def damage(folder: Path, what: str) -> Iterator[None]:
+def damage(library: str, what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise LibraryError(f"the library {folder} is damaged ({what}); mend it with: devise check --repair") from error
+        raise LibraryError(f"the library {library} is damaged ({what}); mend it with: devise check --repair") from error
 
 
 def _checked(space: Space, rows: Rows, dtype: Any) -> Rows:
