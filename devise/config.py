@@ -36,10 +36,18 @@ def own_folder(kind: str) -> Path:
     return Path(named) if named else user_data() / kind
 
 
-def default_library() -> Path:
-    """DEVISE_LIBRARY, or `library` in the user's data folder."""
-    named = os.environ.get("DEVISE_LIBRARY")
-    return Path(named) if named else user_data() / "library"
+CORES = "DEVISE_CORES"
+
+
+def num_cores() -> int:
+    """Of the processor that this process may use: DEVISE_CORES, or all. Each of several workers has a share."""
+    given = os.environ.get(CORES, "")
+    return max(1, int(given)) if given.isdecimal() else os.cpu_count() or 1
+
+
+def default_library() -> str | Path:
+    """What DEVISE_LIBRARY names, or `library` in the user's data folder."""
+    return os.environ.get("DEVISE_LIBRARY") or user_data() / "library"
 
 
 SHIPPED_MODEL = "slim"  # the checkpoint that ships: checkpoints/slim.safetensors
@@ -73,6 +81,7 @@ class IngestConfig:
     # Looks of a new library: 0.2 ms of a processor a photo beside the network's 10, 490 bytes beside 7,900; so nobody
     # who looks for duplicates or colours has to read all photos a second time (docs/looks.md)
     looks: tuple[str, ...] = ("phash", "grey", "colour")
+    settle: int = 5_000  # contents that an index on a server need not know while a run is under way: searches scan them
     large_bytes: int = 50_000_000  # larger files are decoded one at a time: all threads with one each had 4 GB
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devise import config
 from devise.cli.options import Json, LibraryPath
 from devise.cli.output import show
 from devise.cli.output.form import Form
+from devise.store.location import location
 
 
 def check(
@@ -29,8 +27,7 @@ def check(
     from devise.library.upkeep.check import check
 
     with stages() as shown:
-        folder = Path(os.path.abspath(library or config.default_library()))  # noqa: PTH100 (links stay as they are)
-        found = check(folder, repair=repair, progress=BarProgress(shown))
+        found = check(location(library), repair=repair, progress=BarProgress(shown))
     damaged = [finding for finding in found if finding.is_damage]
     if json:
         document = [

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devise import config
 from devise.cli.options import LibraryPath
 from devise.cli.output import show, targets
 from devise.errors import counted
+from devise.store.location import location
 
 STDOUT = Path("-")
 
@@ -65,7 +64,7 @@ def vectors(
     from devise.cli.output.progress import stages
     from devise.library.exchange import export
 
-    folder = Path(os.path.abspath(library or config.default_library()))  # noqa: PTH100 (links stay as they are)
+    folder = location(library)
     if file == STDOUT:
         if form not in (None, VectorsForm.JSONL):
             raise typer.BadParameter("stdout takes lines of JSON alone; name a file, or leave out --format")

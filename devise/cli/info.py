@@ -78,7 +78,7 @@ def _in_short(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "problem", problem
 
 
-def _library(path: Path | None) -> Any:
+def _library(path: LibraryPath) -> Any:
     from devise.library import Library
 
     with Library(path) as opened:
@@ -130,7 +130,7 @@ def _remedy(made_by: dict[str, Any], model: dict[str, Any]) -> str:
     return f"index with --model {made_by['name']}"
 
 
-def _problems(path: Path | None, library: dict[str, Any], model: dict[str, Any]) -> Iterator[str]:
+def _problems(path: LibraryPath, library: dict[str, Any], model: dict[str, Any]) -> Iterator[str]:
     """What does not fit together, each with its remedy."""
     made_by = library.get("model")
     if not made_by:

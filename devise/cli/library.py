@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devise import config
 from devise.cli.options import LibraryPath
 from devise.cli.output import show, targets
 from devise.errors import counted
+from devise.store.location import location
 
 library = typer.Typer(
     help="Copy, merge and move libraries.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, readable=False, help="One portable file.")]
-
-
-def _folder(path: Path | None) -> Path:
-    return Path(os.path.abspath(path or config.default_library()))  # noqa: PTH100 (links stay as they are)
 
 
 @library.command("export")
@@ -32,7 +27,7 @@ def export(file: File, library: LibraryPath = None) -> None:
     from devise.library.upkeep import portable
 
     targets.check(file, targets.EXPORT)
-    count = portable.export(_folder(library), file)
+    count = portable.export(location(library), file)
     show.note(f"{counted(count, 'photo')} in {file}")
 
 
@@ -46,8 +41,8 @@ def import_(file: File, library: LibraryPath = None) -> None:
     from devise.library.upkeep import portable
 
     with stages() as shown:
-        count = portable.import_(file, _folder(library), BarProgress(shown))
-    show.note(f"{counted(count, 'photo')} in {_folder(library)}")
+        count = portable.import_(file, location(library), BarProgress(shown))
+    show.note(f"{counted(count, 'photo')} in {location(library)}")
 
 
 @library.command("merge")
@@ -66,7 +61,7 @@ def merge(
     from devise.library.upkeep import portable
 
     with stages() as shown:
-        count = portable.merge(_folder(library), other, BarProgress(shown))
+        count = portable.merge(location(library), other, BarProgress(shown))
     show.note(f"{counted(count, 'photo')} added")
 
 
@@ -82,7 +77,7 @@ def move(
     """
     from devise.library.upkeep import portable
 
-    count = portable.move(_folder(library), str(old), str(new))
+    count = portable.move(location(library), str(old), str(new))
     show.note(f"{counted(count, 'photo')} moved")
 
 
@@ -96,5 +91,5 @@ def compact(library: LibraryPath = None) -> None:
     from devise.library.upkeep.compact import compact
 
     with stages() as shown:
-        before, after = compact(_folder(library), BarProgress(shown))
+        before, after = compact(location(library), BarProgress(shown))
     show.note(f"{before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now")

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from devise.cli.output.form import Form
 from devise.errors import DeviseError
+from devise.store.location import Location, location
 
 
-def _library(given: str) -> Path:
+def _library(given: str) -> Location:
     if not given:  # as a path it would be the working folder
         raise DeviseError("--library is empty; give a folder, or leave it out for your own library")
-    return Path(given)
+    return location(given)
 
 
-LibraryPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--library",
-        metavar="PATH",
-        show_default=False,
-        parser=_library,
-        help="Folder of the library. Without it DEVISE_LIBRARY, or one in your user data folder.",
-    ),
-]
+_LIBRARY = typer.Option(
+    "--library",
+    metavar="PATH",
+    show_default=False,
+    parser=_library,
+    help="Folder of the library, or milvus://HOST/NAME. Without it DEVISE_LIBRARY, or one in your user data folder.",
+)
+if TYPE_CHECKING:
+    LibraryPath: TypeAlias = Location | None
+else:  # typer takes no union of two classes; what the parser gives is of either
+    LibraryPath = Annotated[Path | None, _LIBRARY]
 Top = Annotated[int, typer.Option("-k", metavar="N", help="Results to show.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="A line of JSON for each photo, as they come.")]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise import config, display
+from devise import display
 from devise.cli.backbones import list_backbones, may_download
 from devise.cli.labelled import Aliases, LabelColumns, LabelLevel, MinPhotos, PathColumn, Separator, reading
 from devise.cli.options import LibraryPath
 from devise.cli.output import show
 from devise.errors import MAX_LISTED, counted, needed
+from devise.store.location import location
 from devise.training.datasets.example import Reading
 from devise.training.options import CLASSIFIERS, LOSS_NAMES, METHOD_NAMES, METRIC_LOSS_NAMES, MINER_NAMES, TrainOptions
 from devise.training.report import TrainReport
@@ -176,7 +177,7 @@ def train(
         start=start,
         download=download or (start is None and weights is None and may_download(backbone)),
         vectors=vectors,
-        feedback=(library or config.default_library()) if from_feedback else None,
+        feedback=location(library) if from_feedback else None,
         objectives=_objectives(objective),
         loss=loss,
         margin=margin,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devise import config, display
+from devise import display
 from devise.cli.options import Csv, Json, LibraryPath, form
 from devise.cli.output import show
 from devise.errors import counted, listed
+from devise.store.location import Location, location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def import_(
             raise typer.BadParameter(
                 "vectors of photos go by --space, without --name; choose one of --add and --replace"
             )
-        _bring(_folder(library), Path(source), space, words, "add" if add else "replace" if replace else "new")
+        _bring(location(library), Path(source), space, words, "add" if add else "replace" if replace else "new")
         return
     if words is not None or add or replace or library is not None:
         raise typer.BadParameter("--words, --add, --replace and --library are for vectors of photos; name a --space")
@@ -83,11 +83,7 @@ def import_(
     show.note(f"use them with: devise vectors use {imported.name}")
 
 
-def _folder(library: Path | None) -> Path:
-    return Path(os.path.abspath(library or config.default_library()))  # noqa: PTH100 (links stay as they are)
-
-
-def _bring(folder: Path, file: Path, space: str, words: str | None, mode: Mode) -> None:
+def _bring(folder: Location, file: Path, space: str, words: str | None, mode: Mode) -> None:
     from devise.cli.output.progress import BarProgress, stages
     from devise.library.exchange.bring import bring
 
@@ -124,7 +120,7 @@ def drop(
     """
     from devise.library.exchange.bring import drop
 
-    drop(_folder(library), space)
+    drop(location(library), space)
     show.note(f"the library has no space {space} any more")
 
 

@@ -18,6 +18,7 @@ from devise.files import replacing
 from devise.library.resources import Resources
 from devise.reports import PhotoMap
 from devise.store.base import together
+from devise.store.location import Location
 from devise.vectors import Ids, Vector, unit
 
 GROWN = 1.5  # times as many photos as were fitted: then the map is made anew
@@ -88,8 +89,8 @@ def _in_words(resources: Resources, ids: Ids, numbers: Any, count: int) -> Vecto
     return unit(np.stack([rows[group == number].sum(0) for number in range(count)]))
 
 
-def _file(library: Path, what: str) -> Path:
-    name = sha256(f"{os.path.realpath(library)} {what}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+def _file(library: Location, what: str) -> Path:
+    name = sha256(f"{os.path.realpath(str(library))} {what}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return user_cache() / "maps" / f"{name}.npz"
 
 

@@ -7,7 +7,7 @@ latest one counts, whichever library it was made in; of those of one second the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +22,10 @@ from devise.library.query_photos import QueryPhotos
 from devise.reports import Judgement
 from devise.search.interpret import Request
 from devise.search.scoring import Feedback
-from devise.store.base import together
+from devise.store import opening
+from devise.store.base import Store, together
+from devise.store.location import Location
 from devise.store.records import Judged
-from devise.store.sqlite.store import Store
 from devise.vectors import Ids, Vector
 from devise.words.grammar import Query
 from devise.words.queries import mean_of
@@ -39,7 +40,7 @@ class Judgements:
     interpret: reads a query, and may raise. settings: how near queries share judgements, and what those weigh.
     """
 
-    path: Path
+    path: Location
     reader: Callable[[], Store]
     photos: QueryPhotos
     interpret: Callable[[Query], Request]
@@ -99,9 +100,7 @@ class Judgements:
     @contextmanager
     def _writing(self) -> Iterator[Store]:
         """Also beside `devise index`, whose transactions are short; never beside a repair of the database."""
-        from devise.store.sqlite.salvage import unswapped
-
-        with unswapped(self.path), closing(Store(self.path, write=True)) as store, store.transaction():
+        with opening.judging(self.path) as store:
             yield store
 
     def _nearness(self, text: str, request: Request) -> float:

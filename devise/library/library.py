@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devise.config import Settings, default_library
+from devise.config import Settings
 from devise.errors import LibraryError, WordError, counted
 from devise.library.models import Model
 from devise.library.query_photos import QueryPhotos, name_of
@@ -19,9 +18,10 @@ from devise.search.answer import answer, index_notes, similar
 from devise.search.interpret import Options, PhotoRequest, Request, Sources, interpret
 from devise.search.scoring import Scoring
 from devise.search.searcher import Searcher, check_k, check_probability
-from devise.store import base
+from devise.store.base import Store
 from devise.store.filter import Filter
-from devise.store.sqlite.store import Store
+from devise.store.location import Location, location
+from devise.store.opening import exists
 from devise.vectors import Vector
 from devise.words.embeddings import WordVectors
 from devise.words.grammar import Query, written
@@ -45,7 +45,8 @@ class Library:
     >>> best[0]
     Match('/home/me/photos/tom.jpg', score=0.412, probability=0.87)
 
-    path: the library's folder; None is DEVISE_LIBRARY or the one in the user's data folder. It is opened at first use.
+    path: the library's folder, or milvus://HOST/NAME (docs/scale.md); None is DEVISE_LIBRARY or the one in the user's
+    data folder. It is opened at first use.
     model: checkpoint (name, path, or an open Encoder) for photos that are new; None is the one that the library was
     built with. settings: all that can be tuned, as values: `Settings(search=SearchConfig(min_term=0.2))`.
 
@@ -59,9 +60,9 @@ class Library:
     """
 
     def __init__(
-        self, path: str | Path | None = None, *, model: Model | None = None, settings: Settings | None = None
+        self, path: str | Location | None = None, *, model: Model | None = None, settings: Settings | None = None
     ) -> None:
-        self.path = Path(os.path.abspath(path if path is not None else default_library()))
+        self.path = location(path)
         self.settings = settings or Settings()
         self._resources = Resources(self.path, model, self.settings)
         reader = self._resources.readers.store_or_none
@@ -74,7 +75,7 @@ class Library:
         self.close()
 
     def __repr__(self) -> str:
-        if not Store.exists(self.path):
+        if not exists(self.path):
             return f"Library({str(self.path)!r}, not there yet)"
         model = self._resources.stored_info()
         return f"Library({str(self.path)!r}, {counted(len(self), 'photo')}{f', model {model.name}' if model else ''})"
@@ -113,8 +114,8 @@ class Library:
         """Make the library agree with what stands at some paths now, without a walk of its folders.
 
         paths: photos or folders that came, changed, moved or went, and files beside photos, in folders that were
-        indexed; others are left out. A folder that was indexed and is gone as a whole, as its disk may be, loses no
-        photo. Raises LibraryError, CheckpointError or WriteError.
+        indexed; others are left out. A folder that is gone as a whole, as its disk may be, loses no photo.
+        Raises LibraryError, CheckpointError or WriteError.
         """
         from devise.library.update import refresh
         from devise.progress import Progress
@@ -124,8 +125,7 @@ class Library:
     def watch(self, tell: Callable[[str], None], *, stop: threading.Event | None = None, polls: bool = False) -> None:
         """Follow the folders until `stop` is set: what changes there is in the library within two seconds.
 
-        tell: one line a change. polls: ask the disk every second, as for network disks. Needs watchfiles.
-        Raises LibraryError where there is no library.
+        tell: one line a change. polls: ask the disk every second, as for network disks. Raises LibraryError.
         """
         from devise.library.ingest.watch import Watch
 
@@ -309,18 +309,17 @@ class Library:
 
     def paths(self) -> list[str]:
         """All photos, sorted."""
-        return self._reader().paths() if Store.exists(self.path) else []
+        return self._reader().paths() if exists(self.path) else []
 
     def __len__(self) -> int:
-        return self._reader().num_photos() if Store.exists(self.path) else 0
+        return self._reader().num_photos() if exists(self.path) else 0
 
     def info(self) -> LibraryInfo:
         """How many photos, of which folders, how large, and the model."""
         from devise.library.report import describe
         from devise.reports import LibraryInfo
 
-        exists = Store.exists(self.path)
-        return describe(self._reader()) if exists else LibraryInfo(path=str(self.path), exists=False)
+        return describe(self._reader()) if exists(self.path) else LibraryInfo(path=str(self.path), exists=False)
 
     def _interpret(self, query: Query, options: Options | None = None) -> Request:
         options, resources = options or Options(), self._resources
@@ -346,5 +345,5 @@ class Library:
     def _search(self) -> Searcher:
         return self._resources.searcher()
 
-    def _encoder(self, store: base.Store | None) -> Descriptor:
+    def _encoder(self, store: Store | None) -> Descriptor:
         return self._resources.encoder(store)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from devise.library.query_photos import QueryPhotos
 from devise.reports import PhotoInfo, Skipped
+from devise.store.base import Store
 from devise.store.filter import Filter
 from devise.store.records import Card
-from devise.store.sqlite.store import Store
 
 
 @dataclass(frozen=True)

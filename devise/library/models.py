@@ -14,6 +14,7 @@ from devise.errors import CheckpointError, LibraryError, listed
 from devise.search.snapshot import no_space
 from devise.spaces import ModelInfo, Space
 from devise.store.base import Store
+from devise.store.location import Location
 from devise.vectors import Vector
 from devise.words.catalog import in_use
 from devise.words.embeddings import WordVectors
@@ -87,7 +88,7 @@ def looks_beside(model: ModelInfo, encoder: Descriptor | None = None) -> Looks |
     return looks_of(space for space in model.spaces if space.name not in own)
 
 
-def open_words(model: ModelInfo, library: Path, name: str = "words") -> WordVectors:
+def open_words(model: ModelInfo, library: Location, name: str = "words") -> WordVectors:
     """The word vectors that a space of `model` lives in. Raises VectorsError, LibraryError."""
     space = next((space for space in model.spaces if space.name == name), None)
     if space is not None and space.vectors is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +19,7 @@ from devise.search.blend import Asked, spaces_of
 from devise.spaces import Space
 from devise.store.base import Store, together
 from devise.store.digest import digest_of
+from devise.store.location import Location
 from devise.vectors import Vector
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class QueryPhotos:
     needed; it is given the rows it has to fit to. limits: which photos are read at all.
     """
 
-    path: Path
+    path: Location
     reader: Callable[[], Store | None]
     encoder: Callable[[Store | None], Descriptor]
     limits: PhotoConfig

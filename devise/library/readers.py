@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 
-from devise.errors import LibraryError
 from devise.search.searcher import Searcher
-from devise.store.sqlite.store import Store
+from devise.store import opening
+from devise.store.base import Store
+from devise.store.location import Address, Location
 
 
 class Reader:
@@ -27,8 +27,9 @@ class Readers:
     under way then raises LibraryError, and the next one opens another. searcher: what they search with.
     """
 
-    def __init__(self, path: Path, searcher: Callable[[Store], Searcher]) -> None:
+    def __init__(self, path: Location, searcher: Callable[[Store], Searcher]) -> None:
         self.path, self._searcher = path, searcher
+        self.is_served = isinstance(path, Address)  # whether it is there is then asked once: it takes a connection
         self._own = threading.local()
         self._all: weakref.WeakSet[Reader] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -42,7 +43,8 @@ class Readers:
 
     def store_or_none(self) -> Store | None:
         """None while there is no library."""
-        return self.reader().store if Store.exists(self.path) else None
+        is_open = getattr(self._own, "reader", None) is not None and self.is_served
+        return self.reader().store if is_open or opening.exists(self.path) else None
 
     def leave(self) -> None:
         """Close the reader of this thread; it has another when it asks again."""
@@ -59,9 +61,8 @@ class Readers:
             self._all.clear()
 
     def _open(self) -> Reader:
-        if not Store.exists(self.path):
-            raise LibraryError(f"there is no library at {self.path}; run: devise index FOLDER")
-        store = Store(self.path, threads=True)
+        opening.must_exist(self.path)
+        store = opening.reader(self.path)
         reader = Reader(store, self._searcher(store))
         with self._lock:  # beside an end that goes through all of them
             self._all.add(reader)

@@ -16,8 +16,8 @@ from devise.library.readers import Readers
 from devise.search.searcher import Searcher
 from devise.search.snapshot import Shared
 from devise.spaces import ModelInfo
-from devise.store import base
-from devise.store.sqlite.store import Store
+from devise.store.base import Store
+from devise.store.location import Location
 from devise.vectors import Vector
 from devise.words.embeddings import WordVectors
 
@@ -38,7 +38,7 @@ _ABSENT = object()
 class Resources:
     """Of one library. Everything is opened when it is first asked for, whichever thread asks."""
 
-    def __init__(self, path: Path, model: Model | None, settings: Settings) -> None:
+    def __init__(self, path: Location, model: Model | None, settings: Settings) -> None:
         self.path, self.settings, self.model = path, settings, model
         self.readers = Readers(path, partial(Searcher, settings=settings, shared=Shared(settings.index)))
         self._opened: dict[object, object] = {}
@@ -69,14 +69,14 @@ class Resources:
             self.model = model
             self._opened.pop("encoder", None)
 
-    def encoder(self, store: base.Store | None) -> Descriptor:
+    def encoder(self, store: Store | None) -> Descriptor:
         """A wish goes first, then the model the library was built with, then the one in use. store: the library's."""
         made_by = store.model() if store and not store.is_empty() else None
         return self._once(
             "encoder", lambda: models.open_encoder(self.model, made_by, store.model_path() if store else None)
         )
 
-    def descriptors(self, store: base.Store, looks: Sequence[str]) -> Descriptors:
+    def descriptors(self, store: Store, looks: Sequence[str]) -> Descriptors:
         """The encoder, and the looks that the library has beside it. looks: to be in one that is new.
 
         An open descriptor that was passed in is taken as it is; beside a checkpoint a new library has the usual looks.

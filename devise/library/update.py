@@ -17,8 +17,7 @@ from devise.library.resources import Resources
 from devise.progress import Progress
 from devise.reports import IndexReport
 from devise.search import maintain
-from devise.store.lock import writer
-from devise.store.sqlite.store import Store
+from devise.store.opening import exists, writer
 
 
 def update(  # noqa: PLR0913 (as Library.index, by name)
@@ -35,7 +34,7 @@ def update(  # noqa: PLR0913 (as Library.index, by name)
     path, looks = resources.path, [space.name for space in Looks(add).spaces]
     if model is not None:
         resources.use(model)
-    if not folders and not Store.exists(path):
+    if not folders and not exists(path):
         raise LibraryError(f"there is no library at {path} yet; run: devise index FOLDER")
     with writer(path, create=bool(folders)) as store:
         resources.readers.leave()  # this thread's reader starts anew afterwards

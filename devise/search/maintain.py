@@ -34,7 +34,13 @@ READ_AGAIN = 1 << 26  # bytes of an index up to which every run makes sure that 
 
 
 def update(given: Store, progress: Progress, settings: IndexConfig = IndexConfig()) -> None:
-    """Make indices that have fallen behind hold just the contents of the store. Small libraries need none."""
+    """Make indices that have fallen behind hold just the contents of the store. Small libraries need none.
+
+    An index that a server keeps is told of what it has not heard of.
+    """
+    if given.served is not None:
+        given.served.settle()
+        return
     store = embedded(given)
     model = store.model()
     spaces = [space for space in model.spaces if space.metric == "cosine"] if model else []  # others are scanned
@@ -50,6 +56,12 @@ def update(given: Store, progress: Progress, settings: IndexConfig = IndexConfig
             _update(store, space, count, progress, settings)
         _forget_gone(store)
     _sweep(store)
+
+
+def forget(store: Store, space: Space) -> None:
+    """Have the index of a space made anew. A server's hears of each row that comes or goes."""
+    if store.served is None:
+        embedded(store).remove_graph(space.name)
 
 
 def num_rows(store: Store, space: Space) -> int:

@@ -144,6 +144,8 @@ class Snapshot:
 
     def near(self, space: str, vectors: Vector, k: int) -> list[Hits] | None:
         """For each vector (n, dim) up to k contents that may be near; None: there is no good index, look at all."""
+        if (served := self._store.served) is not None:
+            return served.near(self.space(space), vectors, k)
         index = self._index(space)
         try:
             if index is not None:

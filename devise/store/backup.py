@@ -24,6 +24,8 @@ FIRST_NUMBERS = {"words": 1, "features": 2, "parts": 3}  # of libraries of forma
 
 def keep(given: base.Store) -> None:
     """A courtesy: where it cannot be written, work goes on."""
+    if given.served is not None:  # servers have backups of their own
+        return
     store = base.embedded(given)
     with suppress(DeviseError):
         if (model := store.model()) is None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from devise.spaces import ModelInfo, Space
 from devise.store.filter import Filter
-from devise.store.records import Card, GraphFile, Judged, Photo, PhotoFacts, Refused
+from devise.store.records import Card, Entry, GraphFile, Judged, Photo, PhotoFacts, Refused
 from devise.store.regions import Regions
+from devise.store.sharing import Queue, Served
 from devise.vectors import Hits, Ids, Vector
 
 Rows = NDArray[Any]  # (n, dim) float32, of bits (n, bytes) uint8
@@ -99,6 +100,9 @@ class Catalog(Protocol):
 
     def hash_of_content(self, content_id: int) -> bytes: ...
 
+    def hashes(self) -> Iterator[tuple[int, bytes]]:
+        """Of all contents, by their ids."""
+
     def num_contents(self, after: int = 0) -> int:
         """How many contents there are above `after`."""
 
@@ -110,6 +114,12 @@ class Catalog(Protocol):
 
     def put_photo(self, photo: Photo) -> None:
         """A file with its content, in place of what was known of that path."""
+
+    def entries(self) -> Iterator[Entry]:
+        """All that is known of all photos, in order of their paths: for another store."""
+
+    def put_entry(self, entry: Entry) -> None:
+        """As another store gave it; its content is known here."""
 
     def put_texts(self, path: str, stamp: str, says: Says, roots: Iterable[str]) -> None:
         """What the file of a photo says about itself; names are words from the folder in `roots` on."""
@@ -188,6 +198,12 @@ class VectorStore(Protocol):
     def regions(self, space: Space, ids: Ids | None = None, *, after: int = 0) -> Iterator[tuple[Ids, Vector, Regions]]:
         """The same with the rows of each photo's regions."""
 
+    def stored(self, space: Space) -> Iterator[list[tuple[int, bytes]]]:
+        """All ids and rows as devise.store.codec writes them, ascending: for another store, and for checks."""
+
+    def put_stored(self, space: Space, rows: Iterable[tuple[int, bytes]]) -> None:
+        """As another store gave them."""
+
     def delete(self, ids: Ids) -> None:
         """The rows of these ids in all spaces."""
 
@@ -214,6 +230,14 @@ class Store(Catalog, Protocol):
 
     @property
     def vectors(self) -> VectorStore: ...
+
+    @property
+    def served(self) -> Served | None:
+        """None: indices are files beside the store, which is an EmbeddedStore."""
+
+    @property
+    def queue(self) -> Queue | None:
+        """None: one program writes at a time."""
 
     def place(self) -> tuple[object, ...]:
         """Tells the library apart from one that took its place."""
@@ -263,6 +287,12 @@ class Store(Catalog, Protocol):
     def remove_roots(self, paths: Iterable[str]) -> None: ...
 
     def known_hashes(self) -> KnownHashes: ...
+
+    def rename_photo(self, path: str, target: str, roots: Sequence[str]) -> None:
+        """It lies at `target` now."""
+
+    def rename_others(self, folder: str, renamed: Callable[[str], str]) -> None:
+        """What else names paths below a folder: skipped photos, and judgements."""
 
 
 class EmbeddedStore(Store, Protocol):

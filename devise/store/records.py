@@ -29,6 +29,24 @@ class Card(NamedTuple):
     captions: str
 
 
+class Entry(NamedTuple):
+    """All that is known of a file. digest: of its content; texts as they are searched, None where nobody has read any.
+
+    pixels: width times height; stamp: of its sidecars when it was read.
+    """
+
+    path: str
+    digest: bytes
+    size: int
+    mtime_ns: int
+    taken: str | None
+    pixels: int | None
+    kind: str | None
+    stamp: str | None
+    names: str | None
+    captions: str | None
+
+
 class PhotoFacts(NamedTuple):
     """What is known of a file beside its content. pixels: width times height; taken: ISO 8601, local time."""
 

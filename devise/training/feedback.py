@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from devise.errors import WordError
 from devise.library import Library
 from devise.reports import Judgement
+from devise.store.location import Location
 from devise.training.datasets.example import Example
 from devise.words import WordVectors
 from devise.words.queries import Term
 
 
-def judged(library: Path, vectors: WordVectors) -> list[Example]:
+def judged(library: Location, vectors: WordVectors) -> list[Example]:
     """The judged photos of a library that are still there, with what the judgements say of them. Raises LibraryError.
 
     A good answer shows what was asked for and nothing that was pushed away. A bad answer to one word does not show it;

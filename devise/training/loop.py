@@ -144,7 +144,7 @@ def learn_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> flo
 def _about(assembly: Assembly, learner: Learner, report: EpochReport) -> dict[str, Any]:
     """What a checkpoint tells of its training."""
     chosen = {name: value for name, value in asdict(assembly.options).items() if name not in NOT_TOLD}
-    chosen |= {name: Path(chosen[name]).name for name in FOLDERS if chosen[name] is not None}
+    chosen |= {name: Path(str(chosen[name])).name for name in FOLDERS if chosen[name] is not None}
     chosen["learning_rate"] = learner.rate
     chosen["hold_out"] = assembly.held_out
     return {

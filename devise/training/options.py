@@ -8,6 +8,7 @@ from pathlib import Path
 
 from devise.config import PhotoConfig
 from devise.errors import TrainingError
+from devise.store.location import Location
 from devise.training.datasets.example import Reading
 
 BACKBONE_NAMES = ("slim", "pixels", *(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")))
@@ -50,7 +51,7 @@ class TrainOptions:
     backbone: str = "slim"
     weights: Path | None = None
     vectors: str | None = None
-    feedback: Path | None = None
+    feedback: Location | None = None
     loss: str = "sigmoid"  # measured best on photos with several labels: docs/training.md
     unfreeze: int = 0
     epochs: int = 20  # seconds on cached features; the best epoch is kept, so more cost only time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import servers
 
-from devise.spaces import Space
-from devise.store.base import Catalog, VectorStore, together
+from devise.spaces import ModelInfo, Space
+from devise.store import opening
+from devise.store.base import Store as AnyStore
+from devise.store.base import VectorStore, together
 from devise.store.filter import Filter
-from devise.store.records import Judged, Photo, Refused
+from devise.store.records import Entry, Judged, Photo, Refused
 from devise.store.sqlite.store import Store
 from devise.vectors import unit
 
@@ -21,7 +25,7 @@ NUM = 40
 
 
 class Both(NamedTuple):
-    catalog: Catalog
+    catalog: AnyStore
     vectors: VectorStore
 
 
@@ -31,7 +35,13 @@ def sqlite(folder: Path) -> Iterator[Both]:
         yield Both(store, store.vectors)
 
 
-STORES: dict[str, Callable] = {"sqlite": sqlite}
+@contextmanager
+def server(folder: Path) -> Iterator[Both]:
+    with servers.address() as at, closing(opening.served(at, create=True)) as store:
+        yield Both(store, store.vectors)
+
+
+STORES: dict[str, Callable] = {"sqlite": sqlite, "server": server}
 SPACES = (
     Space(name="seen", dim=12),
     Space(name="exactly", dim=12, dtype="float32"),
@@ -290,3 +300,69 @@ def test_photos_are_listed_by_content_the_latest_first(store: Both) -> None:
     assert listing.latest(Filter(), 1, 1) == everything[1:2]
     assert listing.latest(Filter(inside="/a"), 9) == everything[1:]
     assert listing.kinds() == {"jpg": 2, "png": 1}
+
+
+def test_texts_are_taken_apart_alike(store: Both) -> None:
+    """Phrases, beginnings, accents, scripts without spaces: as SQLite's FTS5 finds them."""
+    texts = (
+        "New York at night",
+        "York is new",
+        "a café in Zürich",
+        "家族写真2019",
+        "tom's dog_2020.jpg",
+        "NEW  york, new york",
+    )
+    ids = fill(store, len(texts))
+    with store.catalog.transaction():
+        for i, text in enumerate(texts):
+            store.catalog.put_texts(f"/photos/{i % 2}/{i:03}.jpg", "", Says(None, 1, "jpg", text), ["/photos"])
+    expected = {
+        '"new york"': (0, 5), "new york": (0, 1, 5), "cafe": (2,), "CAFÉ": (2,), "zurich": (2,), "yor*": (0, 1, 5),
+        "写真": (3,), "dog": (4,), "2020": (4,), "tom": (4,), '"york new"': (5,), "tomsdog": (), "0 new": (0,),
+    }  # fmt: skip
+    for text, wanted in expected.items():
+        assert store.catalog.ids(Filter(text=text)).tolist() == ids[list(wanted)].tolist(), text
+        assert store.catalog.having(text) == len(wanted), text
+    assert [path[-7:] for path, _ in store.catalog.best_texts(Filter(text='"new york"'), 9)] == ["005.jpg", "000.jpg"]
+    assert store.catalog.best_texts(Filter(text="cafe"), 1)[0][1] == pytest.approx(1.3118, abs=1e-3)  # as FTS5 has it
+
+
+def test_photos_go_to_another_store_with_all_that_is_known(store: Both) -> None:
+    entry = Entry(
+        os.fsdecode(b"/p/\xff.jpg"), b"%020d" % 1, 5, 7, "2020-01-02T03:04:05", 12, "jpg", "v4", "p names", "sea"
+    )
+    bare = Entry("/p/b.jpg", b"%020d" % 1, 6, 8, None, None, None, None, None, None)
+    with store.catalog.transaction():
+        store.catalog.add_content(entry.digest)
+        store.catalog.put_entry(entry)
+        store.catalog.put_entry(bare)
+    assert sorted(store.catalog.entries()) == sorted([bare, entry])
+    assert store.catalog.having("names sea") == 1
+    assert [photo.stamp for photo in store.catalog.photos(["/p"])] in (["v4", None], [None, "v4"])
+
+
+def test_facts_about_the_library(store: Both) -> None:
+    catalog, model = store.catalog, ModelInfo(name="m", fingerprint="f", spaces=SPACES[:1])
+    assert (catalog.model(), catalog.labels(), catalog.roots(), catalog.model_path()) == (None, (), [], None)
+    before = catalog.version(), catalog.place()
+    with catalog.transaction():
+        catalog.set_model(model, ["a", "b"])
+        catalog.add_roots(["/b", "/a"])
+        catalog.remove_roots(["/b"])
+        catalog.set_unfinished(["phash"])
+        catalog.set_model_path("/m.safetensors")
+        catalog.forget_skipped(7)
+        catalog.next_revision()
+    assert (catalog.model(), catalog.labels(), catalog.roots()) == (model, ("a", "b"), ["/a"])
+    assert (catalog.unfinished(), catalog.model_path(), catalog.refused_by()) == (("phash",), "/m.safetensors", 7)
+    assert catalog.revision() >= 1
+    assert catalog.place() == before[1]
+    assert catalog.space("seen") == SPACES[0]
+    assert catalog.num_bytes() > 0
+    ids = fill(store, 2)
+    with closing(catalog.known_hashes()) as known:
+        assert b"%020d" % 0 in known
+        assert b"none" not in known
+    assert catalog.hash_to_id([b"%020d" % 1, b"none"]) == {b"%020d" % 1: ids[1]}
+    assert [path for path, *_ in catalog.facts()] == catalog.paths() == ["/photos/0/000.jpg", "/photos/1/001.jpg"]
+    assert catalog.paths_ending("001.jpg") == ["/photos/1/001.jpg"]

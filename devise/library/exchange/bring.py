@@ -20,8 +20,9 @@ from devise.library.exchange.read import Name, Rows, batches
 from devise.progress import Progress
 from devise.search import maintain
 from devise.spaces import IMPORTED, REGIONS, Space
-from devise.store.base import Store, embedded, together
-from devise.store.lock import writer
+from devise.store.base import Store, together
+from devise.store.location import Location
+from devise.store.opening import writer
 from devise.vectors import unit
 from devise.words.embeddings import WordVectors
 
@@ -47,7 +48,7 @@ class Brought:
 
 
 def bring(  # noqa: PLR0913
-    folder: Path,
+    folder: Location,
     file: Path,
     name: str,
     *,
@@ -81,7 +82,7 @@ def bring(  # noqa: PLR0913
     return run.report()
 
 
-def drop(folder: Path, name: str) -> None:
+def drop(folder: Location, name: str) -> None:
     """Forget a space that was imported. Raises LibraryError for any other."""
     with writer(folder, create=False) as store:
         model, space = store.model(), store.space(name)
@@ -89,9 +90,11 @@ def drop(folder: Path, name: str) -> None:
             raise LibraryError(f'the space "{name}" is of the model that made the library; only imported ones can go')
         with store.transaction():
             store.vectors.clear(space)
-            store.remove_graph(name)
+            maintain.forget(store, space)
             store.set_model(replace(model, spaces=tuple(s for s in model.spaces if s.name != name)), store.labels())
             store.next_revision()
+        if store.served is not None:
+            store.served.drop(space)
         maintain.update(store, Progress())
 
 
@@ -136,7 +139,7 @@ def _remember(store: Store, space: Space) -> None:
     assert model is not None  # looked at in _space
     others = tuple(known for known in model.spaces if known.name != space.name)
     store.set_model(replace(model, spaces=(*others, space)), store.labels())
-    embedded(store).remove_graph(space.name)  # photos that it has may have got a row
+    maintain.forget(store, space)  # photos that it has may have got a row
 
 
 def _digest(file: Path) -> str:

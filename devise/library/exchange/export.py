@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from devise.errors import LibraryError, WriteError, listed, needed
 from devise.files import replacing
 from devise.library.exchange.table import COLUMNS, Batch, Table
-from devise.store.lock import must_exist
-from devise.store.sqlite.store import Store
+from devise.store import opening
+from devise.store.location import Location
+from devise.store.opening import must_exist
 
 Told = Callable[[int, int], None]  # how many of how many photos are written
 
@@ -28,7 +29,7 @@ IN_ARRAYS: Final[Mapping[str, str]] = {"path": "paths", "hash": "hashes"}  # wha
 MOST_ABOUT = 1_000  # characters of what an .npz says of itself
 
 
-def export(folder: Path, file: Path, space: str, form: str, told: Told = lambda done, total: None) -> int:
+def export(folder: Location, file: Path, space: str, form: str, told: Told = lambda done, total: None) -> int:
     """Write the vectors of a space, whole or not at all: one moment of the library, also while it is indexed.
 
     form: npy (one .npz: `vectors` and an array for each column), parquet or jsonl. How many photos it has.
@@ -48,7 +49,7 @@ def export(folder: Path, file: Path, space: str, form: str, told: Told = lambda 
             return WRITERS[form](table, temporary, told)
 
 
-def lines(folder: Path, space: str) -> Iterator[bytes]:
+def lines(folder: Location, space: str) -> Iterator[bytes]:
     """The same as lines of JSON, as they come."""
     with _opened(folder, space) as table:
         for batch in table.batches():
@@ -56,9 +57,9 @@ def lines(folder: Path, space: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def _opened(folder: Path, space: str) -> Iterator[Table]:
+def _opened(folder: Location, space: str) -> Iterator[Table]:
     must_exist(folder)
-    with closing(Store(folder)) as store, store.snapshot():
+    with closing(opening.reader(folder)) as store, store.snapshot():
         if store.is_empty():
             raise LibraryError(f"the library {folder} holds no photos; run: devise index FOLDER")
         yield Table(store, store.space(space))

@@ -6,23 +6,22 @@ next `devise index`.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from devise.config import Settings
-from devise.errors import FormatError, LibraryError, PhotoError, counted
-from devise.filestat import changed_ns
+from devise.errors import FormatError, LibraryError, counted
+from devise.library.upkeep.findings import Finding, Repair, photos, unfinished
 from devise.progress import Progress
 from devise.search import maintain
 from devise.spaces import Space
 from devise.store import backup
-from devise.store.digest import digest_of
-from devise.store.lock import locked, must_exist
+from devise.store.location import Address, Location
+from devise.store.lock import locked
+from devise.store.opening import must_exist
 from devise.store.records import GraphFile
 from devise.store.sqlite import audit, salvage, validate
 from devise.store.sqlite.database import damaged
@@ -30,27 +29,17 @@ from devise.store.sqlite.store import Store
 
 STAGES = 4  # of a repair: the file, the values in its rows, what those say of each other, and indices
 
-Repair = Callable[[Store, Progress], None]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong. repair: what mends it; None: `devise index` does, and the library is sound."""
-
-    text: str
-    repair: Repair | None = None
-
-    @property
-    def is_damage(self) -> bool:
-        return self.repair is not None
-
 
 def check(
-    folder: Path, *, repair: bool = False, progress: Progress | None = None, settings: Settings = Settings()
+    folder: Location, *, repair: bool = False, progress: Progress | None = None, settings: Settings = Settings()
 ) -> list[Finding]:
     """What is wrong with a library, after `repair` what was. Raises LibraryError when there is none to look at."""
     progress = progress or Progress()
     must_exist(folder)
+    if isinstance(folder, Address):
+        from devise.library.upkeep import served  # psycopg, which no embedded library needs
+
+        return served.check(folder, repair=repair)
     if not repair:
         return _found(folder)
     with locked(folder):
@@ -126,10 +115,10 @@ def _found(folder: Path) -> list[Finding]:
                 *_lost(store),
                 *_vectors(store),
                 *_imported(store),
-                *_unfinished(store),
+                *unfinished(store),
                 *_texts(store),
                 *_indices(store),
-                *_photos(store),
+                *photos(store),
             ]
     except FormatError:
         raise
@@ -192,14 +181,6 @@ def _without(space: Space, ids: list[int]) -> Repair:
     return clear
 
 
-def _unfinished(store: Store) -> Iterator[Finding]:
-    """Spaces that were added, and that some photos lack as yet."""
-    for name in store.unfinished():
-        if lacking := len(store.vectors.lacking(store.space(name))):
-            lack = counted(lacking, f"photo has no {name} yet", f"photos have no {name} yet")
-            yield Finding(f"{lack}; run: devise index")
-
-
 def _texts(store: Store) -> Iterator[Finding]:
     """What the index of texts lacks, or has too many of."""
     if (off := audit.texts_off(store)) == (0, 0):
@@ -240,38 +221,3 @@ def _rebuilt(space: str) -> Repair:
             store.remove_graph(space)
 
     return drop
-
-
-def _photos(store: Store) -> Iterator[Finding]:
-    """Photos on the disk that are not what they were; each is read, for programs exist that keep size and time."""
-    gone = changed = disguised = 0
-    for photo in store.photos():
-        try:
-            status = os.stat(photo.path)
-        except OSError:
-            gone += 1
-            continue
-        if (status.st_size, changed_ns(status)) != (photo.size, photo.mtime_ns):
-            changed += 1
-        elif _digest(photo.path) not in (None, store.hash_of_content(photo.content_id)):
-            disguised += 1
-    if gone:
-        yield Finding(
-            f"{counted(gone, 'photo is not where it was', 'photos are not where they were')}; "
-            "if the disk is mounted, run: devise index"
-        )
-    if changed:
-        yield Finding(f"{counted(changed, 'photo has', 'photos have')} changed since the last run; run: devise index")
-    if disguised:
-        had = counted(disguised, "photo has", "photos have")
-        yield Finding(f"{had} changed, though size and time are as they were; run: devise index --rehash")
-
-
-def _digest(path: str) -> bytes | None:
-    """None: it cannot be read."""
-    from devise.photos import read  # imports Pillow, which no other check needs
-
-    try:
-        return digest_of(read(path))
-    except PhotoError:
-        return None

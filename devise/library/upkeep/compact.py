@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import closing
 
 from devise.config import Settings
 from devise.progress import Progress
 from devise.search import maintain
-from devise.store.lock import must_exist, writer
-from devise.store.sqlite.store import num_bytes
+from devise.store.folder import num_bytes
+from devise.store.location import Address, Location
+from devise.store.lock import writer
+from devise.store.opening import must_exist, served
 
 
-def compact(folder: Path, progress: Progress | None = None, settings: Settings = Settings()) -> tuple[int, int]:
+def compact(folder: Location, progress: Progress | None = None, settings: Settings = Settings()) -> tuple[int, int]:
     """Bytes before and after. Needs as much room again for a moment. Raises LibraryError, WriteError."""
     must_exist(folder)
+    if isinstance(folder, Address):
+        with closing(served(folder)) as opened:
+            size = opened.num_bytes()
+            opened.compact()
+            return size, opened.num_bytes()
     before = num_bytes(folder)
     with writer(folder, create=False) as store:
         model = store.model()

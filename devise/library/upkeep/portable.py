@@ -7,16 +7,21 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from devise.config import Settings
 from devise.errors import FolderError, FormatError, LibraryError, WriteError, counted, listed, writing
 from devise.files import replacing
 from devise.library.models import alone
 from devise.library.upkeep.check import check
+from devise.library.upkeep.copying import copied
 from devise.progress import Progress
 from devise.search import maintain
-from devise.store import backup
-from devise.store.lock import INCOMING, locked, must_exist, writer
+from devise.spaces import ModelInfo
+from devise.store import backup, base, opening
+from devise.store.location import Address, Location
+from devise.store.lock import INCOMING, locked, writer
+from devise.store.opening import must_exist
 from devise.store.paths import is_below
 from devise.store.sqlite import salvage, transfer
 from devise.store.sqlite.database import FILE, copy, damaged, remedy
@@ -25,28 +30,45 @@ from devise.store.sqlite.store import Store
 DERIVED = "the index of "  # how findings begin of what an import builds anew
 
 
-def export(folder: Path, file: Path) -> int:
+def export(folder: Location, file: Path) -> int:
     """All of a library but its indices, which are built anew from it, in one file: a snapshot, also while one indexes.
 
     How many photos it has. Raises LibraryError, WriteError.
     """
     must_exist(folder)
+    if isinstance(folder, Address):
+        return _exported(folder, file)
     with closing(Store(folder)) as store:
         _check_target(file, store)
         with replacing(file, mode=0o600) as temporary:
             return transfer.copy_without_indices(store, temporary, file)
 
 
-def _check_target(file: Path, store: Store) -> None:
+def _exported(at: Address, file: Path) -> int:
+    """As an embedded library's file, which any other can be made of."""
+    with closing(opening.reader(at)) as store, writing(file):
+        _check_target(file, store)
+        with (
+            replacing(file, mode=0o600) as temporary,
+            TemporaryDirectory(dir=file.absolute().parent, prefix=".devise-") as place,
+        ):
+            with closing(Store(Path(place), write=True)) as made:
+                count = copied(store, made)
+                made.seal()
+            os.replace(Path(place) / FILE, temporary)
+        return count
+
+
+def _check_target(file: Path, store: base.Store) -> None:
     """Raises WriteError where a library, or a photo of this one, would be written over."""
     path = os.path.abspath(file)
     if os.path.lexists(os.path.join(os.path.dirname(path), FILE)):
         raise WriteError(f"{file} is part of the library {os.path.dirname(path)}; choose another place")
     if store.photo(path) or store.photo(os.path.realpath(path)):
-        raise WriteError(f"{file} is a photo of the library {store.folder}; choose another place")
+        raise WriteError(f"{file} is a photo of the library {store.name}; choose another place")
 
 
-def import_(file: Path, folder: Path, progress: Progress | None = None, settings: Settings = Settings()) -> int:
+def import_(file: Path, folder: Location, progress: Progress | None = None, settings: Settings = Settings()) -> int:
     """Make an exported file the library of a folder that has none. How many photos it has.
 
     Raises LibraryError where the file is none, is damaged or the folder has a library; then nothing is written.
@@ -55,6 +77,8 @@ def import_(file: Path, folder: Path, progress: Progress | None = None, settings
         raise LibraryError(f"there is no file {file}; write one with: devise library export FILE")
     if not salvage.is_ours(file):
         raise LibraryError(f"{file} is no library that devise exported; write one with: devise library export FILE")
+    if isinstance(folder, Address):
+        return _imported(file, folder)
     with locked(folder, create=True):
         if Store.exists(folder):
             raise LibraryError(f"there is a library at {folder} already; add to it with: devise library merge {file}")
@@ -66,7 +90,29 @@ def import_(file: Path, folder: Path, progress: Progress | None = None, settings
             return store.num_photos()
 
 
-def merge(folder: Path, other: Path, progress: Progress | None = None, settings: Settings = Settings()) -> int:
+def _imported(file: Path, at: Address) -> int:
+    """All of it, or nothing: a library that an import which was cut off has left is empty."""
+    with TemporaryDirectory(prefix="devise-") as place, opening.writer(at, create=True) as store:
+        if not store.is_empty():
+            raise LibraryError(f"there is a library at {at} already; add to it with: devise library merge {file}")
+        with _apart(file, Path(place)) as whole, closing(Store(whole)) as theirs:
+            count = copied(theirs, store)
+            _unfinished(theirs, store)
+        maintain.update(store, Progress())
+        return count
+
+
+def _unfinished(theirs: base.Store, store: base.Store) -> None:
+    """Looks that either lacks for some photos, or that only ours has."""
+    model, ours = theirs.model(), store.model()
+    known = {space.name for space in model.spaces} if model else set()
+    names = {space.name for space in ours.spaces if not space.is_imported} if ours else set()
+    lacking = ({*theirs.unfinished(), *store.unfinished()} & names) | (names - known if model else set())
+    with store.transaction():
+        store.set_unfinished(lacking)
+
+
+def merge(folder: Location, other: Path, progress: Progress | None = None, settings: Settings = Settings()) -> int:
     """Add the photos of another library (its folder, or an exported file) that this one lacks. How many those are.
 
     Of a photo that both know this one's row stays, of two judgements the later one counts. Looks that only this one has
@@ -75,13 +121,12 @@ def merge(folder: Path, other: Path, progress: Progress | None = None, settings:
     """
     if not salvage.is_ours(_file(other)):
         raise LibraryError(f"{other} is no library; give the folder of one, or a file of: devise library export FILE")
+    if isinstance(folder, Address):
+        return _merged(folder, other)
     with writer(folder, create=False) as store, _apart(other, folder) as whole:
         with closing(Store(whole)) as theirs:
             ours, model, labels = store.model(), theirs.model(), theirs.labels()
-            if ours is not None and model is not None and alone(model) != alone(ours):
-                raise LibraryError(
-                    f"{other} was built with another model or other word vectors than {folder}; index its folders anew"
-                )
+            _check_same(ours, model, other, folder)
             unfinished = {*theirs.unfinished(), *store.unfinished()}
         ours = ours or model
         spaces = ours.spaces if ours else ()
@@ -95,6 +140,23 @@ def merge(folder: Path, other: Path, progress: Progress | None = None, settings:
                     store.remove_graph(space.name)
         maintain.update(store, progress or Progress(), settings.index)
         return added
+
+
+def _merged(at: Address, other: Path) -> int:
+    with TemporaryDirectory(prefix="devise-") as place, opening.writer(at, create=False) as store:
+        with _apart(other, Path(place)) as whole, closing(Store(whole)) as theirs:
+            _check_same(store.model(), theirs.model(), other, at)
+            count = copied(theirs, store)
+            _unfinished(theirs, store)
+        maintain.update(store, Progress())
+        return count
+
+
+def _check_same(ours: ModelInfo | None, theirs: ModelInfo | None, other: Path, library: Location) -> None:
+    if ours is not None and theirs is not None and alone(theirs) != alone(ours):
+        raise LibraryError(
+            f"{other} was built with another model or other word vectors than {library}; index its folders anew"
+        )
 
 
 @contextmanager
@@ -131,7 +193,7 @@ def _look_through(place: Path, other: Path) -> None:
         store.seal()
 
 
-def move(folder: Path, old: str, new: str) -> int:
+def move(folder: Location, old: str, new: str) -> int:
     """Photos below `old` lie below `new` now: the library says so too, and nothing is read again. How many.
 
     Raises FolderError when nothing of the library is below `old`, or `new` is no folder, LibraryError where photos of
@@ -143,7 +205,7 @@ def move(folder: Path, old: str, new: str) -> int:
         raise FolderError(f"{new} is both OLD and NEW; name the folder where the photos were, then where they are")
     if not os.path.isdir(new):
         raise FolderError(f"there is no folder {new}; is its disk mounted?")
-    with writer(folder, create=False) as store, store.transaction():
+    with opening.writer(folder, create=False) as store, store.transaction():
         photos = [photo.path for photo in store.photos([old])]
         if not photos and old not in store.roots():
             raise FolderError(f"the library {folder} has no photos below {old}; devise info shows its folders")
@@ -154,8 +216,8 @@ def move(folder: Path, old: str, new: str) -> int:
         store.remove_roots(store.roots())
         store.add_roots(roots)
         for path in photos:
-            transfer.rename_photo(store, path, _moved(path, old, new), roots)
-        transfer.rename_others(store, old, lambda path: _moved(path, old, new))
+            store.rename_photo(path, _moved(path, old, new), roots)
+        store.rename_others(old, lambda path: _moved(path, old, new))
         store.next_revision()
         return len(photos)
 

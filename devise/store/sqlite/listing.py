@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
 
 from devise.store.filter import Filter
 from devise.store.records import Card, path_of, stored_path
@@ -48,3 +51,32 @@ class SqliteListing:
         sql = "SELECT kind, count(*) FROM photos WHERE kind > '' GROUP BY kind ORDER BY count(*) DESC, kind"
         with understanding(self._db.folder):
             return {str(kind): int(count) for kind, count in self._db.rows(sql)}
+
+
+def paths_of(db: Database, content_ids: Iterable[int], where: Filter | None) -> dict[int, list[str]]:
+    """The photos of contents, those that `where` is true of."""
+    sql_condition, values = condition(where)
+    found: dict[int, list[str]] = {}
+    for ids, marks in _chunks(content_ids):
+        sql = f"SELECT content_id, path FROM photos WHERE content_id IN ({marks}) AND {sql_condition}"
+        rows = db.rows(sql, [*ids, *values])
+        with understanding(db.folder):
+            for content_id, path in rows:
+                found.setdefault(content_id, []).append(path_of(path))
+    return found
+
+
+def _chunks(ids: Iterable[int], size: int = 30_000) -> Iterator[tuple[list[int], str]]:
+    """Ascending, with their question marks: SQLite takes at most 32,766 values in one statement."""
+    numbers = np.sort(np.fromiter(ids, np.int64)).tolist()
+    for start in range(0, len(numbers), size):
+        some = numbers[start : start + size]
+        yield some, ",".join("?" * len(some))
+
+
+def paths_ending(db: Database, name: str) -> list[str]:
+    """The photos whose path is something, a slash and `name`, sorted."""
+    end = os.fsencode("/" + name.lstrip("/"))
+    rows = db.rows("SELECT path FROM photos WHERE substr(CAST(path AS BLOB), -length(?1)) = ?1 ORDER BY path", (end,))
+    with understanding(db.folder):
+        return [path_of(path) for (path,) in rows]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +14,23 @@ from devise.errors import LibraryError
 from devise.spaces import ModelInfo, Space, model_crc
 from devise.store.base import CHUNK, Says
 from devise.store.filter import Filter
+from devise.store.folder import num_bytes
 from devise.store.paths import outermost, ranges
-from devise.store.records import GraphFile, Photo, PhotoFacts, Refused, integer, path_of, stored_path
-from devise.store.sqlite import refused, texts
+from devise.store.records import Entry, GraphFile, Photo, PhotoFacts, Refused, integer, path_of, stored_path
+from devise.store.sqlite import entries, refused, texts
 from devise.store.sqlite.database import FILE, Database, understanding
-from devise.store.sqlite.filters import condition
 from devise.store.sqlite.hashes import KnownHashes
 from devise.store.sqlite.judgements import SqliteJudgements
-from devise.store.sqlite.listing import SqliteListing
+from devise.store.sqlite.listing import SqliteListing, paths_ending, paths_of
 from devise.store.sqlite.vectors import SqliteVectors
 from devise.store.texts import names
 from devise.vectors import Ids
 
 
 class Store:
-    """devise.store.base.Catalog, with its `vectors` (VectorStore). Readers share it with one writer."""
+    """devise.store.base.EmbeddedStore. Readers share it with one writer."""
+
+    served = queue = None
 
     def __init__(self, folder: Path, *, write: bool = False, threads: bool = False) -> None:
         self.folder = folder
@@ -194,6 +196,18 @@ class Store:
         """What the file of a photo of the library says about itself."""
         texts.put(self.db, stored_path(path), stamp, says, names(path, roots))
 
+    def entries(self) -> Iterator[Entry]:
+        return entries.all_of(self.db)
+
+    def put_entry(self, entry: Entry) -> None:
+        entries.put(self.db, entry)
+
+    def rename_photo(self, path: str, target: str, roots: Sequence[str]) -> None:
+        entries.rename_photo(self.db, path, target, roots)
+
+    def rename_others(self, folder: str, renamed: Callable[[str], str]) -> None:
+        entries.rename_others(self.db, folder, renamed)
+
     def remove_photos(self, paths: Iterable[str]) -> None:
         gone = [stored_path(path) for path in paths]
         texts.forget(self.db, gone)
@@ -209,15 +223,7 @@ class Store:
 
     def paths_of(self, content_ids: Iterable[int], where: Filter | None = None) -> dict[int, list[str]]:
         """The photos of contents, those that `where` is true of."""
-        sql_condition, values = condition(where)
-        found: dict[int, list[str]] = {}
-        for ids, marks in _chunks(content_ids):
-            sql = f"SELECT content_id, path FROM photos WHERE content_id IN ({marks}) AND {sql_condition}"
-            rows = self.db.rows(sql, [*ids, *values])
-            with understanding(self.folder):
-                for content_id, path in rows:
-                    found.setdefault(content_id, []).append(path_of(path))
-        return found
+        return paths_of(self.db, content_ids, where)
 
     def having(self, text: str) -> int:
         """How many photos have words in their texts; none where there is no word in `text`."""
@@ -248,12 +254,7 @@ class Store:
 
     def paths_ending(self, name: str) -> list[str]:
         """The photos whose path is something, a slash and `name`, sorted."""
-        end = os.fsencode("/" + name.lstrip("/"))
-        rows = self.db.rows(
-            "SELECT path FROM photos WHERE substr(CAST(path AS BLOB), -length(?1)) = ?1 ORDER BY path", (end,)
-        )
-        with understanding(self.folder):
-            return [path_of(path) for (path,) in rows]
+        return paths_ending(self.db, name)
 
     # Skipped photos
 
@@ -293,6 +294,9 @@ class Store:
     def hash_of_content(self, content_id: int) -> bytes:
         digest: bytes = self.db.value("SELECT hash FROM contents WHERE id = ?", (content_id,))
         return digest
+
+    def hashes(self) -> Iterator[tuple[int, bytes]]:
+        return entries.hashes(self.db)
 
     def add_content(self, digest: bytes) -> int:
         """The id of a new content, larger than any before."""
@@ -342,20 +346,3 @@ class Store:
 
     def _set_meta(self, key: str, value: str) -> None:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-
-def num_bytes(folder: Path) -> int:
-    """Of all that a library has in its folder."""
-    total = 0
-    for file in folder.iterdir():
-        with suppress(FileNotFoundError):  # SQLite's own files come and go while another program indexes
-            total += file.stat().st_size
-    return total
-
-
-def _chunks(ids: Iterable[int], size: int = 30_000) -> Iterator[tuple[list[int], str]]:
-    """Ascending, with their question marks: SQLite takes at most 32,766 values in one statement."""
-    numbers = np.sort(np.fromiter(ids, np.int64)).tolist()
-    for start in range(0, len(numbers), size):
-        some = numbers[start : start + size]
-        yield some, ",".join("?" * len(some))

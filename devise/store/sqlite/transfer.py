@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from devise.spaces import ModelInfo
-from devise.store.paths import is_below
-from devise.store.records import path_of, stored_path
-from devise.store.sqlite import texts
 from devise.store.sqlite.database import FILE, telling
 from devise.store.sqlite.schema import ID_BITS
 from devise.store.sqlite.store import Store
-from devise.store.texts import names
 
 
 def copy_without_indices(store: Store, file: Path, name: Path) -> int:
@@ -89,18 +85,3 @@ def _add_photos(store: Store) -> None:
         f"INSERT INTO marks ({columns}, batch) SELECT {columns}, batch + (SELECT ifnull(max(batch), 0) FROM marks) "
         "FROM other.marks WHERE (query, hash, marked) NOT IN (SELECT query, hash, marked FROM marks) ORDER BY id"
     )
-
-
-def rename_photo(store: Store, path: str, target: str, roots: Sequence[str]) -> None:
-    stored, wanted = stored_path(path), stored_path(target)
-    texts.rename(store.db, stored, wanted, names(target, roots))
-    store.db.execute("UPDATE photos SET path = ? WHERE path = ?", (wanted, stored))
-
-
-def rename_others(store: Store, folder: str, renamed: Callable[[str], str]) -> None:
-    """What else names paths below a folder: skipped photos, and judgements."""
-    for table in ("skipped", "marks"):
-        for (stored,) in store.db.rows(f"SELECT DISTINCT path FROM {table}"):
-            if is_below(path_of(stored), folder):
-                target = stored_path(renamed(path_of(stored)))
-                store.db.execute(f"UPDATE OR REPLACE {table} SET path = ? WHERE path = ?", (target, stored))

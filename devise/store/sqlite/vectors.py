@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -56,6 +56,15 @@ class SqliteVectors:
             found, rows = codec.decoded(str(self._db.folder), space, batch)
             with codec.damage(str(self._db.folder), "a vector of parts"):
                 yield found, rows, regions.unpack([row[2] for row in batch], space.dim)
+
+    def stored(self, space: Space) -> Iterator[list[tuple[int, bytes]]]:
+        sql = f"SELECT {_ID}, v.data FROM vectors AS v WHERE v.key {{}} ORDER BY v.key"
+        yield from self._batches(sql, CHUNK, _keys(self._number(space) << ID_BITS, None, 0))
+
+    def put_stored(self, space: Space, rows: Iterable[tuple[int, bytes]]) -> None:
+        first = self._number(space, add=True) << ID_BITS
+        pairs = ((first | content_id, data) for content_id, data in rows)
+        self._db.execute_many("INSERT OR REPLACE INTO vectors VALUES (?, ?)", pairs)
 
     def delete(self, ids: Ids) -> None:
         sql = f"DELETE FROM vectors WHERE key IN (SELECT number << {ID_BITS} | ? FROM spaces)"
