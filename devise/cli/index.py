@@ -48,6 +48,10 @@ def index(
             help="Also compare photos by colour, phash, dhash or ahash (docs/looks.md). Needs no pass of the network.",
         ),
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(metavar="N", help="Processes that share the work, into a library on servers (docs/scale.md)."),
+    ] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no list of skipped photos.")] = False,
     library: LibraryPath = None,
     json: Json = False,
@@ -67,7 +71,7 @@ def index(
     with Library(library) as opened, stages() as shown:
         progress = None if quiet else BarProgress(shown)
         how = {"allow_empty": allow_empty, "rehash": rehash}
-        report = opened.index(folders or (), model=model, **how, add=add or (), progress=progress)
+        report = opened.index(folders or (), model=model, **how, add=add or (), workers=workers, progress=progress)
         report = replace(report, skipped=tuple(replace(s, path=show.path(s.path, relative)) for s in report.skipped))
         if json:
             show.output(show.Output(columns=(), rows=(), document=report.to_json()), Form.JSON)

@@ -93,6 +93,7 @@ class Library:
         allow_empty: bool = False,
         rehash: bool = False,
         add: Sequence[str] = (),
+        workers: int = 1,
     ) -> IndexReport:
         """Make the library agree with the folders: only new and changed photos are read, vanished ones are removed.
 
@@ -100,7 +101,7 @@ class Library:
         which has become empty, or is missing, has lost all its photos. rehash: read all files, also those whose size
         and time are as they were. add: looks that the library is to have as well, "colour" or "phash" for example;
         photos that are in it get them without a pass of the network, in this run or in those after it where it is
-        stopped. Photos that cannot be read are in the report.
+        stopped. workers: processes that share the work, on servers. Photos that cannot be read are in the report.
         Raises FolderError, LibraryError, CheckpointError or WriteError; what was stored until then stays good.
         """
         from devise.library.update import update  # imports Pillow, which a search never needs
@@ -108,7 +109,7 @@ class Library:
 
         folders = [folders] if isinstance(folders, str | Path) else list(folders)
         how = {"allow_empty": allow_empty, "rehash": rehash}
-        return update(self._resources, folders, model, progress or Progress(), **how, add=add)
+        return update(self._resources, folders, model, progress or Progress(), **how, add=add, workers=workers)
 
     def refresh(self, paths: Iterable[str | Path], *, progress: Progress | None = None) -> IndexReport:
         """Make the library agree with what stands at some paths now, without a walk of its folders.

@@ -8,7 +8,6 @@ in bytes it alone would cost more than all others together.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.config import IngestConfig
+from devise.config import IngestConfig, num_cores
 from devise.descriptors.network.base import Array, Network, Outputs
 from devise.descriptors.network.codes import codes_of
 from devise.descriptors.network.config import EPSILON, BackboneConfig, HeadConfig, Layer, model_info, trunk
@@ -113,7 +112,7 @@ class Streams:
 
 def _compiled(model: Any) -> Any:
     """Photos side by side take a tenth less time than all cores on one, which wait for each other at every layer."""
-    cores = os.cpu_count() or 1
+    cores = num_cores()
     streams = min(cores, IngestConfig.batch // TOGETHER)
     # f32: some processors would else compute in half precision, and give other vectors than others
     settings = {"NUM_STREAMS": f"{streams}", "INFERENCE_NUM_THREADS": f"{cores}", "INFERENCE_PRECISION_HINT": "f32"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -14,14 +13,12 @@ import numpy as np
 
 from devise.config import Settings
 from devise.errors import FolderError, PhotoError, listed
-from devise.library.ingest.changes import plan_changes
 from devise.library.ingest.descriptors import Descriptors
-from devise.library.ingest.plan import Plan, plan
+from devise.library.ingest.plan import Plan
 from devise.library.ingest.prefetch import Failed, Gone, Opened, Outcome, Pixels, read_ahead
-from devise.library.models import check_model, info_of
 from devise.photos import DECODING, Details, Found, details, stamp
 from devise.progress import Progress
-from devise.reports import IndexReport, Skipped
+from devise.reports import Skipped
 from devise.spaces import Space
 from devise.store import backup
 from devise.store.base import Store
@@ -34,61 +31,10 @@ Encode = Callable[[Sequence[Sequence[Pixels]]], dict[str, Vector]]  # the views 
 MAX_WAITING = 16  # batches of photos without new pixels (renamed, touched, bad) that share a transaction
 
 
-def index(  # noqa: PLR0913
-    store: Store,
-    folders: Sequence[str | Path],
-    open_descriptors: Callable[[], Descriptors],
-    *,
-    allow_empty: bool,
-    rehash: bool,
-    progress: Progress,
-    settings: Settings,
-) -> IndexReport:
-    """Make the library agree with `folders`. Whatever stops it, what is stored stays good and the next run goes on."""
-    started = time.monotonic()
-    planned = plan(store, folders, allow_empty=allow_empty, rehash=rehash, progress=progress)
-    return _carried_out(store, planned, folders, open_descriptors, progress, settings, started)
-
-
-def refresh(
-    store: Store,
-    paths: Iterable[str],
-    open_descriptors: Callable[[], Descriptors],
-    *,
-    progress: Progress,
-    settings: Settings,
-) -> IndexReport:
-    """Make the library agree with what stands at some paths of its folders."""
-    started = time.monotonic()
-    return _carried_out(store, plan_changes(store, paths), (), open_descriptors, progress, settings, started)
-
-
-def _carried_out(  # noqa: PLR0913
-    store: Store,
-    planned: Plan,
-    folders: Sequence[str | Path],
-    open_descriptors: Callable[[], Descriptors],
-    progress: Progress,
-    settings: Settings,
-    started: float,
-) -> IndexReport:
-    run = _Run(store, planned, progress, settings)
-    if planned.work:
-        descriptors = open_descriptors()
-        check_model(store, info_of(descriptors.encoder))
-        run.remember(folders, descriptors)
-        run.work(descriptors)
-    else:
-        run.remember(folders, None)
-    run.listen()
-    run.look_back(folders)
-    removed = run.finish()
-    skipped = sorted(planned.skipped, key=lambda skipped: skipped.path)
-    return IndexReport(**run.counts, removed=removed, skipped=tuple(skipped), seconds=time.monotonic() - started)
-
-
 @dataclass
-class _Run:
+class Run:
+    """What is read, encoded and stored, batch after batch, and what that was."""
+
     store: Store
     plan: Plan
     progress: Progress
@@ -98,6 +44,7 @@ class _Run:
     roots: frozenset[str] = frozenset()
     gone: list[str] = field(default_factory=list)
     spaces: Sequence[Space] = ()  # of what makes rows
+    elsewhere: set[bytes] = field(default_factory=set)  # contents that another program encodes
 
     @property
     def total(self) -> int:
@@ -124,11 +71,11 @@ class _Run:
                 self.store.set_model(model, descriptors.encoder.labels)
         backup.keep(self.store)
 
-    def work(self, descriptors: Descriptors) -> None:
-        self.progress.worked(0, self.total)
+    def work(self, descriptors: Descriptors, files: Sequence[Found]) -> None:
+        self.progress.worked(self.done, self.total)
         self.spaces = descriptors.spaces
         known = self.store.known_hashes()
-        outcomes = read_ahead(self.plan.work, known, descriptors.views, self.settings)
+        outcomes = read_ahead(files, known, descriptors.views, self.settings)
         before: tuple[list[Outcome], Future[Encoded]] | None = None
         with (
             closing(known),
@@ -139,7 +86,8 @@ class _Run:
             for batch in _batches(outcomes, self.settings.ingest.batch):
                 stored = self.store.hash_to_id(outcome.digest for outcome in batch if isinstance(outcome, Opened))
                 on_the_way = {outcome.digest for outcome in before[0] if isinstance(outcome, Opened)} if before else ()
-                vectors = encoding.submit(_encoded, descriptors, looking, batch, {*stored, *on_the_way})
+                others = self._claimed_elsewhere(batch, {*stored, *on_the_way})
+                vectors = encoding.submit(_encoded, descriptors, looking, batch, {*stored, *on_the_way, *others})
                 if before:
                     self._store(before[0], before[1].result())
                 before = batch, vectors
@@ -148,10 +96,10 @@ class _Run:
 
     def _store(self, outcomes: list[Outcome], vectors: Encoded) -> None:
         """One batch: all of it, or nothing."""
-        known = self.store.hash_to_id(outcome.digest for outcome in outcomes if isinstance(outcome, Opened))
         added: list[tuple[int, dict[str, Vector]]] = []
         with self.store.transaction():
-            for outcome in outcomes:
+            known = self.store.hash_to_id(outcome.digest for outcome in outcomes if isinstance(outcome, Opened))
+            for outcome in self._ours(outcomes, known, vectors):
                 if isinstance(outcome, Failed):
                     self._skip(outcome)
                 elif isinstance(outcome, Opened):
@@ -162,6 +110,33 @@ class _Run:
             self.store.next_revision()
         self.done += len(outcomes)
         self.progress.worked(self.done, self.total)
+
+    def _claimed_elsewhere(self, batch: list[Outcome], known: Container[bytes]) -> set[bytes]:
+        """Of the new contents those that another program encodes."""
+        if self.store.queue is None:
+            return set()
+        new = {each.digest for each in batch if isinstance(each, Opened) and each.pixels is not None}
+        new = {digest for digest in new if digest not in known}
+        ours = self.store.queue.claim(new)
+        self.elsewhere = (self.elsewhere | new) - ours
+        return new - ours
+
+    def _ours(self, outcomes: list[Outcome], known: Container[bytes], vectors: Encoded) -> list[Outcome]:
+        """Those that no other program has taken over; what has to wait for another one is given back."""
+        if (queue := self.store.queue) is None:
+            return outcomes
+        waiting = {
+            outcome.found.path
+            for outcome in outcomes
+            if isinstance(outcome, Opened)
+            and outcome.digest not in known
+            and outcome.digest not in vectors
+            and (outcome.pixels is None or outcome.digest in self.elsewhere)
+        }
+        queue.give_back(waiting)
+        paths = [outcome.found.path for outcome in outcomes if outcome.found.path not in waiting]
+        still = queue.finish(paths, vectors)
+        return [outcome for outcome in outcomes if outcome.found.path in still]
 
     def _put_vectors(self, added: Sequence[tuple[int, dict[str, Vector]]]) -> None:
         """Of new contents, space by space."""
@@ -180,7 +155,8 @@ class _Run:
                 return []
             content_id = known[digest] = self.store.add_content(digest)
             added.append((content_id, vectors[digest]))
-        self.counts[self._kind(found.path, content_id)] += 1
+        if self.store.queue is None:
+            self.count(found.path, content_id)
         self.store.put_photo(Photo(found.path, content_id, found.size, found.mtime_ns))
         self.store.put_texts(found.path, _stamp(found, opened.details), opened.details, self.roots)
         return added
@@ -212,6 +188,9 @@ class _Run:
                 "Is its disk mounted? Mount it again and run: devise index"
             )
 
+    def count(self, path: str, content_id: int) -> None:
+        self.counts[self._kind(path, content_id)] += 1
+
     def _kind(self, path: str, content_id: int) -> str:
         """Which count a photo goes to; the old path of a renamed one is removed here."""
         if path in self.plan.before:
@@ -224,7 +203,8 @@ class _Run:
     def _skip(self, failed: Failed) -> None:
         """A file that could not be reached keeps what the library knows of it; one that is no photo loses it."""
         found = failed.found
-        self.plan.skipped.append(Skipped(found.path, failed.reason))
+        if self.store.queue is None:
+            self.plan.skipped.append(Skipped(found.path, failed.reason))
         if failed.lasting:
             self.store.put_skipped(Refused(found.path, found.size, found.mtime_ns, failed.reason))
 
