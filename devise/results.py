@@ -25,6 +25,7 @@ class Note:
     index: the index of a space is missing or damaged, all photos were compared (data: space, state)
     unfinished: a space was added to the library, and some photos have no row in it yet (data: space, num_photos)
     read_as: a word is read in another form or spelling (data: asked, read); alias: one of the user's own, the same
+    colour: a colour is looked for in those of photos (data: asked, and read: the nearest name of one)
     without: what is pushed away in words; either: of which things one will do; left_out: what says nothing (data:
     words)
     only_without: all is pushed away; quote: one that is not closed was left out

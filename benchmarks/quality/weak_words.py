@@ -26,7 +26,7 @@ from benchmarks.quality.voc import precision_at
 from devise.analysis.metrics import average_precision
 from devise.library import Library
 from devise.search.scoring import Scoring
-from devise.search.searcher import shown_in
+from devise.search.showing import shown_in
 from devise.search.trust import trusted
 from devise.words.queries import STOP_WORDS, Term
 

@@ -204,19 +204,14 @@ class Library:
         """What each term of a query gives a photo (in the library or not), and which part of it shows the term.
 
         cover: by covering piece after piece of the photo, in a second or more: truer, and for models without parts.
-
+        Colours are looked for in the pixels of the photo's file.
         Raises WordError, PhotoError, LibraryError.
         """
-        from devise.search import explain
-
         request = self._interpret(query)
         if not request.terms:
             raise WordError(f'"{written(query)}" is only in names and captions; ask with something that can be seen')
-        scoring, space = Scoring.of(request.terms), self._resources.model_info().space("words")
-        views = self._photos.views(photo)
-        if explain.is_square(views) and not cover:
-            return explain.by_parts(views, scoring, space)
-        return explain.by_occlusion(self._photos.source(photo), views, self._photos.checked_encoder(), scoring, space)
+        words = self._resources.model_info().space("words")
+        return self._photos.explained(photo, Scoring.of(request.terms), words, is_covered=cover)
 
     def tag(
         self, photo: PhotoInput, k: int | None = None, any_word: bool = False, sure: float | None = None
@@ -330,6 +325,7 @@ class Library:
             num_photos=self._reader().having,
             class_weights=resources.class_weights,
             learnt=partial(resources.learnt, options.space),
+            has_colours=resources.has_colours,
         )
         return interpret(query, options, sources)
 

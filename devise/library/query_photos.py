@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from devise.descriptors.base import Descriptor
     from devise.descriptors.looks import Looks
     from devise.photos.inputs import PhotoInput
+    from devise.results import TermHeat
+    from devise.search.scoring import Scoring
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,18 @@ class QueryPhotos:
         vectors = self._encoded(data, photo, encoder)
         whole = models.of_space(vectors, "words", encoder)[None]
         return np.concatenate([whole, vectors["parts"][0]]) if "parts" in vectors else whole
+
+    def explained(self, photo: PhotoInput, scoring: Scoring, space: Space, *, is_covered: bool) -> list[TermHeat]:
+        """What each term gives a photo, and where. space: of the words; is_covered: told by covering its pieces."""
+        from devise.descriptors import looks
+        from devise.search import explain
+
+        views = self.views(photo)
+        if explain.is_square(views) and not is_covered:
+            heats = explain.by_parts(views, scoring, space)
+        else:
+            heats = explain.by_occlusion(self.source(photo), views, self.checked_encoder(), scoring, space)
+        return explain.with_colours(heats, scoring, lambda: self.pixels(photo, looks.SIZE, looks.RESIZE))
 
     def named(self, photo: str | os.PathLike[str]) -> str:
         """The path of a photo, by that or by the end of it if only one in the library ends so. Raises PhotoError."""

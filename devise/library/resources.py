@@ -59,6 +59,10 @@ class Resources:
         """Of the model that the library was built with, else of the one in use."""
         return self.stored_info() or models.info_of(self.encoder(None))
 
+    def has_colours(self) -> bool:
+        """Whether the library's photos are known by their colours."""
+        return "colour" in self.model_info().fingerprints()
+
     def stored_info(self) -> ModelInfo | None:
         store = self.readers.store_or_none()
         return store.model() if store else None

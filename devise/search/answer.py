@@ -44,8 +44,9 @@ def answer(
         found = searcher.weighted(searcher.mean_features(best), weights, k, where=request.filter)
     is_nothing = not any(match.is_certain is not False for match in found)
     reasons = [*_why_nothing(searcher, request, bool(found))] if is_nothing else []
-    elsewhere = _unfinished_notes(searcher, request.options.space) if request.options.space != "words" else ()
-    return Answer.of(found, (*request.notes, *index_notes(searcher), *elsewhere, *reasons))
+    elsewhere = {request.options.space} - {"words"} | {"colour" for term in request.terms if term.colour}
+    lacking = [note for space in sorted(elsewhere) for note in _unfinished_notes(searcher, space)]
+    return Answer.of(found, (*request.notes, *index_notes(searcher), *lacking, *reasons))
 
 
 def similar(searcher: Searcher, request: PhotoRequest, k: int) -> Answer[Match]:

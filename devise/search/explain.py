@@ -2,13 +2,15 @@
 
 Where the model looks at a square of parts, each part's own cosine with the term says where it is (the words head on
 every position of the last map, as in class activation mapping; Zhou et al., 2016). Else parts of the photo are covered
-one after the other, and where the score falls most, the term is (occlusion; Zeiler and Fergus, 2014).
+one after the other, and where the score falls most, the term is (occlusion; Zeiler and Fergus, 2014). Colours are where
+the pixels have them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -66,6 +68,29 @@ def _stretched(near: Vector) -> NDArray[np.floating]:
     low, high = near.min(1, keepdims=True), near.max(1, keepdims=True)
     stretched: Vector = (near - low) / np.maximum(high - low, 1e-6)
     return stretched
+
+
+def with_colours(heats: list[TermHeat], scoring: Scoring, pixels: Callable[[], NDArray[np.uint8]]) -> list[TermHeat]:
+    """Terms that are colours by which share of each cell looks so. pixels: (320, 320, 3), as looks are made of."""
+    if not len(scoring.palette):
+        return heats
+    from devise.descriptors.colour import shares
+    from devise.descriptors.looks import SIZE, SMALL
+    from devise.photos.miniatures import averaged
+    from devise.search import colours
+
+    side = len(heats[0].heat)
+    pixel_shares = shares(averaged(pixels()[None], SIZE // SMALL).reshape(-1, 1, 1, 3))  # (SMALL * SMALL, 64)
+    edges = np.arange(side) * SMALL // side
+    wide = np.diff([*edges, SMALL])
+    heats = list(heats)
+    for at, weights in zip(np.flatnonzero(scoring.is_colour), scoring.palette, strict=True):
+        found = (pixel_shares @ weights).reshape(SMALL, SMALL)
+        cells = np.add.reduceat(np.add.reduceat(found, edges, 0), edges, 1) / np.outer(wide, wide)
+        likely = 0.5 * (1 + np.tanh(colours.logits(np.array([found.mean(), *cells.ravel()])) / 2))
+        term = replace(heats[at].term, score=float(found.mean()), probability=float(likely[0]))
+        heats[at] = TermHeat(term, likely[1:].reshape(side, side).astype(np.float32))
+    return heats
 
 
 def is_square(views: Vector) -> bool:

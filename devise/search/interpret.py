@@ -19,6 +19,7 @@ from devise.search.blend import Asked
 from devise.search.trust import trusted
 from devise.store.filter import Filter, quoted
 from devise.vectors import Vector
+from devise.words.colours import colour_name
 from devise.words.grammar import Query, written
 from devise.words.queries import Reading, Term, TextWord, only_pushes, read, says_nothing
 from devise.words.understanding import understood
@@ -48,7 +49,7 @@ class Sources(NamedTuple):
     """Where the things that a query names are found; each is asked only when one does.
 
     photo: the words vector of a photo, or of a photo's name. num_photos: how many have a word in their texts.
-    learnt: the words that the model has learnt, in lower case.
+    learnt: the words that the model has learnt, in lower case. has_colours: whether photos are known by their colours.
     """
 
     words: Callable[[], WordVectors]
@@ -56,6 +57,7 @@ class Sources(NamedTuple):
     num_photos: Callable[[str], int]
     class_weights: Callable[[str], ClassWeights]
     learnt: Callable[[], Collection[str]] = tuple
+    has_colours: Callable[[], bool] = bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,8 @@ def interpret(query: Query, options: Options, sources: Sources) -> Request:
         reading = read(words, items, sources.photo, lambda word: sources.num_photos(quoted(word)), learnt)
         _check(query, reading, options)
         reading = reading._replace(terms=trusted(reading.terms, words, learnt))
+        if any(term.colour for term in reading.terms):
+            reading = _coloured(reading, sources.has_colours())
     weights = None if options.class_name is None else sources.class_weights(options.class_name)
     return Request(
         text=text,
@@ -122,6 +126,20 @@ def interpret(query: Query, options: Options, sources: Sources) -> Request:
             *_text_notes(reading.text_words),
         ),
     )
+
+
+def _coloured(reading: Reading, has_colours: bool) -> Reading:
+    """Colours are looked for in those of photos; where nobody knows those, by their names."""
+    found, notes = list[Term](), [note for note in reading.notes if note.data.get("why") != "colour"]
+    for term in reading.terms:
+        found.append(term if has_colours else replace(term, colour=None))
+        if term.colour:
+            name = colour_name(term.colour)
+            way = "is looked for in the colours of photos" if has_colours else f'is read as "{name}"'
+            more = "" if has_colours else ", as the library knows no colours; add them with: devise index --add colour"
+            data = {"asked": term.text, "read": name, "why": "colour"}
+            notes.append(Note("colour" if has_colours else "read_as", f'"{term.text}" {way}{more}', data))
+    return reading._replace(terms=found, notes=tuple(notes))
 
 
 def _check(query: Query, reading: Reading, options: Options) -> None:

@@ -55,7 +55,9 @@ class Scoring:
 
     vectors: (terms, dim) unit rows; weights: (terms,), negative ones push away; is_photo, is_open: (terms,), whether it
     is a photo, or a word that was not learnt. trust: (terms,), of which the highest is 1. groups: of each group the
-    terms of each of its sides, of which the best one counts.
+    terms of each of its sides, of which the best one counts. is_colour: (terms,), whether it is a colour, whose score
+    is no cosine but the share of the photo that looks so; palette: (colours, 64), how much each colour of the palette
+    counts as that.
 
     is_average: the weighted mean of the terms' scores instead, which one term alone can win. feedback: adds to each
     score its weight times the cosine to the good photos less that to the bad ones: <q + b g - c b', x> of Rocchio
@@ -70,6 +72,8 @@ class Scoring:
     is_open: NDArray[np.bool_]
     trust: Floats
     groups: tuple[tuple[tuple[int, ...], ...], ...]
+    is_colour: NDArray[np.bool_]
+    palette: Vector
     is_average: bool = False
     feedback: Feedback = field(default_factory=Feedback)
     space_name: str = "words"
@@ -86,6 +90,8 @@ class Scoring:
             np.array([not (term.is_photo or term.is_learnt) for term in terms]),
             _relative([term.trust for term in terms], [term.weight > 0 for term in terms]),
             _groups(terms),
+            np.array([term.colour is not None for term in terms]),
+            _palette([term.colour for term in terms if term.colour is not None]),
             is_average,
             feedback or Feedback(),
             space,
@@ -99,7 +105,12 @@ class Scoring:
     @property
     def toward(self) -> Vector:
         """Vectors near to which answers are: of what is wanted, else opposite to what is pushed away."""
-        return self.wanted if len(self.wanted) else -self.vectors
+        return self.vectors[(self.weights > 0) & ~self.is_colour] if len(self.wanted) else -self.vectors
+
+    @property
+    def wanted_palette(self) -> Vector:
+        """Of the colours that are not pushed away."""
+        return self.palette[self.weights[self.is_colour] > 0]
 
     def default_min_probability(self, min_term: float) -> float:
         """The probability from which on a photo is a likely answer, however many terms it has to show.
@@ -199,6 +210,10 @@ class Scoring:
             scales = np.where(self.is_open, known.open_scale, scales)
             biases = np.where(self.is_open, known.open_bias, biases)
         logits: Floats = scales[:, None] * cosines.astype(np.float64) + biases[:, None]
+        if len(self.palette):
+            from devise.search import colours
+
+            logits[self.is_colour] = colours.logits(cosines[self.is_colour])
         return logits
 
     def _logs(self, cosines: Vector, space: Space) -> Floats:
@@ -217,6 +232,14 @@ class Scoring:
         if self.is_photo[self.weights > 0 if len(self.wanted) else slice(None)].all():
             return space.calibration.photo_scale, space.calibration.photo_bias
         return space.calibration.scale, space.calibration.bias
+
+
+def _palette(asked: Sequence[str]) -> Vector:
+    if not asked:
+        return np.empty((0, 0), np.float32)
+    from devise.search.colours import palette_weights  # which few searches need
+
+    return np.stack([palette_weights(colour) for colour in asked])
 
 
 def _groups(terms: Sequence[Term]) -> tuple[tuple[tuple[int, ...], ...], ...]:

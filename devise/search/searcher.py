@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import numpy as np
 
 from devise.config import Settings
 from devise.errors import LibraryError
 from devise.index.flat import Scores, best_of_each, pieces, row_cosines, scored_by, top
-from devise.results import Match, TermScore
+from devise.results import Match
 from devise.search import blend
 from devise.search.blend import Asked
 from devise.search.candidates import Candidates
 from devise.search.filtered import FilteredIds
+from devise.search.matches import in_order, matches
 from devise.search.scoring import Scoring
-from devise.search.shortlist import LIKELY, TURN, UNCERTAIN, Shortlist, in_turns
+from devise.search.showing import Showing
 from devise.search.snapshot import Shared, Snapshot
 from devise.spaces import Space
 from devise.store.base import Store, together
 from devise.store.filter import Filter
-from devise.store.regions import Regions
-from devise.vectors import Ids, Vector, distinct, mean, pooled, unit
+from devise.vectors import Ids, Vector, distinct, mean, unit
 
 TOGETHER = 256  # queries whose candidates are read at once: at most 33,000 rows of 128 each
 Scored = Callable[[Ids | None], Iterator[tuple[Ids, Scores]]]  # of candidates; None: of all
-
-
-class _Why(NamedTuple):
-    """The rest of a match, as Match has it."""
-
-    probability: float | None
-    terms: tuple[TermScore, ...]
-    is_certain: bool | None
-
-
-_NO_IDS = np.empty(0, np.int64)
 
 
 class Searcher:
@@ -121,7 +109,7 @@ class Searcher:
                 else:
                     best = _best_among(snapshot.rows(space, distinct(np.concatenate(near))), some, near, k)
                 paths = self._store.paths_of(distinct(np.concatenate([ids for ids, _ in best])))
-                found += [_sorted(_matches(ids, scores, paths), k) for ids, scores in best]
+                found += [in_order(matches(ids, scores, paths), k) for ids, scores in best]
         return found
 
     def weighted(
@@ -200,91 +188,15 @@ class Searcher:
         """
         check_k(k)
         with self._snapshot() as snapshot:
-            space, terms = _checked(scoring.vectors, snapshot.space(scoring.space_name)), scoring.vectors
-            among, judged = self._among(where), scoring.feedback.weighted_means()
-            rows = np.stack([*terms, *(row for _, row in judged)])
-            likely = Shortlist(k)
-            for some in self._in_steps(Candidates(snapshot, scoring.space_name, among), scoring, k):
-                likely = Shortlist(k) if some is None else likely
-                self._add_likely(likely, some, rows, scoring, (least, certain), space)
-                if likely.num_certain >= k:
-                    break
-            return self._listed(likely, scoring, space, k, where, knows=bool(certain))
-
-    def _in_steps(self, candidates: Candidates, scoring: Scoring, k: int) -> Iterator[Ids | None]:
-        """Photos to look at, and more where few of those are certain; None: all."""
-        settings, among, seen = self._settings.search, candidates.among, _NO_IDS
-        good = scoring.feedback.good_ids  # however far from the query
-        good = good if among is None or not len(good) else among.of(good)
-        for times in (1, settings.further):
-            near = candidates.near(scoring.toward, times * k, times * settings.min_candidates_regions)
-            if near is None:
-                yield None
-                return
-            near = distinct(np.concatenate([near, good]))
-            yield near[~np.isin(near, seen, assume_unique=True)]  # else by np.unique: numpy.ma
-            seen = near
-            if among is not None and len(near) == among.count:
-                return
-
-    def _add_likely(  # noqa: PLR0913
-        self,
-        found: Shortlist,
-        ids: Ids | None,
-        rows: Vector,
-        scoring: Scoring,
-        least: tuple[float, float],
-        space: Space,
-    ) -> None:
-        """The best of those photos. rows: of the terms, then of what judgements add; least: to be found, to be sure."""
-        feedback, terms = scoring.feedback, len(scoring.vectors)
-        weights = np.array([weight for weight, _ in feedback.weighted_means()])
-        for some, cosines in shown_in(self._known[1].regions(space, ids), rows):
-            asked = cosines[:terms]
-            scores = scoring.scores(asked, space) + weights @ cosines[terms:]
-            kinds = np.full(len(some), LIKELY)
-            keep, is_good = ~np.isin(some, feedback.bad_ids), np.isin(some, feedback.good_ids)
-            likely = scoring.probabilities(asked, space) if any(least) else None
-            if likely is not None:
-                keep &= (likely >= least[0]) | is_good
-                kinds[~((likely >= least[1]) | is_good)] = UNCERTAIN
-                if scoring.has_sides:
-                    kinds = np.where((likely >= TURN) & (kinds == LIKELY), scoring.sides(asked, space), kinds)
-            found.add(some[keep], scores[keep], kinds[keep])
-
-    def _listed(  # noqa: PLR0913
-        self, found: Shortlist, scoring: Scoring, space: Space, k: int, where: Filter | None, *, knows: bool
-    ) -> list[Match]:
-        """Photos of each side in turns, then others that are likely, then those that are less certain."""
-        kinds = found.kinds()
-        sure = [ids for kind, ids, _ in kinds if kind != UNCERTAIN]
-        is_told = knows and scoring.knows(space)
-        told = frozenset(np.concatenate(sure).tolist() if sure else ()) if is_told else None
-        all_ids = distinct(np.concatenate([ids for _, ids, _ in kinds])) if kinds else _NO_IDS
-        paths, why = self._store.paths_of(all_ids, where), self._why(all_ids, scoring, space, told)
-        lists = [(kind, _sorted(_matches(ids, scores, paths, why), k)) for kind, ids, scores in kinds]
-        sides = in_turns([matches for kind, matches in lists if kind >= 0])
-        return [*sides, *(match for kind, matches in lists if kind < 0 for match in matches)][:k]
-
-    def _why(self, ids: Ids, scoring: Scoring, space: Space, sure: frozenset[int] | None) -> dict[int, _Why]:
-        """What each term gives the photos of those contents, and the probability of all together."""
-        found: dict[int, _Why] = {}
-        for some, cosines in shown_in(self._known[1].regions(space, ids), scoring.vectors):
-            likely = scoring.probabilities(cosines, space)
-            each = [None] * len(some) if likely is None else likely.tolist()
-            is_sure = [None if sure is None else content_id in sure for content_id in some.tolist()]
-            whys = map(_Why, each, scoring.terms(cosines, space), is_sure)
-            found |= dict(zip(some.tolist(), whys, strict=True))
-        return found
+            _checked(scoring.vectors, snapshot.space(scoring.space_name))
+            return Showing(snapshot, self._store, scoring, self._among(where)).best(k, (least, certain), where)
 
     def _among(self, where: Filter | None) -> FilteredIds | None:
         """The photos that a search is about; None: all."""
         return FilteredIds(self._store, where) if where else None
 
-    def _matches(
-        self, ids: Ids, scores: Scores, k: int, where: Filter | None, why: Mapping[int, _Why] | None = None
-    ) -> list[Match]:
-        return _sorted(_matches(ids, scores, self._store.paths_of(ids, where), why), k)
+    def _matches(self, ids: Ids, scores: Scores, k: int, where: Filter | None) -> list[Match]:
+        return in_order(matches(ids, scores, self._store.paths_of(ids, where)), k)
 
 
 def _best_among(
@@ -297,18 +209,6 @@ def _best_among(
             at = np.flatnonzero(np.isin(ids, wanted, assume_unique=True))
             mine.append((ids[at], row_cosines(rows[at], vector)))
     return [top(iter(mine), k) for mine in scored]
-
-
-def _matches(
-    ids: Ids, scores: Scores, paths: Mapping[int, Sequence[str]], why: Mapping[int, _Why] | None = None
-) -> Iterator[Match]:
-    for content_id, score in zip(ids.tolist(), scores.tolist(), strict=True):
-        for path in paths.get(content_id, ()):
-            yield Match(path, score, *(why[content_id] if why else ()))
-
-
-def _sorted(matches: Iterable[Match], k: int) -> list[Match]:
-    return sorted(matches, key=lambda match: (-match.score, match.path))[:k]
 
 
 def _least(snapshot: Snapshot) -> int:
@@ -331,13 +231,6 @@ def check_k(k: int) -> None:
 def check_probability(p: float) -> None:
     if not 0 <= p <= 1:
         raise LibraryError(f"a probability is from 0 to 1, not {p}; leave it out for the usual one")
-
-
-def shown_in(chunks: Iterable[tuple[Ids, Vector, Regions]], terms: Vector) -> Iterator[tuple[Ids, Scores]]:
-    """Of each chunk the ids and the scores of each term: (n,), (terms, n)."""
-    for ids, whole, regions in chunks:
-        if len(ids):
-            yield ids, np.stack([pooled(row_cosines(whole, term), regions.cosines(term)) for term in terms])
 
 
 def _best(near: Ids | None, among: FilteredIds | None, scored: Scored, k: int) -> tuple[Ids, Scores]:

@@ -1,14 +1,17 @@
-"""Colours by number are asked for by their names, which models learn: "#c03020 dress" is a red dress."""
+"""Colours in queries: by number, "#c03020 dress", and as what a photo mostly has, "mostly blue".
+
+Each also has the name of the nearest basic colour, a word that models learn: what asks for it where a photo is looked
+at in parts, and where a library knows no colours.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from devise.results import Note
-
 _LETTERS = r"(?=[0-9a-f]*\d|([0-9a-f])\1*(?!\w))"  # "#bee" and "#decade" are words, "#fff" is none
-_NUMBER = re.compile(rf"(?<![\w#&])#{_LETTERS}(?P<digits>[0-9a-f]{{6}}|[0-9a-f]{{3}})(?!\w)", re.IGNORECASE)
+_NUMBER = re.compile(rf"#{_LETTERS}(?P<digits>[0-9a-f]{{6}}|[0-9a-f]{{3}})", re.IGNORECASE)
+_MOSTLY = re.compile(r"(?:mostly|mainly) (?P<colour>\S+)", re.IGNORECASE)
 # The eleven basic colour words of English (Berlin and Kay, 1969), each where it is light, usual and dark
 NAMED: Mapping[str, tuple[int, ...]] = {
     "red": (0xE03030, 0xC02020, 0x801818),
@@ -25,23 +28,31 @@ NAMED: Mapping[str, tuple[int, ...]] = {
 }
 
 
-def named(text: str) -> tuple[str, list[Note]]:
-    """A text with the names of its colours in place of their numbers."""
-    notes = []
-    for sign, digits in {match[0]: match["digits"] for match in _NUMBER.finditer(text)}.items():
-        name = colour_name(digits)
-        notes.append(Note("read_as", f'{sign} is read as "{name}"', {"asked": sign, "read": name}))
-    return _NUMBER.sub(lambda match: colour_name(match["digits"]), text), notes
+def colour_of(text: str) -> str | None:
+    """What a word or phrase says of colours: six digits, or a basic name where most of the photo is meant.
+
+    >>> [colour_of(text) for text in ("#C03020", "#fff", "mostly grey", "mostly #fff", "blue", "#bee")]
+    ['c03020', 'ffffff', 'gray', 'ffffff', None, None]
+    """
+    is_mostly = _MOSTLY.fullmatch(text)
+    colour = is_mostly["colour"] if is_mostly else text
+    if found := _NUMBER.fullmatch(colour):
+        digits = found["digits"].lower()
+        return digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
+    name = {"grey": "gray"}.get(colour.lower(), colour.lower())
+    return name if is_mostly and name in NAMED else None
 
 
-def colour_name(digits: str) -> str:
-    """The nearest of the basic colours.
+def colour_name(colour: str) -> str:
+    """The nearest of the basic colours, of six digits or of one of their names.
 
-    >>> colour_name("c03020"), colour_name("fff"), colour_name("104080")
+    >>> colour_name("c03020"), colour_name("ffffff"), colour_name("blue")
     ('red', 'white', 'blue')
     """
-    long = digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
-    return min(NAMED, key=lambda name: min(_apart(int(long, 16), one) for one in NAMED[name]))
+    if colour in NAMED:
+        return colour
+    number = int(colour, 16)
+    return min(NAMED, key=lambda name: min(_apart(number, one) for one in NAMED[name]))
 
 
 def _apart(one: int, other: int) -> float:

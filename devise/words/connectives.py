@@ -15,7 +15,7 @@ from itertools import count, groupby
 
 from devise.results import Note
 from devise.words.grammar import QueryItem
-from devise.words.wording import EDGES
+from devise.words.wording import bare
 
 NOT = frozenset(["without", "no", "not", "except", "excluding", "minus", "nor", "neither", "never", "w/o", "non"])
 NOT_PAIRS = frozenset({("other", "than"), ("apart", "from"), ("except", "for"), ("instead", "of"), ("but", "no")})
@@ -79,7 +79,7 @@ def _inner(word: str, is_known: Known) -> list[str]:
     """What a word is made of: "cat&dog" is both, "dog/cat" either, "b&w" one where it is known."""
     if word.lower() == "w/":
         return ["with"]
-    if word.lower() in NOT | OR | AND | PREPOSITIONS or not _INNER.search(word) or is_known(word.strip(EDGES)):
+    if word.lower() in NOT | OR | AND | PREPOSITIONS or not _INNER.search(word) or is_known(bare(word)):
         return [word]
     if "://" in word:
         return [word]
@@ -144,7 +144,7 @@ def _denied(pieces: Sequence[_Piece]) -> Iterator[QueryItem]:
             if item is not None:
                 yield replace(item, weight=-item.weight)
                 continue
-            named = [word.word.strip(EDGES) for word in words if not word.is_in(FILLERS)]
+            named = [bare(word.word) for word in words if not word.is_in(FILLERS)]
             named = [word for word in named if word]
             if named and not is_between:
                 yield QueryItem(" ".join(named), -1.0, is_quoted=len(named) > 1)

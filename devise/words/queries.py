@@ -12,15 +12,17 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from devise.errors import WordError, listed
 from devise.results import Note
 from devise.vectors import Vector, mean
 from devise.words import forms
+from devise.words.colours import colour_of
 from devise.words.grammar import Query, QueryItem, written
+from devise.words.known import Known, Vectors
 from devise.words.understanding import understood
-from devise.words.wording import EDGES, is_number, left_out, may_be_named
+from devise.words.wording import bare, is_number, may_be_named
 
 if TYPE_CHECKING:
     from devise.photos.inputs import PhotoInput
@@ -35,7 +37,6 @@ _TALK = (
     "i me we us you he she they them who which where when while no not without except has have having do does either"
 )
 STOP_WORDS = frozenset(f"{_ARTICLES} {_PREPOSITIONS} {_OTHERS} {_TALK}".split())
-SAME = 0.8  # cosine of forms of one word: of dogs and dog it is 0.84, of bicycles and bicycle 0.93
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Term:
 
     weight: how much it counts; negative for what is pushed away. is_photo: the vector is that of a photo.
     clause: of what is either of several things: (group, side). is_learnt: by the model, as one word. trust: how much
-    its scores say of photos, 0 to 1.
+    its scores say of photos, 0 to 1. colour: what it says of colours (devise.words.colours.colour_of), if anything.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Term:
     clause: tuple[int, int] | None = None
     is_learnt: bool = False
     trust: float = 1.0
+    colour: str | None = None
 
 
 class TextWord(NamedTuple):
@@ -75,15 +77,6 @@ class Reading(NamedTuple):
     terms: list[Term]
     text_words: list[TextWord]
     notes: tuple[Note, ...] = ()
-
-
-class Vectors(Protocol):
-    """What queries need of word vectors."""
-
-    def slot(self, word: str) -> int | None: ...
-    def rows(self, slots: Sequence[int]) -> Vector: ...
-    def hints(self, word: str, n: int = 5) -> list[str]: ...
-    def corrected(self, word: str) -> str | None: ...
 
 
 def spellings(text: str) -> Iterator[str]:
@@ -113,7 +106,7 @@ def read(
     words that the model has learnt, in lower case. Raises WordError with all words that nobody knows. Nothing may be
     left, or only what is pushed away.
     """
-    known, having = _Known(vectors, learnt), cache(num_photos)
+    known, having = Known(vectors, learnt), cache(num_photos)
     found: list[Term] = []
     unknown: list[str] = []
     text_words: list[TextWord] = []
@@ -134,7 +127,9 @@ def read(
             if slots:
                 text = known.correct(text)
                 vector, is_learnt = _vector(vectors, text, slots), known.is_learnt(text)
-                found.append(Term(text, vector, slots, each.weight, clause=each.clause, is_learnt=is_learnt))
+                found.append(
+                    Term(text, vector, slots, each.weight, False, each.clause, is_learnt, colour=colour_of(text))
+                )
         if each.weight != 1 and len(found) + len(unknown) + len(text_words) == before:
             raise WordError(f'a sign or a weight stands before "{each.text}", which says nothing; put it before a word')
     if unknown:
@@ -153,90 +148,19 @@ def terms(vectors: Vectors, query: Query, photo: Callable[[PhotoInput], Vector] 
     return found
 
 
-class _Known:
-    """The slots of words, each looked up once, and what was read otherwise than it is written."""
-
-    def __init__(self, vectors: Vectors, learnt: Collection[str] = ()) -> None:
-        self._vectors, self._learnt = vectors, learnt
-        self.entry = cache(vectors.slot)
-        self.slot = cache(self._slot)
-        self._others: dict[str, tuple[str, str]] = {}  # word -> (what it is read as, why)
-        self._left_out: list[str] = []
-
-    def _slot(self, text: str) -> int | None:
-        """Of the form that the model has learnt, else as it is written, else of another form."""
-        own = self.entry(text)
-        if own is not None and text.lower() in self._learnt:
-            return own
-        for form in forms.inflections(text):
-            slot = self.entry(form) if form in self._learnt else None
-            if slot is not None and (own is None or forms.is_irregular(text, form) or self._are_one(own, slot)):
-                return self._noted(text, form, slot, "learnt")
-        if own is not None:
-            return own
-        for other in forms.others(text):
-            alike = (other, *forms.inflections(other))
-            for form in (*(form for form in alike if form.lower() in self._learnt), other):
-                if (slot := self.entry(form)) is not None:
-                    return self._noted(text, form, slot, "form")
-        for form in forms.inflections(text):
-            if (slot := self.entry(form)) is not None:
-                return self._noted(text, form, slot, "form")
-        return None
-
-    def _are_one(self, a: int, b: int) -> bool:
-        rows = self._vectors.rows([a, b])
-        return bool(rows[0] @ rows[1] >= SAME)
-
-    def mended(self, word: str) -> int | None:
-        """The slot of the one word that a mistyped one is clearly meant to be."""
-        better = self._vectors.corrected(word)
-        slot = None if better is None else self.slot(better)
-        return None if better is None or slot is None else self._noted(word, better, slot, "spelling")
-
-    def _noted(self, text: str, form: str, slot: int, why: str) -> int:
-        self._others[text] = form, why
-        return slot
-
-    def is_learnt(self, text: str) -> bool:
-        form, _ = self._others.get(text, (text, ""))
-        return any(spelt.lower() in self._learnt for spelt in (text, form))
-
-    def correct(self, text: str) -> str:
-        """As it is written, or as it should have been."""
-        form, why = self._others.get(text, (text, ""))
-        return form if why == "spelling" else text
-
-    def leave_out(self, word: str) -> None:
-        self._left_out.append(word)
-
-    def notes(self) -> tuple[Note, ...]:
-        found = []
-        for text, (form, why) in self._others.items():
-            more = ", which the model has learnt" if why == "learnt" else ""
-            data = {"asked": text, "read": form, "why": why}
-            found.append(Note("read_as", f'"{text}" is read as "{form}"{more}', data))
-        return (*found, left_out(self._left_out)) if self._left_out else tuple(found)
-
-
 def only_pushes(query: Query) -> WordError:
     return WordError(f'"{written(query)}" only says what to push away; add a word for what to find')
 
 
 def _phrases(
-    known: _Known, asked: QueryItem, having: Callable[[str], int]
+    known: Known, asked: QueryItem, having: Callable[[str], int]
 ) -> Iterator[tuple[str, tuple[int, ...], list[str]]]:
     """(text, slots, unknown words) of each word or phrase."""
     if asked.is_quoted:
         yield asked.text, *_whole(known, asked.text)
         return
-    for text, slots in _split(known, [word for word in map(_bare, asked.text.split()) if word], having):
+    for text, slots in _split(known, [word for word in map(bare, asked.text.split()) if word], having):
         yield text, slots, [] if slots else [text]
-
-
-def _bare(word: str) -> str:
-    """Without what stands around it; nothing is left of signs alone."""
-    return word.strip(EDGES)
 
 
 def _photo(asked: QueryItem, photo: Callable[[PhotoInput], Vector] | None) -> Term:
@@ -249,7 +173,7 @@ def _photo(asked: QueryItem, photo: Callable[[PhotoInput], Vector] | None) -> Te
 def phrase(vectors: Vectors, text: str) -> Vector:
     """The vector of a word or phrase: one entry if known, else the mean of its words."""
     words = text.strip().strip('"')
-    slots, missing = _whole(_Known(vectors), words)
+    slots, missing = _whole(Known(vectors), words)
     if missing:
         raise _unknown(vectors, missing)
     if not slots:
@@ -265,7 +189,7 @@ def mean_of(terms: Sequence[Term], text: str) -> Vector:
         raise WordError(f'the words of "{text}" cancel each other out; leave one out') from None
 
 
-def _split(known: _Known, words: list[str], having: Callable[[str], int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _split(known: Known, words: list[str], having: Callable[[str], int]) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Words -> (text, slots); no slots for an unknown word. Stop words and numbers alone are left out."""
     at = 0
     while at < len(words):
@@ -273,7 +197,7 @@ def _split(known: _Known, words: list[str], having: Callable[[str], int]) -> Ite
             text = " ".join(words[at:end])
             if end == at + 1 and text.lower() in STOP_WORDS:
                 break
-            if end == at + 1 and is_number(text):
+            if end == at + 1 and is_number(text) and not colour_of(text):
                 if not (may_be_named(text) and having(text)):
                     known.leave_out(text)
                     break
@@ -288,19 +212,19 @@ def _split(known: _Known, words: list[str], having: Callable[[str], int]) -> Ite
         at = end
 
 
-def _parts(known: _Known, word: str) -> tuple[int, ...]:
+def _parts(known: Known, word: str) -> tuple[int, ...]:
     """The slots of "wine_red" or "dog's" as the words they are made of, or none."""
     parts = [part for part in re.split(r"[\s_\-/]+|['’]s$", word) if part and part.lower() not in STOP_WORDS]
     slots = [known.slot(part) for part in parts]
     return tuple(slot for slot in slots if slot is not None) if None not in slots else ()
 
 
-def _whole(known: _Known, text: str) -> tuple[tuple[int, ...], list[str]]:
+def _whole(known: Known, text: str) -> tuple[tuple[int, ...], list[str]]:
     """A phrase as one entry, else as its words: (slots, unknown words)."""
     slot = known.slot(text) if text.strip() else None
     if slot is not None:
         return (slot,), []
-    words = [word for word in map(_bare, re.split(r"[\s_]+", text)) if word]
+    words = [word for word in map(bare, re.split(r"[\s_]+", text)) if word]
     kept = [word for word in words if word.lower() not in STOP_WORDS and not is_number(word)] or words
     slots: list[int] = []
     missing = []
@@ -310,7 +234,7 @@ def _whole(known: _Known, text: str) -> tuple[tuple[int, ...], list[str]]:
     return tuple(slots), missing
 
 
-def _split_all(known: _Known, words: list[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _split_all(known: Known, words: list[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
     for word in words:
         slot = known.slot(word)
         yield word, (slot,) if slot is not None else _parts(known, word)

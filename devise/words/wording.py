@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from devise import config
 from devise.results import Note
-from devise.words.colours import named
+from devise.words.colours import colour_of
 from devise.words.grammar import MAX_QUERY, Piece
 
 _DOUBLE = "“”„‟«»‹›「」『』〝〞＂"
@@ -67,8 +67,6 @@ def _tidy(text: str, notes: list[Note]) -> str:
         notes.append(Note("quote", "a quote is not closed, and left out", {}))
     text = _INNER_DASH.sub("-", _DASH.sub(" , ", _SIGN_DASH.sub("-", text)))
     text = _SINGLE_QUOTED.sub(r'"\1"', text)
-    text, colours = named(text)
-    notes += colours
     text, emoji = _spelt_out(text)
     notes += [Note("read_as", f"{sign} is read as {name}", {"asked": sign, "read": name}) for sign, name in emoji]
     if clocks := _CLOCK.findall(text):
@@ -110,6 +108,16 @@ def left_out(words: Sequence[str]) -> Note:
     """What says nothing about a photo."""
     shown = ", ".join(f'"{word}"' for word in dict.fromkeys(words))
     return Note("left_out", f"left out, as numbers are not seen in photos: {shown}", {"words": list(words)})
+
+
+def bare(word: str) -> str:
+    """A word without what stands around it; nothing is left of signs alone, and the sign of a colour's number stays.
+
+    >>> [bare(word) for word in ("(cat!", "#cat", "&", "#c03020.")]
+    ['cat', 'cat', '', '#c03020']
+    """
+    outer = word.strip(EDGES.replace("#", ""))
+    return outer if colour_of(outer) else word.strip(EDGES)
 
 
 def is_number(word: str) -> bool:
