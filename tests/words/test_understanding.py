@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devise.errors import DeviseError, WordError
@@ -334,6 +334,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)  # of a busy machine
 @given(st.one_of(st.text(), st.lists(WORDS, max_size=12).map(" ".join), st.lists(WORDS, max_size=8).map("".join)))
 def test_any_text_is_a_request_or_an_error(shipped: WordVectors, query: str) -> None:
     sources = Sources(
