@@ -22,6 +22,7 @@ def map(
         int | None, typer.Option(metavar="N", min=1, show_default=False, help="How many groups to look for.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Equal seeds give equal maps.")] = 0,
+    by: Annotated[str, typer.Option(metavar="NAME", help="What groups have in common: likeness, folder.")] = "likeness",
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -29,6 +30,7 @@ def map(
     """Sort the library's photos into groups with names. With --json, also where each photo stands on a map.
 
     devise map --groups 12
+    devise map --by folder
 
     The map itself is a page of devise serve.
     """
@@ -37,6 +39,7 @@ def map(
     chosen = form(json, csv)
     with Library(library) as opened:
         found = opened.map(space=space, method=method, groups=groups, seed=seed)
+        found = opened.listing.grouped(found, by)
         paths = opened.listing.paths_of(found.ids.tolist()) if json else {}
     document = found.to_json()
     if json:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from devise.errors import LibraryError
 from devise.library.query_photos import QueryPhotos
-from devise.reports import PhotoInfo, Skipped
+from devise.reports import PhotoInfo, PhotoMap, Skipped
 from devise.store.base import Store
 from devise.store.filter import Filter
 from devise.store.records import Card
+
+FOLDERS = 23  # that are told apart on a map, the largest; the rest are one more: a legend is for reading
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,23 @@ class Listing:
     def paths_of(self, ids: Iterable[int]) -> dict[int, str]:
         """The first path of each of the photos that are in the library."""
         return {content_id: min(paths) for content_id, paths in self.reader().paths_of(ids).items()}
+
+    def grouped(self, found: PhotoMap, by: str) -> PhotoMap:
+        """A map by "likeness", as it is, or by "folder": its groups are then the folders that photos lie in, the
+        largest first. Raises LibraryError.
+        """
+        if by == "likeness":
+            return found
+        if by != "folder":
+            raise LibraryError(f'a map has no groups by "{by}"; choose from: likeness, folder')
+        paths = self.paths_of(found.ids.tolist())
+        folders = [os.path.dirname(paths.get(content_id, "")) for content_id in found.ids.tolist()]
+        largest = [folder for folder, _ in Counter(folders).most_common(FOLDERS)]
+        numbers, names = {folder: at for at, folder in enumerate(largest)}, list(map(os.path.basename, largest))
+        distinct = [name if names.count(name) == 1 else folder for name, folder in zip(names, largest, strict=True)]
+        others = ["other folders"] if len({*folders}) > len(largest) else []
+        groups = np.array([numbers.get(folder, len(largest)) for folder in folders], np.int32)
+        return replace(found, groups=groups, names=(*distinct, *others))
 
     def digest(self, photo_id: int) -> bytes:
         """The hash of the content of a photo of the library."""

@@ -127,7 +127,8 @@ class Api:
 
     async def map(self, request: Request) -> Response:
         space = parameters.text(request.query_params, "space") or "words"
-        return Json(await self._workers.draw(lambda: self.service.map(space)))
+        by = parameters.text(request.query_params, "by") or "likeness"
+        return Json(await self._workers.draw(lambda: self.service.map(space, by)))
 
     async def marks(self, request: Request) -> Response:
         return await self._found(self.service.marks)

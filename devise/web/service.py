@@ -165,9 +165,9 @@ class Service:
             photo["id"] = ids.get(photo["path"])
         return groups
 
-    def map(self, space: str) -> Document:
+    def map(self, space: str, by: str) -> Document:
         """As devise map --json, without paths."""
-        return self.library.map(space=space).to_json()
+        return self.library.listing.grouped(self.library.map(space=space), by).to_json()
 
     def revision(self) -> int:
         return self.library.listing.revision()

@@ -82,5 +82,13 @@ def test_a_library_has_a_map_that_new_photos_join(tmp_path: Path, album: Path) -
         assert len(library.map(space="features", method="pca")) == 7
         document = after.to_json()
         assert len(document["id"]) == len(document["x"]) == len(document["group"]) == 7
+        (album / "more").mkdir()
+        Image.new("RGB", (20, 20), (40, 200, 40)).save(album / "more" / "leaf.png")
+        library.index()
+        folders = library.listing.grouped(library.map(method="pca", groups=3), "folder")
+        assert (folders.names, folders.counts()) == (("album", "below", "more"), [6, 1, 1])
+        assert np.allclose(folders.places[:7], after.places, atol=1e-5)
+        with pytest.raises(LibraryError, match="choose from: likeness, folder"):
+            library.listing.grouped(folders, "year")
         with pytest.raises(LibraryError, match="choose from: tsne, pca"):
             library.map(method="umap")

@@ -131,6 +131,8 @@ def test_duplicates_and_the_map(library: Library, client: Client, album: Path, t
     found = client.get("/api/map").json
     assert len(found["id"]) == len(found["x"]) == len(found["y"]) == len(found["group"]) == 6
     assert sum(group["photos"] for group in found["groups"]) == 6
+    assert client.get("/api/map", by="folder").json["groups"][0] == {"name": album.name, "photos": 5}
+    assert client.get("/api/map", by="year").json["error"] == 'a map has no groups by "year"'
 
 
 def test_a_server_that_only_reads(library: Library, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ let lit = null; // the photos that answer the words
 let waiting = 0;
 let info = null;
 let groupShown = null;
+const by = el("select", { "aria-label": "Coloured by", onchange: () => regroup(by.value) },
+  el("option", { value: "likeness" }, "by likeness"), el("option", { value: "folder" }, "by folder"));
 const selection = new Selection({ mark() {}, none: () => pick([]) });
 const viewer = new Viewer({
   like: (match, space) => (location.href = `/?like=${match.id}&space=${space}`),
@@ -112,6 +114,18 @@ async function open(at) {
 }
 
 // Moving and zooming
+
+// All photos in view, above the list of groups
+function home() {
+  const [left, right] = edges(map.x);
+  const [top, bottom] = edges(map.y);
+  const room = canvas.clientHeight - 2 * legend.offsetHeight - 40;
+  const wide = (canvas.clientWidth - 60) / (Math.max(right - left, 0.01) * side());
+  const zoomed = Math.max(0.7, Math.min(8, wide, room / (Math.max(bottom - top, 0.01) * side())));
+  Object.assign(view, { x: (left + right) / 2, y: (top + bottom) / 2 + legend.offsetHeight / 2 / (zoomed * side()), zoom: zoomed });
+}
+
+const edges = (places) => places.reduce(([least, most], one) => [Math.min(least, one), Math.max(most, one)], [Infinity, -Infinity]);
 
 function zoom(factor, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) {
   const [before, over] = toMap(x, y);
@@ -220,7 +234,24 @@ function showLegend() {
       for (const button of legend.querySelectorAll("button")) button.setAttribute("aria-pressed", String(groupShown !== null && button === event.currentTarget));
       light();
     } }, printable(text), el("small", {}, photos.toLocaleString("en")))));
-  legend.replaceChildren(...buttons);
+  legend.replaceChildren(el("li", {}, by), ...buttons);
+}
+
+// Other groups of the same photos, which stay where they are
+async function regroup(how) {
+  try {
+    const found = await get("/api/map", { by: how });
+    if (found.id.length !== map.id.length) return location.reload();
+    Object.assign(map, { groups: found.groups, group: found.group });
+    groupShown = null;
+    middles();
+    points.colour(map.group);
+    showLegend();
+    by.focus();
+    light();
+  } catch (error) {
+    toast([error.message, error.remedy].filter(Boolean).join("; "));
+  }
 }
 
 keys((event, isTyping) => {
@@ -234,7 +265,7 @@ keys((event, isTyping) => {
   } else if (event.key === "+" || event.key === "=") zoom(1.4);
   else if (event.key === "-") zoom(1 / 1.4);
   else if (event.key === "0") {
-    Object.assign(view, { x: 0.5, y: 0.5, zoom: 1 });
+    home();
     soon();
   } else return false;
   return true;
@@ -248,6 +279,7 @@ try {
   told.textContent = "";
   new ResizeObserver(soon).observe(canvas);
   showLegend();
+  home();
   light();
 } catch (error) {
   map = null;

@@ -38,12 +38,17 @@ export class Points {
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.put("place", 2, Float32Array.from({ length: 2 * x.length }, (_, at) => (at % 2 ? y : x)[at >> 1]));
+    this.colour(group);
+    this.lights = new Float32Array(x.length).fill(1);
+    this.put("light", 1, this.lights);
+  }
+
+  // group: of each point the number
+  colour(group) {
     const shades = COLOURS.map((colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255));
     const colours = new Float32Array(3 * group.length);
     group.forEach((number, at) => colours.set(shades[number % shades.length], 3 * at));
     this.put("colour", 3, colours);
-    this.lights = new Float32Array(x.length).fill(1);
-    this.put("light", 1, this.lights);
   }
 
   put(name, width, numbers) {
