@@ -85,7 +85,7 @@ def made(data: Path | None) -> Path:
     part = folder.with_suffix(".part")
     used = _photos(unpacked(data, "voc"))[:NUM_PHOTOS]
     for number, path in enumerate(used):
-        _write(path, part / "photos" / f"{number:04}")
+        changed(path, part / "photos" / f"{number:04}")
     others = part / "others"
     others.mkdir(parents=True, exist_ok=True)
     for name in OTHERS:
@@ -107,7 +107,8 @@ def _photos(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png", ".webp"))
 
 
-def _write(path: Path, folder: Path) -> None:
+def changed(path: Path, folder: Path) -> None:
+    """A photo as it is and with each change."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "original.jpg").write_bytes(path.read_bytes())
     with Image.open(path) as opened:
