@@ -90,7 +90,7 @@ NAMED = {
     "no-mark.txt": (text("utf-16-le"), "UTF-16; save it as UTF-8"),
     "torch.pt": (zipped({"archive/data.pkl": b"x", "archive/version": b"3"}), "a file of PyTorch; give"),
     "old-torch.pt": (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19." + bytes(9), "a file of PyTorch; give"),
-    "arrays.npz": (zipped({"a.npy": array()}), "an archive of NumPy; give"),
+    "arrays.npz": (zipped({"a.npy": array()}), "word vectors are words and vectors: numpy.savez"),
     "a.tar": (tarred(text(), ""), "a tar archive; unpack it"),
     "a.tar.gz": (tarred(text(), "gz"), "a tar archive; unpack it"),
     "a.tgz": (tarred(text(), "gz"), "a tar archive; unpack it"),
