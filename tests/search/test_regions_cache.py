@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from devise.config import SearchConfig, Settings
+from devise.config import SearchConfig
 from devise.search.regions_cache import RegionsCache
 from devise.search.scoring import Scoring
-from devise.search.searcher import Searcher
+from devise.search.showing import Showing
 from devise.spaces import Space
 from devise.store.regions import Regions, pack, unpack
 from devise.vectors import Ids, Vector, unit
@@ -85,17 +85,13 @@ def test_memory_stays_within_its_bounds() -> None:
 def test_no_photo_is_looked_at_twice() -> None:
     """Where few of the first candidates are certain, those that come on top of them are scored, and no more."""
 
-    class Near:
-        among = None
-
-        def near(self, vectors: Vector, k: int, least: int) -> Ids | None:
-            return np.arange(least) if least < 3_000 else None
-
-    searcher = Searcher.__new__(Searcher)
-    scoring = Scoring.of([Term("cat", np.eye(1, DIM, dtype=np.float32)[0], is_learnt=True)])
+    showing = Showing.__new__(Showing)
+    showing._scoring = Scoring.of([Term("cat", np.eye(1, DIM, dtype=np.float32)[0], is_learnt=True)])
+    showing._among = None
+    showing._near = lambda k, least: np.arange(least) if least < 3_000 else None  # type: ignore[method-assign]
     for further, expected in ((2, [1_000, 1_000]), (1, [1_000, 0]), (3, [1_000, None])):
-        searcher._settings = Settings(search=SearchConfig(further=further))
-        steps = list(searcher._in_steps(Near(), scoring, 9))  # type: ignore[arg-type]
+        showing._settings = SearchConfig(further=further)
+        steps = list(showing._in_steps(9))
         assert [None if some is None else len(some) for some in steps] == expected
         seen = np.concatenate([some for some in steps if some is not None])
         assert len(np.unique(seen)) == len(seen)
