@@ -3,7 +3,7 @@
 from devise.photos.details import Details, details
 from devise.photos.find import Found, Trouble, find, find_below, is_photo
 from devise.photos.formats import DECODING, has_reader
-from devise.photos.heat import covered, is_ours, overlay, overlay_jpeg, save_png
+from devise.photos.heat import covered, is_ours, overlay, overlay_jpeg, save_png, sheet_of
 from devise.photos.open import load, picture, read, thumbnail_jpeg
 from devise.photos.sidecars import stamp
 
@@ -25,6 +25,7 @@ __all__ = [
     "picture",
     "read",
     "save_png",
+    "sheet_of",
     "stamp",
     "thumbnail_jpeg",
 ]

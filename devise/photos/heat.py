@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,6 +56,14 @@ def overlay(source: str | Path | bytes, heat: NDArray[np.float32], size: int) ->
 def overlay_jpeg(source: str | Path | bytes, heat: NDArray[np.float32], size: int) -> bytes:
     """The same as a JPEG. Raises PhotoError."""
     return as_jpeg(overlay(source, heat, size))
+
+
+def sheet_of(lines: Sequence[NDArray[np.uint8]], border: int = 1, scale: int = 2) -> Image.Image:
+    """Small pictures in lines, each (n, size, size, 3), on grey."""
+    padded = [np.pad(line, ((0, 0), (border, border), (border, border), (0, 0)), constant_values=128) for line in lines]
+    rows = [np.concatenate(list(line), axis=1) for line in padded]
+    sheet = Image.fromarray(np.concatenate(rows))
+    return sheet.resize((scale * sheet.width, scale * sheet.height), Image.Resampling.NEAREST)
 
 
 def save_png(image: Image.Image, path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from devise.descriptors.network.checkpoint import load, save
+from devise.display import name
 from devise.errors import TrainingError, counted
 from devise.progress import Progress
 from devise.training.assembly import Assembly, assemble, checkpoint_path, learner_of
@@ -19,6 +20,7 @@ from devise.training.log import RunLog
 from devise.training.options import TrainOptions
 from devise.training.quantize import quantize
 from devise.training.rate import found_rate
+from devise.training.rebuilt import draw_rebuilt
 from devise.training.report import EpochReport, TrainReport
 from devise.training.state import Learner, epochs_done, keep, restore
 from devise.training.validate import is_best, validated
@@ -60,6 +62,8 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     assert learner.best is not None
     log.end(learner.history, learner.best)
     add_classifiers(path, assembly, progress)
+    if picture := draw_rebuilt(path, assembly, log.folder):
+        progress.note(f"photos rebuilt from their codes: {name(str(picture))}")
     if options.quantize:
         quantize(path, assembly.paths, options.photos)
     state.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from test_training import Stop, classes, options, tiny_vectors  # noqa: F401 (fixtures)
 
 from devise import Library
@@ -96,6 +97,8 @@ def test_sparse_codes_are_found_by_posting_lists(codes: TrainOptions, tmp_path: 
 
 def test_pixels_are_features_of_small_pictures(codes: TrainOptions) -> None:
     path = train(replace(codes, backbone="pixels", size=16, epochs=4)).path
+    with Image.open(path.with_suffix(".run") / "rebuilt.png") as picture:
+        assert picture.size == (2 * 8 * 18, 2 * 2 * 18)  # eight validation photos, and them rebuilt
     one, other = Encoder.open(path), Compiled.open(path)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
     np.testing.assert_allclose(one.outputs(pixels).features.reshape(5, 3, 16, 16),
