@@ -52,6 +52,7 @@ class Space:
     fingerprint: of the descriptor that makes the rows; None: that of the model it belongs to. Of one that was imported
     it is of the file that brought the rows, which nobody here can make.
     vectors, vectors_fingerprint: the word vectors of a words space. num_regions: of a photo, beside the whole photo.
+    attributes: each has as many of the numbers of a row, one block behind the other.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Space:
     vectors_fingerprint: str | None = None
     num_regions: int = 0
     calibration: Calibration = Calibration()
+    attributes: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -100,6 +102,7 @@ class Space:
             "metric": self.metric,
             "dtype": self.dtype,
             "descriptor": self.fingerprint,
+            **({"attributes": list(self.attributes)} if self.attributes else {}),
         }
 
     @classmethod
@@ -117,6 +120,7 @@ class Space:
             dtype=given.pop("dtype", "float16"),
             fingerprint=given.pop("descriptor", None),
             calibration=Calibration(**lines),
+            attributes=tuple(given.pop("attributes", ())),
         )
         if given:
             raise ValueError(f"a space with {', '.join(given)}")
@@ -124,12 +128,20 @@ class Space:
 
     def checked(self) -> Space:
         """Itself. Raises ValueError where names are no texts, numbers no numbers, or nothing compares such rows."""
-        texts = (self.name, self.vectors or "", self.vectors_fingerprint or "", self.fingerprint or "")
+        texts = (
+            self.name,
+            self.vectors or "",
+            self.vectors_fingerprint or "",
+            self.fingerprint or "",
+            *self.attributes,
+        )
         lines = asdict(self.calibration).values()
         if not all(isinstance(text, str) for text in texts) or not all(map(_is_finite, lines)):
             raise ValueError(f"a space {self}")
         if not (isinstance(self.dim, int) and self.dim > 0 <= self.num_regions and isinstance(self.num_regions, int)):
             raise ValueError(f"a space of {self.dim} numbers and {self.num_regions} parts")
+        if self.dim % max(1, len(self.attributes)):
+            raise ValueError(f"a space of {self.dim} numbers and {len(self.attributes)} attributes")
         if (
             self.metric not in METRICS
             or self.dtype not in DTYPES

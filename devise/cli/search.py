@@ -160,6 +160,15 @@ def similar(
         str | None,
         typer.Option(metavar="SPACE", show_default=False, help="Put those near by --space in the order of this one."),
     ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=X", show_default=False, help="What an attribute counts, others 1: colour=2. May be repeated."
+        ),
+    ] = None,
+    exemplar: Annotated[
+        bool, typer.Option("--exemplar", help="Those near in the order of what tells the photo from all others.")
+    ] = False,
     poses: Annotated[
         bool, typer.Option("--poses", help="Also like the photo turned by quarters and mirrored (its file is read).")
     ] = False,
@@ -189,11 +198,14 @@ def similar(
 
     devise similar shoe.jpg --space features,0.5:colour
 
+    devise similar shoe.jpg --space attributes --weight colour=2
+
     devise similar cat-with-bottle.jpg --like "siamese cat"
 
     find products -name '*.jpg' | devise similar - -k 3 --jsonl
     """
     from devise.library import Library, Where
+    from devise.search.attributes import weights_of
 
     chosen = form(json or jsonl, csv, paths, null)
     where = Where(text=text, inside=inside, after=after, before=before, kind=kind, larger=larger)
@@ -201,7 +213,8 @@ def similar(
     if see:
         preview.check()
     with Library(library) as opened:
-        ask = partial(opened.similar, k=k, space=space, order=order, like=like, where=where, poses=poses)
+        ask = partial(opened.similar, k=k, space=space, order=order, like=like, where=where, poses=poses,
+                      weights=weights_of(weight or ()), exemplar=exemplar)  # fmt: skip
         if len(photos) > 1 or str(photos[0]) == several.STDIN or jsonl:
             if html or open_page:
                 raise typer.BadParameter("a contact sheet is of what is like one photo; name one, or leave it out")

@@ -32,7 +32,7 @@ def train(
         Path,
         typer.Argument(
             metavar="FOLDER|FILE",
-            help="One folder a label, a CSV of path and labels (a|b), or COCO's or YOLO's files.",
+            help="One folder a label, a CSV of path and labels (a|b), COCO's or YOLO's files, or a CSV of pairs.",
             readable=False,
         ),
     ],
@@ -69,7 +69,7 @@ def train(
         typer.Option(
             metavar="NAMES",
             help="words: to search by words. hash: short codes. metric: who is near. autoencoder: codes without "
-            "labels. Several with commas.",
+            "labels. attributes: columns of a CSV. Several with commas.",
         ),
     ] = WORDS,
     loss: Annotated[
@@ -83,7 +83,7 @@ def train(
         str, typer.Option(metavar="NAME", help=f"Of metric, which triplets count: {', '.join(MINER_NAMES)}.")
     ] = TrainOptions.miner,
     dim: Annotated[
-        int, typer.Option(metavar="N", help="Of metric and autoencoder: numbers of a row; 0: as is usual.")
+        int, typer.Option(metavar="N", help="Of metric, autoencoder, attributes: numbers of a row; 0: as is usual.")
     ] = TrainOptions.dim,
     l1: Annotated[
         float, typer.Option("--l1", metavar="X", help="Of autoencoder: above 0 for sparse codes, such as 0.05.")
@@ -95,6 +95,12 @@ def train(
         str, typer.Option(metavar="NAME", help=f"Of hash: {', '.join(METHOD_NAMES)}.")
     ] = TrainOptions.method,
     bits: Annotated[int, typer.Option(metavar="N", help="Of hash: bits of a code.")] = TrainOptions.bits,
+    unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--unlabelled", help="Of metric: labels do not count; a photo is like itself in another light, or a part."
+        ),
+    ] = False,
     size: Annotated[
         int, typer.Option(metavar="N", help="Pixels a side at which photos are looked at; 0: as the backbone is used.")
     ] = TrainOptions.size,
@@ -164,6 +170,8 @@ def train(
     devise train birds/ --out short --objective hash --bits 48
 
     devise train photos/ --out codes --objective autoencoder
+
+    devise train shop.csv --out shop --objective attributes --label-column type --label-column colour
     """
     needed("training", "torch", "torchvision")
     from devise.cli.output.progress import BarProgress, stages
@@ -185,6 +193,7 @@ def train(
         dim=dim,
         l1=l1,
         noise=noise,
+        unlabelled=unlabelled,
         method=method,
         bits=bits,
         size=size,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devise.config import Settings
-from devise.errors import LibraryError, WordError, counted
+from devise.errors import WordError, counted
 from devise.library.models import Model
-from devise.library.query_photos import QueryPhotos, name_of
+from devise.library.query_photos import QueryPhotos
 from devise.library.resources import Resources
+from devise.library.similar import Likeness, requested
 from devise.results import Answer, Match, WordMatch
 from devise.search.answer import answer, index_notes, similar
-from devise.search.interpret import Options, PhotoRequest, Request, Sources, interpret
+from devise.search.interpret import Options, Request, Sources, interpret
 from devise.search.scoring import Scoring
 from devise.search.searcher import Searcher, check_k, check_probability
 from devise.store.base import Store
@@ -171,6 +172,8 @@ class Library:
         like: str | None = None,
         where: Filter | None = None,
         poses: bool = False,
+        weights: Mapping[str, float] | None = None,
+        exemplar: bool = False,
     ) -> Answer[Match]:
         """The k photos most like `photo` (in the library or not), never itself or its copies.
 
@@ -178,27 +181,16 @@ class Library:
         order: another space that puts those near by the first in order: space="bits", order="features".
         like: a class; photos are then compared by what tells it apart (on features). where: which photos are asked.
         poses: also turned by 90, 180 and 270 degrees and mirrored; the nearest of these eight counts, and the photo's
-        file is read.
+        file is read. weights: of attributes, in a space that has them, {"colour": 2}; others weigh 1, and scores are
+        weighted means. exemplar: those near in the order of a classifier that tells the photo from all others.
         """
         k = self._checked(k)
-        if like is not None and (order is not None or poses):
-            raise LibraryError("what is compared like a class has no other order and no poses; leave one of them out")
-        if like is not None and space != "features":
-            raise LibraryError(f"photos are compared like a class on features, not on {space}; leave one of them out")
-        if order is not None and (poses or space == "local" or "," in space + order):
-            raise LibraryError("one space, but not local, is put in the order of one other; leave --order out")
+        how = Likeness(space=space, order=order, like=like, where=where or Filter(), poses=poses,
+                       weights=weights or {}, exemplar=exemplar)  # fmt: skip
+        how.check()
         if space == "local":
-            return self._resources.local().similar(self._photos, photo, k, where or Filter())
-        content_id, asked = self._photos.asked(photo, space, poses=poses)
-        request = PhotoRequest(
-            name=name_of(photo),
-            asked=asked,
-            content_id=content_id,
-            filter=where or Filter(),
-            class_weights=None if like is None else self._resources.class_weights(like),
-            order=None if order in (None, space) else self._photos.asked(photo, order)[1][0],
-        )
-        return similar(self._search(), request, k)
+            return self._resources.local().similar(self._photos, photo, k, how.where)
+        return similar(self._search(), requested(self._resources, self._photos, photo, how), k)
 
     def explain(self, photo: PhotoInput, query: Query, *, cover: bool = False) -> list[TermHeat]:
         """What each term of a query gives a photo (in the library or not), and which part of it shows the term.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from devise.library.ingest.descriptors import Descriptors
     from devise.library.local import LocalSearch
     from devise.search.class_weights import ClassWeights
+    from devise.search.exemplar import Exemplars
     from devise.words import Tagger
 
 T = TypeVar("T")
@@ -115,6 +116,12 @@ class Resources:
         info = self.stored_info()
         knows_words = info is not None and any(space.name == "words" for space in info.spaces)
         return class_weights(name, classes, self.words() if knows_words else None)
+
+    def exemplars(self, space: str) -> Exemplars:
+        """Of the photos that the library holds when it is first asked for them."""
+        from devise.search.exemplar import Exemplars
+
+        return self._once(("exemplars", space), lambda: Exemplars.read(self.store(), self.model_info().space(space)))
 
     def local(self) -> LocalSearch:
         from devise.library.local import LocalSearch

@@ -58,6 +58,7 @@ def similar(searcher: Searcher, request: PhotoRequest, k: int) -> Answer[Match]:
         found = searcher.in_order(request.asked[0], request.order, k, request.content_id, request.filter)
     else:
         found = searcher.like(request.asked, k, without=request.content_id, where=request.filter)
+        found = [replace(match, score=match.score * request.factor) for match in found]
     notes = request.class_weights.notes() if request.class_weights else []
     notes += index_notes(searcher)
     for one in (*request.asked, *([] if request.order is None else [request.order])):

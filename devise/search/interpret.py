@@ -82,6 +82,7 @@ class PhotoRequest(NamedTuple):
 
     asked: its rows there. content_id: its own, where it is in the library: neither it nor its copies are answers.
     order: another space and its row there, by which those near to it in the first space are put in order.
+    factor: what scores are multiplied by.
     """
 
     name: str
@@ -90,6 +91,7 @@ class PhotoRequest(NamedTuple):
     filter: Filter
     class_weights: ClassWeights | None = None
     order: Asked | None = None
+    factor: float = 1.0
 
 
 def interpret(query: Query, options: Options, sources: Sources) -> Request:

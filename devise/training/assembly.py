@@ -17,13 +17,14 @@ from devise.descriptors.network.checkpoint import Checkpoint, load
 from devise.descriptors.network.config import BackboneConfig
 from devise.descriptors.network.format import SUFFIX
 from devise.descriptors.network.weights import backbone_ranges, load_backbone
-from devise.errors import TrainingError
+from devise.errors import TrainingError, counted
 from devise.progress import Progress
 from devise.training import data
-from devise.training.datasets.example import NOTHING, Example, LeftOut
+from devise.training.datasets.example import NOTHING, Dataset, Example, LeftOut, Pair
+from devise.training.datasets.pairs import check_sides, split_pairs
 from devise.training.datasets.read import read
 from devise.training.datasets.unlabelled import unlabelled
-from devise.training.features import Extractor, features_of
+from devise.training.features import VIEWS, Extractor, features_of
 from devise.training.feedback import judged
 from devise.training.labels import resolved
 from devise.training.nothing import nothings
@@ -74,12 +75,12 @@ def assemble(options: TrainOptions, progress: Progress) -> Assembly:
     progress.dataset(learnt.overview)
     ordered = [*learnt.training, *learnt.validation]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    lessons = _lessons(ordered, learnt.labels, vectors, device)
+    lessons = _lessons(ordered, learnt, vectors, device)
     objectives = _objectives(options, lessons)
     checkpoint = _new_checkpoint(options, path.stem, objectives, device)
     source, good = _source(options, checkpoint, ordered, progress)
     rows, checked = _rows(good, len(learnt.training), source)
-    key = key_of(options, learnt.examples, vectors.fingerprint if vectors else "")
+    key = key_of(options, learnt.examples, vectors.fingerprint if vectors else "", learnt.pairs)
     return Assembly(options=options, path=path, key=key, paths=[example.path for example in ordered],
                     held_out=learnt.held_out, overview=learnt.overview, checkpoint=checkpoint,
                     objectives=objectives, lessons=lessons, source=source, training=rows,
@@ -96,6 +97,7 @@ class Learnable:
     labels: tuple[str, ...]
     held_out: tuple[str, ...]
     overview: Overview
+    pairs: Sequence[Pair] = ()
 
 
 def learnable(options: TrainOptions, vectors: WordVectors | None) -> Learnable:
@@ -103,8 +105,11 @@ def learnable(options: TrainOptions, vectors: WordVectors | None) -> Learnable:
 
     Raises TrainingError, FolderError, LibraryError.
     """
-    needs_labels = not WITHOUT_LABELS.issuperset(options.objectives)
-    dataset = (read if needs_labels else unlabelled)(options.data, options.reading)
+    needs_labels = not (options.unlabelled or WITHOUT_LABELS.issuperset(options.objectives))
+    reading = replace(options.reading, has_attributes="attributes" in options.objectives)
+    dataset = (read if needs_labels else unlabelled)(options.data, reading)
+    if dataset.pairs and needs_labels:
+        return _paired(dataset, options)
     library = options.feedback if needs_labels else None
     feedback = judged(library, vectors or WordVectors.open(options.vectors)) if library else []
     found = resolved(dataset.examples, vectors, options.reading, feedback)
@@ -124,6 +129,21 @@ def learnable(options: TrainOptions, vectors: WordVectors | None) -> Learnable:
     remarks = (*dataset.notes, *found.notes), (*dataset.left_out, *found.left_out, *unseen)
     return Learnable(training, validation, [*found.examples, *found.more], labels, held,
                      overview(parts, spelt, found.sources, vectors.name if vectors else "", remarks))  # fmt: skip
+
+
+def _paired(dataset: Dataset, options: TrainOptions) -> Learnable:
+    """Of pairs in place of labels."""
+    if options.objectives != ("metric",):
+        raise TrainingError(f"{options.data} is of pairs, which teach a metric: choose --objective metric")
+    check_sides(dataset.pairs, options.loss)
+    learnt, judging, pairs = split_pairs(dataset.pairs, options.validation, options.seed)
+    notes = list(dataset.notes)
+    if lost := len(dataset.pairs) - len(pairs):
+        notes.append(f"{counted(lost, 'pair')} of a photo to learn from and one to judge by: left out")
+    training, validation = ([Example(path, ()) for path in some] for some in (learnt, judging))
+    check_sides([pair for pair in pairs if pair.a in {*learnt}], options.loss)
+    parts = {"train": training, "validation": validation, "test": []}
+    return Learnable(training, validation, dataset.examples, (), (), overview(parts, {}, {}, "", (notes, ())), pairs)
 
 
 def _spelt(label: str, vectors: WordVectors | None) -> str:
@@ -169,14 +189,18 @@ def learner_of(assembly: Assembly) -> Learner:
 
 
 def _lessons(
-    examples: Sequence[Example], labels: tuple[str, ...], vectors: WordVectors | None, device: torch.device
+    examples: Sequence[Example], learnt: Learnable, vectors: WordVectors | None, device: torch.device
 ) -> Lessons:
+    labels = learnt.labels
     truth, known = data.truth(examples, labels)
     rows = np.stack([vectors.vector(label) for label in labels]) if vectors else np.empty((len(labels), 0), np.float32)
     targets = torch.from_numpy(rows).to(device)
     weights = torch.tensor([example.weight for example in examples])
-    return Lessons([example.path for example in examples], labels, truth, known, weights,
-                   targets, vectors.name if vectors else "", vectors.fingerprint if vectors else "")  # fmt: skip
+    row = {example.path: number for number, example in enumerate(examples)}
+    pairs = torch.tensor([(row[a], row[b], int(similar)) for a, b, similar in learnt.pairs], dtype=torch.long)
+    return Lessons([example.path for example in examples], labels, truth, known, weights, targets,
+                   vectors.name if vectors else "", vectors.fingerprint if vectors else "",
+                   pairs.view(-1, 3))  # fmt: skip
 
 
 def _check_objectives(options: TrainOptions) -> None:
@@ -247,7 +271,8 @@ def _source(
     extractor = Extractor(
         checkpoint, backbone_ranges(options.start or options.backbone, None if options.start else options.weights)
     )
-    features, good, skipped = features_of(paths, extractor, progress=advance, limits=options.photos)
+    views = VIEWS if options.unlabelled and "metric" in options.objectives else 0
+    features, good, skipped = features_of(paths, extractor, progress=advance, limits=options.photos, views=views)
     for trouble in skipped:
         progress.note(f"skipping {trouble}")
     device = next(next(iter(checkpoint.heads.values())).parameters()).device  # a backbone of pixels has none

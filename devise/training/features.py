@@ -25,8 +25,10 @@ from devise.descriptors.network.format import Arrays
 from devise.errors import PhotoError
 from devise.files import replacing
 from devise.photos import load
+from devise.photos.augment import augmented
 
 CHECK = struct.Struct("<Q")  # crc32 of the file's name and of the numbers behind it
+VIEWS = 4  # of a photo without labels: six pairs; each costs as much as the photo itself
 CHUNK = 256  # photos per file: what an interruption can cost; a minute of VGG16 on two cores
 
 Skipped = list[PhotoError]
@@ -58,30 +60,33 @@ class Extractor:
             return self._views(pixels)
 
 
-def features_of(
+def features_of(  # noqa: PLR0913
     paths: Sequence[str],
     model: Checkpoint | Extractor,
     *,
     progress: Callable[[int], None] = lambda n: None,
     cache: Path | None = None,
     limits: PhotoConfig = PhotoConfig(),
+    views: int = 0,
 ) -> tuple[NDArray[np.float16], NDArray[np.bool_], Skipped]:
     """Features of photos in the order of `paths`: (n, views, num_features) float16, the good rows, what was skipped.
 
     Unchanged photos (path, size, time) with the same backbone come from the cache. limits: which are read at all.
+    views: in place of parts so many pictures of each photo as others might have taken it (devise.photos.augment).
     Raises WriteError.
     """
     extractor = model if isinstance(model, Extractor) else Extractor(model)
     made_by = extractor.config
-    folder = (cache or config.user_cache() / "features") / extractor.key[:16]
-    features = np.empty((len(paths), 1 + made_by.parts**2, made_by.num_features), np.float16)
+    name = extractor.key[:16] + (f"-{views}-views" if views else "")
+    folder = (cache or config.user_cache() / "features") / name
+    features = np.empty((len(paths), 1 + (views or made_by.parts**2), made_by.num_features), np.float16)
     skipped: Skipped = []
     for rows in _chunks(paths):
         part = [paths[row] for row in rows]
         file = folder / f"{_key(part)}.features"
         found = _cached(file, (len(part), *features.shape[1:]))
         if found is None:
-            found, troubles = _computed(part, extractor, limits)
+            found, troubles = _computed(part, extractor, limits, views)
             skipped += troubles
             if not troubles:  # trouble may pass; look again next time
                 with replacing(file) as temporary, temporary.open("wb") as opened:
@@ -115,16 +120,23 @@ def _chunks(paths: Sequence[str]) -> Iterator[list[int]]:
         yield from (of_folder[start : start + CHUNK] for start in range(0, len(of_folder), CHUNK))
 
 
-def _computed(paths: Sequence[str], extractor: Extractor, limits: PhotoConfig) -> tuple[NDArray[np.float16], Skipped]:
+def _computed(
+    paths: Sequence[str], extractor: Extractor, limits: PhotoConfig, views: int
+) -> tuple[NDArray[np.float16], Skipped]:
     made_by = extractor.config
-    features = np.full((len(paths), 1 + made_by.parts**2, made_by.num_features), np.nan, np.float16)
+    features = np.full((len(paths), 1 + (views or made_by.parts**2), made_by.num_features), np.nan, np.float16)
     about = made_by.preprocessing
     pictures = list(decoded(paths, about.size, about.resize, limits=limits))
     good = [i for i, picture in enumerate(pictures) if not isinstance(picture, PhotoError)]
     for start in range(0, len(good), IngestConfig.batch):
         batch = good[start : start + IngestConfig.batch]
         pixels = np.stack([pictures[i] for i in batch])  # type: ignore[misc]
-        features[batch] = np.minimum(extractor(pixels), 6e4)
+        found = np.minimum(extractor(pixels), 6e4)
+        features[batch, : found.shape[1] if not views else 1] = found[:, : 1 if views else None]
+        random = np.random.default_rng([zlib.crc32(picture) for picture in pixels])  # the same for the same photos
+        for view in range(views):
+            others = np.stack([augmented(picture, random) for picture in pixels])
+            features[batch, 1 + view] = np.minimum(extractor(others)[:, 0], 6e4)
     return features, [picture for picture in pictures if isinstance(picture, PhotoError)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from devise.errors import TrainingError, counted, listed
-from devise.training.datasets.example import NOTHING, Example, LeftOut, Reading, as_label
+from devise.training.datasets.example import ATTRIBUTE, NOTHING, Example, LeftOut, Reading, as_label
 from devise.training.datasets.wordnet import WNID, names_of
 from devise.words import WordVectors
 from devise.words.forms import IRREGULAR, without_accents
@@ -67,6 +67,16 @@ def singular(label: str) -> str:
     elif last.endswith("s") and not last.endswith(("ss", "us", "is")) and len(last) > 3:
         last = last[:-1]
     return " ".join([*front, last])
+
+
+def attribute_of(label: str) -> str:
+    """The attribute that a label is of, "" for a label of none.
+
+    >>> attribute_of("colour: red")
+    'colour'
+    """
+    name, mark, _ = label.partition(ATTRIBUTE)
+    return name if mark else ""
 
 
 def missing_words(label: str, vectors: WordVectors | None) -> list[str]:

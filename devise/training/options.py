@@ -36,9 +36,11 @@ class TrainOptions:
     unfreeze: last blocks of the backbone that are trained as well; 0 trains heads on cached features.
     objectives: names of devise.training.objectives.table.
     best_by: the figure that decides which epoch is best, where it is not the first, such as "mAP".
-    dim: numbers of a row, of metric and autoencoder; 0: as many as is usual. margin, miner: of the objective metric,
-    whose loss is one of METRIC_LOSS_NAMES. method, bits: of hash. l1, noise: of autoencoder; the weight of the sum of
-    a code's numbers, above 0 for sparse codes, and the share of numbers that it does not see while it learns.
+    dim: numbers of a row, of metric and autoencoder, and of each attribute; 0: as many as is usual. margin, miner: of
+    the objective metric, whose loss is one of METRIC_LOSS_NAMES. method, bits: of hash. l1, noise: of autoencoder; the
+    weight of the sum of a code's numbers, above 0 for sparse codes, and the share of numbers that is hidden from it.
+    unlabelled: whether labels, where there are any, do not count: metric then learns that a photo is like itself,
+    whatever part of it is seen, in whatever light.
     size: pixels a side of photos; 0: as the backbone does.
     hold_out: labels, or how many, whose photos are not learnt from: `devise evaluate` asks for them (zero-shot).
     classifier: "logistic" or "svm", by which scikit-learn fits the layer of classes; specialists: for so many pairs of
@@ -84,6 +86,7 @@ class TrainOptions:
     miner: str = "semihard"
     l1: float = 0.0
     noise: float = 0.0
+    unlabelled: bool = False
 
     def check(self) -> None:
         """Raises TrainingError for a number that makes no sense."""
@@ -110,6 +113,18 @@ class TrainOptions:
             (self.unfreeze < 0, f"unfreeze must be 0 or more blocks, not {self.unfreeze}"),
             (self.patience < 0, f"patience must be 0 or more epochs, not {self.patience}"),
             (not self.objectives, "there must be an objective"),
+            (
+                self.unlabelled and not {"metric", "autoencoder"}.issuperset(self.objectives),
+                "without labels there are the objectives metric and autoencoder",
+            ),
+            (
+                self.unlabelled and self.unfreeze > 0,
+                "photos without labels are seen in several ways by a frozen backbone: no --unfreeze beside them",
+            ),
+            (
+                "attributes" in self.objectives and not {"words", "classes"}.isdisjoint(self.objectives),
+                "attributes have labels of their own, which no word vector is of: they are learnt without words",
+            ),
             (
                 bool(self.classifier or self.specialists or self.reject)
                 and not {"words", "classes"} <= {*self.objectives},

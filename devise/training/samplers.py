@@ -12,6 +12,24 @@ def drawn(rows: Tensor, weights: Tensor) -> Tensor:
     return rows[torch.randperm(len(rows)) if is_even else torch.multinomial(weights, len(rows), replacement=True)]
 
 
+def paired(rows: Tensor, pairs: Tensor, count: int) -> Tensor:
+    """All pairs whose photos are among `rows` once, up to `count` of a photo's one after the other: (m,).
+
+    pairs: (n, 3), rows of two photos and whether they are similar. A photo comes as often as groups name it.
+    """
+    ours = pairs[torch.isin(pairs[:, 0], rows) & torch.isin(pairs[:, 1], rows)]
+    ours = ours[torch.randperm(len(ours))]
+    of_anchor: dict[int, list[list[int]]] = {}
+    for a, b, _ in ours.tolist():
+        groups = of_anchor.setdefault(a, [[]])
+        if len(groups[-1]) == count:
+            groups.append([])
+        groups[-1].append(b)
+    units = [[a, *group] for a, groups in of_anchor.items() for group in groups]
+    order = torch.randperm(len(units)).tolist()
+    return torch.tensor([row for number in order for row in units[number]], dtype=torch.long)
+
+
 def grouped(rows: Tensor, truth: Tensor, count: int) -> Tensor:
     """Each photo once, `count` of a label one after the other, so that a batch has pairs: (n,), (n, labels) -> (n,).
 

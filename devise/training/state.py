@@ -15,7 +15,7 @@ from torch import nn
 from devise.descriptors.network.checkpoint import Checkpoint
 from devise.errors import TrainingError
 from devise.files import replacing
-from devise.training.datasets.example import Example
+from devise.training.datasets.example import Example, Pair
 from devise.training.options import TrainOptions
 from devise.training.report import EpochReport
 
@@ -23,7 +23,8 @@ DAMAGED = "is damaged; delete it and train anew without --resume"
 NOT_IN_KEY = ("resume", "force", "threads", "out", "quantize", "download")  # what may differ when a run goes on
 # Options that came later: in the key only where they are not what every run did before, so that those still go on
 LATER = ("objectives", "photos", "reading", "find_rate", "patience", "best_by", "method", "bits", "size", "hold_out",
-         "classifier", "specialists", "reject", "start", "dim", "margin", "miner", "l1", "noise")  # fmt: skip
+         "classifier", "specialists", "reject", "start", "dim", "margin", "miner", "l1", "noise",
+         "unlabelled")  # fmt: skip
 
 
 @dataclass
@@ -42,13 +43,15 @@ class Learner:
         return {**self.checkpoint.modules(), **self.modules}
 
 
-def key_of(options: TrainOptions, examples: Sequence[Example], vectors_fingerprint: str) -> str:
+def key_of(
+    options: TrainOptions, examples: Sequence[Example], vectors_fingerprint: str, pairs: Sequence[Pair] = ()
+) -> str:
     """What must be the same for a run to go on from its state."""
     defaults = {field.name: field.default for field in fields(options) if field.default is not MISSING}
     usual = {name for name in LATER if getattr(options, name) == defaults[name]}
     same = {name: str(value) for name, value in asdict(options).items() if name not in {*NOT_IN_KEY, *usual}}
     photos = [asdict(example) for example in examples]
-    text = json.dumps([same, photos, vectors_fingerprint], sort_keys=True)
+    text = json.dumps([same, photos, vectors_fingerprint, *([pairs] if pairs else [])], sort_keys=True)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 

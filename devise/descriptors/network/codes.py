@@ -36,7 +36,8 @@ class Code:
 
     name: str
     layers: tuple[Layer, ...]
-    finish: Callable[[Floats], NDArray[Any]]
+    finish: Callable[[Floats, int], NDArray[Any]]
+    blocks: int = 1  # of a row, one for each attribute
 
     @classmethod
     def of(cls, name: str, config: HeadConfig, arrays: Arrays) -> Code:
@@ -49,11 +50,11 @@ class Code:
             layers = (_normed(layers[0], arrays, f"{name}.layers.1"), _layer(arrays, f"{name}.layers.4", config.hidden))
         if layers[-1].weight.shape != (config.num_out, config.hidden or config.num_features):
             raise ValueError(f"{name} has weights of {layers[-1].weight.shape}")
-        return cls(name, layers, FINISHES[CODES[config.kind].finish])
+        return cls(name, layers, FINISHES[CODES[config.kind].finish], max(1, len(config.attributes)))
 
     def rows(self, features: Floats) -> NDArray[Any]:
         """(n, num_features), none below 0, of any length -> (n, width) of its space."""
-        return self.finish(self.numbers(features))
+        return self.finish(self.numbers(features), self.blocks)
 
     def numbers(self, features: Floats) -> Floats:
         """What the head gives before it becomes a row: (n, num_features) -> (n, num_out)."""
@@ -70,19 +71,26 @@ def codes_of(heads: Mapping[str, HeadConfig], arrays: Arrays) -> tuple[Code, ...
     return tuple(Code.of(name, head, arrays) for name, head in heads.items() if head.kind in CODES)
 
 
-def bits(numbers: Floats) -> NDArray[np.uint8]:
+def bits(numbers: Floats, blocks: int = 1) -> NDArray[np.uint8]:
     """Which numbers are above 0: (n, bits) -> (n, bytes)."""
     return np.packbits(numbers > 0, axis=1)
 
 
-def positive(numbers: Floats) -> Floats:
+def in_blocks(numbers: Floats, blocks: int = 1) -> Floats:
+    """Rows of length 1 whose blocks are of one length, so that the cosine is the mean of theirs: (n, blocks * dim)."""
+    return unit(unit(numbers.reshape(len(numbers), blocks, -1)).reshape(numbers.shape))
+
+
+def positive(numbers: Floats, blocks: int = 1) -> Floats:
     """Those above 0, as rows of length 1; a row of none stays so: (n, dim)."""
     rows = np.maximum(numbers, 0)
     scaled: Floats = rows / np.maximum(np.sqrt(np.einsum("ij,ij->i", rows, rows)), np.float32(TINY))[:, None]
     return scaled
 
 
-FINISHES: Mapping[str, Callable[[Floats], NDArray[Any]]] = {"bits": bits, "unit": unit, "positive": positive}
+FINISHES: Mapping[str, Callable[[Floats, int], NDArray[Any]]] = {
+    "bits": bits, "unit": in_blocks, "positive": positive, "blocks": in_blocks,
+}  # fmt: skip
 
 
 def _layer(arrays: Arrays, name: str, width: int) -> Layer:

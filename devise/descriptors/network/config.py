@@ -178,6 +178,7 @@ CODES: Mapping[str, CodeKind] = {  # a space has the name of its head
     "metric": CodeKind("cosine", "float16", "unit"),
     "code": CodeKind("cosine", "float16", "unit"),
     "sparse": CodeKind("inner", "sparse", "positive"),
+    "attributes": CodeKind("cosine", "float16", "blocks"),
 }
 
 
@@ -197,6 +198,7 @@ class HeadConfig:
         photos (Platt, 1999); a scale of 0 says that nobody fitted it.
     photo_scale, photo_bias: words: the same of the score of a photo for another photo, that they share a label.
     open_scale, open_bias: words: the same of the score of a word that is no label; a scale of 0: as of one that is.
+    attributes: of the kind of that name: each has as many of the numbers, one block behind the other.
     """
 
     kind: str
@@ -214,6 +216,7 @@ class HeadConfig:
     hidden: int = 0
     open_scale: float = 0.0
     open_bias: float = 0.0
+    attributes: tuple[str, ...] = ()
 
     @property
     def calibration(self) -> Calibration:
@@ -225,12 +228,12 @@ class HeadConfig:
 
     def to_json(self) -> dict[str, Any]:
         """What came later stands there only where it says something, so that earlier versions read the others."""
-        later = {"hidden": 0, "open_scale": 0.0, "open_bias": 0.0}
+        later = {"hidden": 0, "open_scale": 0.0, "open_bias": 0.0, "attributes": ()}
         return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> HeadConfig:
-        made = replace(cls(**data), labels=tuple(data["labels"]))
+        made = replace(cls(**data), labels=tuple(data["labels"]), attributes=tuple(data.get("attributes", ())))
         lines, slopes = asdict(made.calibration).values(), (made.scale, made.photo_scale, made.open_scale)
         if not all(isinstance(x, int | float) and math.isfinite(x) for x in lines) or min(slopes) < 0:
             raise ValueError(f"scales and biases {made.calibration}")
@@ -238,7 +241,9 @@ class HeadConfig:
             raise ValueError(f"a head from {made.num_features} to {made.num_out} numbers")
         if not (isinstance(made.hidden, int) and 0 <= made.hidden <= MAX_WIDTH):
             raise ValueError(f"a head with {made.hidden} units between")
-        if not all(isinstance(label, str) for label in made.labels):
+        if made.num_out % max(1, len(made.attributes)):
+            raise ValueError(f"{made.num_out} numbers of {len(made.attributes)} attributes")
+        if not all(isinstance(label, str) for label in (*made.labels, *made.attributes)):
             raise TypeError("labels that are no words")
         if made.kind == "classes" and len(made.labels) != made.num_out:
             raise ValueError(f"{made.num_out} classes with {len(made.labels)} names")
@@ -263,5 +268,5 @@ def model_info(
     for key, head in heads.items():
         if head.kind in CODES:
             spaces.append(Space(name=key, dim=head.num_out, metric=CODES[head.kind].metric,
-                                dtype=CODES[head.kind].dtype))  # fmt: skip
+                                dtype=CODES[head.kind].dtype, attributes=head.attributes))  # fmt: skip
     return ModelInfo(name=name, fingerprint=fingerprint, spaces=tuple(spaces))

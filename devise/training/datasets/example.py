@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 NOTHING = "-"  # in place of labels: none of them is true, whoever uses them
+ATTRIBUTE = ": "  # between an attribute and its label: "colour: red"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,14 @@ class Example:
     wrong: tuple[str, ...] = ()
 
 
+class Pair(NamedTuple):
+    """Two photos, and whether they are similar."""
+
+    a: str
+    b: str
+    is_similar: bool
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A photo, a folder or a label that nothing is learnt from, and why."""
@@ -36,11 +46,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Dataset:
-    """notes: what was understood other than as it is written, one line each."""
+    """notes: what was understood other than as it is written, one line each. pairs: in place of labels."""
 
     examples: list[Example]
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +61,8 @@ class Reading:
     path_column, label_columns: of a CSV, where their names are not the usual ones. separator: between the labels of a
     photo in a CSV. aliases: (name, label) pairs, the label "-" for none. min_photos: labels of fewer are left out.
     label_level: which folder below the data names a photo's label, 1 for the first; 0 finds out.
+    has_attributes: whether the columns of a CSV are attributes, each with labels of its own ("colour: red"); without
+    label_columns all are.
     """
 
     path_column: str | None = None
@@ -58,6 +71,7 @@ class Reading:
     aliases: tuple[tuple[str, str], ...] = ()
     min_photos: int = 0
     label_level: int = 0
+    has_attributes: bool = False
 
 
 def as_label(name: str) -> str:

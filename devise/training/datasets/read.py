@@ -6,10 +6,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from devise.errors import FolderError
+from devise.errors import FolderError, TrainingError
 from devise.training.datasets.coco import annotation_files, from_coco
 from devise.training.datasets.example import Dataset, Reading
 from devise.training.datasets.folders import from_folders
+from devise.training.datasets.pairs import from_pairs, is_pairs
 from devise.training.datasets.table import from_csv
 from devise.training.datasets.yolo import description, from_yolo
 
@@ -23,6 +24,10 @@ def read(data: Path, reading: Reading = Reading()) -> Dataset:
         raise FolderError(f"no folder or CSV {data}; check the path")
     if not os.path.isdir(data) and not os.path.isfile(data):  # a pipe or a device
         raise FolderError(f"{data} is neither a folder nor a file of labels; give one folder per label, or a CSV")
+    if reading.has_attributes and (os.path.isdir(data) or data.suffix.lower() in (".json", ".yaml", ".yml")):
+        raise TrainingError(f"{data} names no attributes; give a CSV with a column for each, such as path,type,colour")
+    if os.path.isfile(data) and is_pairs(data):
+        return from_pairs(data)
     if os.path.isfile(data):
         suffix = data.suffix.lower()
         return (from_coco({data: ""}) if suffix == ".json" else from_yolo(data) if suffix in (".yaml", ".yml")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from devise.errors import TrainingError, counted, listed
 from devise.photos import is_photo
-from devise.training.datasets.example import NOTHING, Dataset, Example, Reading, as_label
+from devise.training.datasets.example import ATTRIBUTE, NOTHING, Dataset, Example, Reading, as_label
 from devise.training.datasets.parts import part_of
 from devise.training.datasets.paths import Paths
 from devise.training.datasets.spreadsheet import read_sheet
@@ -62,13 +62,15 @@ def _columns(file: Path, rows: list[list[str]], reading: Reading, notes: list[st
     names = {name.lower(): number for number, name in reversed([*enumerate(header)])}
     path = _named(file, names, reading.path_column) if reading.path_column else _first(names, PATH_COLUMNS)
     labels = tuple(_named(file, names, name) for name in reading.label_columns)
+    others: dict[str, int] = {name: names[name] for name in ("split", "group", "weight") if name in names}
+    if not labels and reading.has_attributes:
+        labels = tuple(n for n, name in enumerate(header) if name and n != path and n not in others.values())
     if not labels and (label := _first(names, LABEL_COLUMNS)) is not None:
         labels = (label,)
     if path is None and not labels and len(header) >= 2 and is_photo(header[0]):  # no header at all
         notes.append("the first line is no header: its columns are taken as path and labels")
         return _Columns(("path", "labels"), 0, (1,)), rows
     flags: tuple[int, ...] = ()
-    others: dict[str, int] = {name: names[name] for name in ("split", "group", "weight") if name in names}
     if path is not None and not labels:
         flags = _flags(rows, path, others)
         if flags:
@@ -105,13 +107,17 @@ def _example(file: Path, row: list[str], columns: _Columns, reading: Reading, pa
         names = {columns.shown[number]: None for number in columns.flags if row[number].strip() == "1"}
         is_bare = False
     else:
-        cells = [row[number] for number in columns.labels if number < len(row)]
+        cells = [(columns.shown[number], row[number]) for number in columns.labels if number < len(row)]
         if columns.labels and columns.labels[-1] == len(columns.shown) - 1:  # labels that nobody quoted
-            cells += row[len(columns.shown) :]
+            cells += [(columns.shown[-1], cell) for cell in row[len(columns.shown) :]]
         separator = reading.separator or SEPARATOR
-        found = [label.strip() for cell in cells for label in cell.split(separator)]
-        names = dict.fromkeys(as_label(label) for label in found if label not in ("", NOTHING))
-        is_bare = not names and NOTHING not in found
+        found = [(column, label.strip()) for column, cell in cells for label in cell.split(separator)]
+        names = {
+            (column + ATTRIBUTE) * reading.has_attributes + as_label(label): None
+            for column, label in found
+            if label not in ("", NOTHING)
+        }
+        is_bare = not names and NOTHING not in {label for _, label in found}
     cell = {name: row[number].strip() if number < len(row) else "" for name, number in columns.others.items()}
     part = part_of(cell.get("split", ""), f"{file}, {path}")
     weight = _weight(file, path, cell.get("weight", ""))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from devise.descriptors.network.config import HeadConfig
@@ -21,7 +22,7 @@ class Lessons:
     paths: (photos,); labels: the names of the columns; truth, known: (photos, labels), whether a label is true of a
     photo, and whether anybody said so; weights: (photos,), how often each is looked at.
     targets: (labels, dim) unit rows of the word vectors `vectors`, which `vectors_fingerprint` tells from others; all
-    empty where no objective learns words.
+    empty where no objective learns words. pairs: (pairs, 3) in place of labels: two rows, and 1 where they are similar.
     """
 
     paths: Sequence[str]
@@ -32,6 +33,7 @@ class Lessons:
     targets: Tensor
     vectors: str
     vectors_fingerprint: str
+    pairs: Tensor = field(default_factory=lambda: torch.empty(0, 3, dtype=torch.long))
 
 
 class Objective(Protocol):

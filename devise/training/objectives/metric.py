@@ -19,7 +19,7 @@ from devise.descriptors.network.config import HeadConfig
 from devise.training.objectives.base import Batch, Heads, Lessons
 from devise.training.objectives.hashing import JUDGED, shared
 from devise.training.options import METRIC_LOSS_NAMES, TrainOptions
-from devise.training.samplers import grouped
+from devise.training.samplers import drawn, grouped, paired
 
 TEMPERATURE = 0.1  # as in Khosla et al., "Supervised contrastive learning", 2020; not tuned
 DIM = 128  # numbers of a row, as in FaceNet
@@ -91,25 +91,76 @@ class Metric:
         return {"metric": HeadConfig(kind="metric", num_features=num_features, num_out=dim, labels=labels)}
 
     def sampler(self, rows: Tensor) -> Tensor:
+        if len(self.lessons.pairs):
+            return paired(rows, self.lessons.pairs, PER_LABEL)
+        if self.options.unlabelled:
+            return drawn(rows, self.lessons.weights[rows])
         return grouped(rows, self.lessons.truth[rows], PER_LABEL)
 
     def loss(self, heads: Heads, features: Tensor, rows: Tensor) -> Tensor:
+        options = self.options
+        if options.unlabelled:  # two of the views of each photo are a pair
+            one, other = torch.randperm(features.shape[1])[:2].tolist()
+            features = torch.cat([features[:, one], features[:, other]])[:, None]
         x = F.normalize(heads["metric"](features[:, 0]), dim=1)
-        truth, known = (part[rows].to(x.device) for part in (self.lessons.truth, self.lessons.known))
-        same, is_known = shared(truth, known)
-        return self._loss(x, same * is_known, (1 - same) * is_known, self.options.margin, self.options.miner)
+        same, apart = (part.to(x) for part in self._related(rows))
+        return self._loss(x, same, apart, options.margin, options.miner)
+
+    def _related(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Which pairs of a batch belong together, and which do not: (m, m) each."""
+        if self.options.unlabelled:
+            n = len(rows)
+            same = torch.eye(2 * n).roll(n, 1)
+            return same, 1 - same - torch.eye(2 * n)
+        if len(self.lessons.pairs):
+            return related(rows, self.lessons.pairs, len(self.lessons.paths), is_rest=self._loss is ntxent)
+        same, is_known = shared(self.lessons.truth[rows], self.lessons.known[rows])
+        return same * is_known, (1 - same) * is_known
 
     def validate(self, heads: Heads, batches: Iterable[Batch]) -> dict[str, float]:
-        """recall@k: the share of photos with one of their label among the k nearest others."""
-        found, seen = [], []
+        """recall@k: the share of photos with one of their label among the k nearest others.
+
+        Of pairs how often a similar one is nearer than one that is not; without labels the share of views whose nearest
+        photo is their own.
+        """
+        found, views, seen = [], [], []
         for features, rows in batches:
             found.append(F.normalize(heads["metric"](features[:, 0]), dim=1).cpu())
+            views.append(F.normalize(heads["metric"](features[:, -1]), dim=1).cpu())
             seen.append(rows)
         if not found:
             return {}
         x, rows = torch.cat(found)[:JUDGED], torch.cat(seen)[:JUDGED]
+        if self.options.unlabelled:
+            nearest = (torch.cat(views)[:JUDGED] @ x.T).argmax(1)
+            return {"own view@1": float((nearest == torch.arange(len(x))).float().mean())}
+        if len(self.lessons.pairs):
+            return nearer(x, *related(rows, self.lessons.pairs, len(self.lessons.paths)))
         recalls = recall_at((x @ x.T).numpy(), self.lessons.truth[rows].numpy(), RECALL_AT)
         return {f"recall@{k}": recall for k, recall in recalls.items()}
+
+
+def related(rows: Tensor, pairs: Tensor, num_photos: int, *, is_rest: bool = False) -> tuple[Tensor, Tensor]:
+    """Of rows (n,): which pairs are said to be similar, and which not: (n, n) each.
+
+    is_rest: all that are not said to be similar are not, but for a photo and itself.
+    """
+    keys = rows[:, None] * num_photos + rows
+    both = torch.cat([pairs, pairs[:, [1, 0, 2]]])
+    said = both[:, 0] * num_photos + both[:, 1]
+    same = torch.isin(keys, said[both[:, 2] == 1])
+    other = ~same & (rows[:, None] != rows) if is_rest else torch.isin(keys, said[both[:, 2] == 0])
+    return same.float(), other.float()
+
+
+def nearer(x: Tensor, same: Tensor, other: Tensor) -> dict[str, float]:
+    """How often a similar pair is nearer than one that is not (the area under the ROC curve); none without either."""
+    scores = x @ x.T
+    right, wrong = scores[same > 0].sort().values, scores[other > 0].sort().values
+    if not len(right) or not len(wrong):
+        return {}
+    below = (torch.searchsorted(wrong, right) + torch.searchsorted(wrong, right, right=True)) / 2
+    return {"nearer": float(below.mean() / len(wrong))}
 
 
 def recall_at(scores: np.ndarray, truth: np.ndarray, at: Sequence[int]) -> dict[int, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from devise.training.objectives.attributes import Attributes
 from devise.training.objectives.autoencoder import Autoencoder
 from devise.training.objectives.base import Lessons, Objective
 from devise.training.objectives.classes import Classes
@@ -18,6 +19,7 @@ OBJECTIVES: dict[str, Callable[[Lessons, TrainOptions], Objective]] = {
     "hash": Hashing,
     "metric": Metric,
     "autoencoder": Autoencoder,
+    "attributes": Attributes,
 }
 OF_WORDS = frozenset({"words"})  # which learn word vectors and look at parts of photos; others need neither
 WITHOUT_LABELS = frozenset({"autoencoder"})  # which learn from photos alone
