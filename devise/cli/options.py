@@ -27,8 +27,8 @@ _LIBRARY = typer.Option(
 )
 if TYPE_CHECKING:
     LibraryPath: TypeAlias = Location | None
-else:  # typer takes no union of two classes; what the parser gives is of either
-    LibraryPath = Annotated[Path | None, _LIBRARY]
+else:  # typer takes no union of two classes, and makes a path of what it thinks is one
+    LibraryPath = Annotated[object | None, _LIBRARY]
 Top = Annotated[int, typer.Option("-k", metavar="N", help="Results to show.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="A line of JSON for each photo, as they come.")]

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 import servers
 from fakes import FakeEncoder
+from typer.testing import CliRunner
 
 from devise import Library
+from devise.cli.main import app
 from devise.config import IndexConfig, SearchConfig, Settings
 from devise.errors import DeviseError, LibraryError
 from devise.library.upkeep import portable
@@ -142,6 +144,33 @@ def test_a_lost_index_is_told_and_made_again(at: Address, photos: Path) -> None:
         assert library.similar(photos / "a/00.png", k=5) == before
 
 
+def test_the_command_line_takes_an_address(at: Address, photos: Path, tmp_path: Path) -> None:
+    with Library(tmp_path / "lib", model=FakeEncoder()) as embedded:
+        embedded.index([photos])
+    named = f"{at}?catalog={at.catalog}"
+    for command in (
+        ["library", "export", str(tmp_path / "x.devise"), "--library", str(tmp_path / "lib")],
+        ["library", "import", str(tmp_path / "x.devise"), "--library", named],
+        ["similar", str(photos / "a/00.png"), "--library", named],
+        ["check", "--library", named],
+        ["library", "compact", "--library", named],
+        ["info", "--library", named],
+    ):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+    refused = CliRunner().invoke(app, ["similar", "x.png", "--library", "milvus://127.0.0.1/No"])
+    assert (refused.exit_code, "names no library" in refused.output) == (1, True)
+
+
+def test_what_is_stored_is_nobodys_to_encode(at: Address) -> None:
+    """Between a look at what is stored and the claim of a content another program may have stored it."""
+    with closing(opening.served(at, create=True)) as store, store.queue.joined(30):
+        with store.transaction():
+            store.add_content(b"x")
+        assert store.queue.claim([b"x", b"y"]) == {b"y"}
+        assert store.db.rows("SELECT hash FROM leases") == [(b"y",)]
+
+
 def test_errors_are_one_line_and_tell_no_password() -> None:
     if reason := servers.why_not():
         pytest.skip(reason)
@@ -175,8 +204,8 @@ def test_what_a_dead_worker_had_is_taken_over(at: Address, photos: Path) -> None
 
     with closing(opening.served(at, create=True)) as store:
         store.queue.offer([str(photos / "a/00.png")])
-        dead, alive = ServerQueue(store.db, 0.5), ServerQueue(store.db, 30)
-        with alive.joined():
+        dead, alive = ServerQueue(store.db), ServerQueue(store.db)
+        with alive.joined(30):
             sql = "INSERT INTO workers (computer, process, until) VALUES ('x', 1, now() + interval '1 s') RETURNING id"
             dead._worker = int(store.db.value(sql))
             assert dead.take([str(photos)], 32) == [str(photos / "a/00.png")]
