@@ -81,6 +81,8 @@ class IngestConfig:
     # Looks of a new library: 0.2 ms of a processor a photo beside the network's 10, 490 bytes beside 7,900; so nobody
     # who looks for duplicates or colours has to read all photos a second time (docs/looks.md)
     looks: tuple[str, ...] = ("phash", "grey", "colour")
+    # Without a sign of life, of one of several programs that share the work: what a dead one had waits so long
+    lease_seconds: float = 30.0
     settle: int = 5_000  # contents that an index on a server need not know while a run is under way: searches scan them
     large_bytes: int = 50_000_000  # larger files are decoded one at a time: all threads with one each had 4 GB
 

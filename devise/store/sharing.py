@@ -32,8 +32,8 @@ class Queue(Protocol):
     A lease is renewed as long as its program lives; what a dead one had is anybody's a moment later.
     """
 
-    def joined(self) -> AbstractContextManager[None]:
-        """To be one of the programs; what one has taken when it leaves is anybody's."""
+    def joined(self, lease_seconds: float) -> AbstractContextManager[None]:
+        """To be one of the programs; what one has taken when it leaves, or has died so long ago, is anybody's."""
 
     def offer(self, paths: Iterable[str]) -> None:
         """Photos that are to be read."""

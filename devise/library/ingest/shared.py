@@ -53,7 +53,7 @@ def share(
     queue.offer(found.path for found in run.plan.work)
     scope = [os.path.abspath(folder) for folder in folders] or [root for root in run.roots if os.path.exists(root)]
     if helpers is None:
-        with queue.joined():
+        with queue.joined(run.settings.ingest.lease_seconds):
             _take_part(run, queue, descriptors, scope)
     else:
         _watch_over(run, queue, scope, helpers)
@@ -181,7 +181,7 @@ def _work(helpers: Helpers, folders: list[str], roots: frozenset[str], told: Con
             assert model is not None  # set before the workers are started
             encoder = open_encoder(helpers.model, model, store.model_path())
             run = Run(store, Plan(work=[]), Progress(), helpers.settings, roots=roots)
-            with store.queue.joined():
+            with store.queue.joined(helpers.settings.ingest.lease_seconds):
                 _take_part(
                     run, store.queue, Descriptors(encoder, looks_beside(model, encoder), imported(model)), folders
                 )

@@ -45,7 +45,7 @@ def telling(name: object) -> Iterator[None]:
     except psycopg.Error as error:
         for kinds, kind, text in _ERRORS:
             if isinstance(error, kinds) or _says(error, kinds):
-                fact = " ".join(str(error).strip().splitlines()[-1:]).strip() or type(error).__name__
+                fact = next(iter(str(error).strip().splitlines()), type(error).__name__).strip()
                 raise kind(f"the library {name} {text.format(fact=fact.removesuffix('.'))}") from error
         raise
 
@@ -124,8 +124,10 @@ class Database:
 
     def create(self) -> None:
         """Where nobody else was quicker."""
+        if self.exists():
+            return
         with self.transaction():
-            self.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (self.schema,))
+            self.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"{self.schema} creation",))
             if not self.exists():
                 self.execute(f'CREATE SCHEMA "{self.schema}"')
                 self.execute(TABLES)

@@ -167,7 +167,7 @@ class MilvusIndex:
             if not type(error).__module__.startswith(("pymilvus", "grpc")):
                 raise
             self._opened = None  # whatever happened to the connection, the next request makes another
-            raise _told(self.address, space, str(error)) from error
+            raise _told(self.address, space, str(getattr(error, "message", error))) from error
 
 
 def _told(address: Address, space: Space, said: str) -> DeviseError:

@@ -17,7 +17,6 @@ from devise.store.paths import outermost
 from devise.store.server.database import Database
 from devise.store.server.filters import below
 
-LEASE_SECONDS = 30.0  # without a sign of life: what a dead program had waits so long; renewed three times in it
 WAIT_SECONDS = 1.0  # until a copy of what another program encodes is looked at again
 MAX_BATCHES = 8  # of a share: who takes more keeps the others waiting at the end of a run
 AT_ONCE = 10_000  # paths a statement
@@ -34,22 +33,23 @@ _CLAIM = (
     f"SET worker = excluded.worker WHERE leases.worker = excluded.worker OR leases.worker NOT IN ({_ALIVE}) "
     "RETURNING hash"
 )
+_STORED = "SELECT hash FROM contents WHERE hash = ANY(%s)"
 
 
 class ServerQueue:
     """devise.store.base.Queue. Between `joined` and its end it is one of the workers."""
 
-    def __init__(self, db: Database, lease_seconds: float = LEASE_SECONDS) -> None:
-        self._db, self._seconds = db, lease_seconds
+    def __init__(self, db: Database) -> None:
+        self._db = db
         self._worker: int | None = None
 
     @contextmanager
-    def joined(self) -> Iterator[None]:
+    def joined(self, lease_seconds: float) -> Iterator[None]:
         sql = "INSERT INTO workers (computer, process, until) VALUES (%s, %s, now() + %s * interval '1 s') RETURNING id"
-        self._worker = int(self._db.value(sql, (platform.node(), os.getpid(), self._seconds)))
+        self._worker = int(self._db.value(sql, (platform.node(), os.getpid(), lease_seconds)))
         stop = threading.Event()
         beats = threading.Thread(
-            target=_beat, args=(self._db.address, self._worker, self._seconds, stop), name="devise-lease", daemon=True
+            target=_beat, args=(self._db.address, self._worker, lease_seconds, stop), name="devise-lease", daemon=True
         )
         beats.start()
         try:
@@ -75,17 +75,27 @@ class ServerQueue:
         return sorted(os.fsdecode(path) for (path,) in taken)
 
     def claim(self, digests: Iterable[bytes]) -> set[bytes]:
+        """Asked for once more when they are ours: whoever had one may have stored it since it was looked up."""
         wanted = sorted({*digests})  # two programs that claim in one order never wait for each other in a ring
-        return {bytes(digest) for (digest,) in self._db.rows(_CLAIM, (wanted, self._worker))} if wanted else set()
+        if not wanted:
+            return set()
+        ours = {bytes(digest) for (digest,) in self._db.rows(_CLAIM, (wanted, self._worker))}
+        stored = {bytes(digest) for (digest,) in self._db.rows(_STORED, (list(ours),))}
+        if stored:
+            self._release(stored)
+        return ours - stored
 
     def finish(self, paths: Iterable[str], encoded: Iterable[bytes]) -> set[str]:
         several, digests = [os.fsencode(path) for path in paths], list(encoded)
         sql = "DELETE FROM work WHERE path = ANY(%s) AND worker = %s RETURNING path"
         ours = {os.fsdecode(path) for (path,) in self._db.rows(sql, (several, self._worker))}
-        self._db.execute("DELETE FROM leases WHERE hash = ANY(%s) AND worker = %s", (digests, self._worker))
+        self._release(digests)
         count = "UPDATE workers SET done = done + %s, encoded = encoded + %s WHERE id = %s"
         self._db.execute(count, (len(ours), len(digests), self._worker))
         return ours
+
+    def _release(self, digests: Iterable[bytes]) -> None:
+        self._db.execute("DELETE FROM leases WHERE hash = ANY(%s) AND worker = %s", (list(digests), self._worker))
 
     def give_back(self, paths: Iterable[str]) -> None:
         several = [os.fsencode(path) for path in paths]

@@ -1,0 +1,1 @@
+"""What libraries on servers are measured with (docs/scale.md)."""
