@@ -63,16 +63,10 @@ def locked(folder: Path, *, create: bool = False) -> Iterator[None]:
 def writer(folder: Path, *, create: bool) -> Iterator[Store]:
     """The library's rows for writing; create: where there is no library. Raises what `locked` raises."""
     if not create:
-        must_exist(folder)
+        salvage.must_exist(folder)
     with locked(folder, create=create), _filling(folder), closing(Store(folder, write=True)) as store:
         yield store
         backup.keep(store)
-
-
-def must_exist(folder: Path) -> None:
-    """Raises LibraryError where there is no library."""
-    if not Store.exists(folder) and not salvage.is_cut_off(folder):
-        raise LibraryError(f"there is no library at {folder}; run: devise index FOLDER")
 
 
 @contextmanager

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devise.errors import LibraryError, needed
-from devise.store import lock
 from devise.store.base import Store
 from devise.store.location import Address, Location
+from devise.store.sqlite import salvage
 from devise.store.sqlite import store as sqlite
-from devise.store.sqlite.salvage import unswapped
 
 if TYPE_CHECKING:
     from devise.store.server.store import ServerStore
@@ -33,14 +32,18 @@ def writer(at: Location, *, create: bool) -> AbstractContextManager[Store]:
 
     In a folder one program at a time writes; on servers many bring photos in, and share the work.
     """
-    return lock.writer(at, create=create) if isinstance(at, Path) else _serving(at, create=create)
+    if not isinstance(at, Path):
+        return _serving(at, create=create)
+    from devise.store import lock  # which brings filelock; a search needs none
+
+    return lock.writer(at, create=create)
 
 
 @contextmanager
 def judging(at: Location) -> Iterator[Store]:
     """To write judgements, also beside `devise index`, whose transactions are short; never beside a repair."""
     if isinstance(at, Path):
-        with unswapped(at), closing(sqlite.Store(at, write=True)) as store, store.transaction():
+        with salvage.unswapped(at), closing(sqlite.Store(at, write=True)) as store, store.transaction():
             yield store
     else:
         with closing(served(at)) as opened, opened.transaction():
@@ -50,7 +53,7 @@ def judging(at: Location) -> Iterator[Store]:
 def must_exist(at: Location) -> None:
     """Raises LibraryError where there is no library."""
     if isinstance(at, Path):
-        lock.must_exist(at)
+        salvage.must_exist(at)
     elif not exists(at):
         raise LibraryError(f"there is no library at {at}; run: devise index FOLDER")
 

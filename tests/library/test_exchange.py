@@ -13,7 +13,7 @@ from fakes import FakeEncoder
 from devise import Library
 from devise.errors import LibraryError, WriteError
 from devise.library.exchange import export
-from devise.store.sqlite.store import digest_of
+from devise.store.digest import digest_of
 
 
 @pytest.fixture

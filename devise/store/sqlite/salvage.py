@@ -51,6 +51,12 @@ def is_ours(file: Path) -> bool:
     return head[:16] == b"SQLite format 3\0" and head[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
+def must_exist(folder: Path) -> None:
+    """Raises LibraryError where there is no library."""
+    if not Store.exists(folder) and not is_cut_off(folder):
+        raise LibraryError(f"there is no library at {folder}; run: devise index FOLDER")
+
+
 def is_library(folder: Path) -> bool:
     """Whether a folder's database is ours, by its first bytes or, where those are damaged, by what lies beside it."""
     return is_ours(folder / FILE) or ((folder / FILE).is_file() and (folder / backup.FILE).is_file())
