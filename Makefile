@@ -46,7 +46,7 @@ types: setup ## Check types
 	$(BIN)/mypy
 
 test: setup ## Run the quick tests: no network, no GPU, no downloads
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 test-slow: setup ## Kill, fill disks, damage files, feed hostile ones: minutes (FULL=1: hours)
 	$(BIN)/python -m tests.endurance $(if $(FULL),--full)
