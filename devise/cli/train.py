@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -160,6 +161,10 @@ def train(
         bool, typer.Option("--from-feedback", help="Also learn what was said with devise mark, in the library.")
     ] = False,
     library: LibraryPath = None,
+    processes: Annotated[
+        int,
+        typer.Option("--processes", metavar="N", min=1, help="Learn in N processes, each from a share of every batch."),
+    ] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a checkpoint that exists.")] = False,
 ) -> None:
@@ -172,7 +177,17 @@ def train(
     devise train photos/ --out codes --objective autoencoder
 
     devise train shop.csv --out shop --objective attributes --label-column type --label-column colour
+
+    torchrun --nproc-per-node 2 -m devise train birds/ --out birds
     """
+    if processes > 1 and "RANK" not in os.environ:
+        from devise.cli.processes import run as run_all
+
+        raise typer.Exit(run_all(processes))
+    if "RANK" in os.environ:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # torch tells each process what only we can change
+    if os.environ.get("RANK", "0") != "0":  # of torchrun: the first process talks for all
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (for the rest of the process)
     needed("training", "torch", "torchvision")
     from devise.cli.output.progress import BarProgress, stages
     from devise.training import train as run
@@ -222,7 +237,8 @@ def train(
             if not isinstance(error, Exception):  # Ctrl-C, or another signal
                 _tell_to_resume(options)
             raise
-    _tell(report, out, watching)
+    if os.environ.get("RANK", "0") == "0":
+        _tell(report, out, watching)
 
 
 def _objectives(text: str) -> tuple[str, ...]:

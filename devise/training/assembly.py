@@ -35,6 +35,7 @@ from devise.training.overview import Overview, overview
 from devise.training.sources import Cached, Photos, Source
 from devise.training.splits import chosen_labels, split, without
 from devise.training.state import Learner, key_of
+from devise.training.workers import ALONE, Workers
 from devise.words import WordVectors
 
 
@@ -64,8 +65,10 @@ class Assembly:
         return self.lessons.labels
 
 
-def assemble(options: TrainOptions, progress: Progress) -> Assembly:
-    """Raises TrainingError, FolderError, VectorsError, CheckpointError, WriteError."""
+def assemble(options: TrainOptions, progress: Progress, team: Workers = ALONE) -> Assembly:
+    """team: who look at the photos together. Raises TrainingError, FolderError, VectorsError, CheckpointError,
+    WriteError.
+    """
     path = checkpoint_path(options.out)
     if path.exists() and not options.force and not options.resume:
         raise TrainingError(f"{path} exists; choose another --out, go on with --resume, or replace it with --force")
@@ -78,7 +81,7 @@ def assemble(options: TrainOptions, progress: Progress) -> Assembly:
     lessons = _lessons(ordered, learnt, vectors, device)
     objectives = _objectives(options, lessons)
     checkpoint = _new_checkpoint(options, path.stem, objectives, device)
-    source, good = _source(options, checkpoint, ordered, progress)
+    source, good = _source(options, checkpoint, ordered, progress, team)
     rows, checked = _rows(good, len(learnt.training), source)
     key = key_of(options, learnt.examples, vectors.fingerprint if vectors else "", learnt.pairs)
     return Assembly(options=options, path=path, key=key, paths=[example.path for example in ordered],
@@ -255,7 +258,7 @@ def _go_on(checkpoint: Checkpoint, name: str, begun: Checkpoint) -> None:
 
 
 def _source(
-    options: TrainOptions, checkpoint: Checkpoint, examples: Sequence[Example], progress: Progress
+    options: TrainOptions, checkpoint: Checkpoint, examples: Sequence[Example], progress: Progress, team: Workers
 ) -> tuple[Source, np.ndarray]:
     """Where features come from, and which photos are known to be readable."""
     paths = [example.path for example in examples]
@@ -272,7 +275,9 @@ def _source(
         checkpoint, backbone_ranges(options.start or options.backbone, None if options.start else options.weights)
     )
     views = VIEWS if options.unlabelled and "metric" in options.objectives else 0
-    features, good, skipped = features_of(paths, extractor, progress=advance, limits=options.photos, views=views)
+    features, good, skipped = features_of(
+        paths, extractor, progress=advance, limits=options.photos, views=views, team=team
+    )
     for trouble in skipped:
         progress.note(f"skipping {trouble}")
     device = next(next(iter(checkpoint.heads.values())).parameters()).device  # a backbone of pixels has none

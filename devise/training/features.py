@@ -26,6 +26,7 @@ from devise.errors import PhotoError
 from devise.files import replacing
 from devise.photos import load
 from devise.photos.augment import augmented
+from devise.training.workers import ALONE, Workers
 
 CHECK = struct.Struct("<Q")  # crc32 of the file's name and of the numbers behind it
 VIEWS = 4  # of a photo without labels: six pairs; each costs as much as the photo itself
@@ -68,12 +69,13 @@ def features_of(  # noqa: PLR0913
     cache: Path | None = None,
     limits: PhotoConfig = PhotoConfig(),
     views: int = 0,
+    team: Workers = ALONE,
 ) -> tuple[NDArray[np.float16], NDArray[np.bool_], Skipped]:
     """Features of photos in the order of `paths`: (n, views, num_features) float16, the good rows, what was skipped.
 
     Unchanged photos (path, size, time) with the same backbone come from the cache. limits: which are read at all.
     views: in place of parts so many pictures of each photo as others might have taken it (devise.photos.augment).
-    Raises WriteError.
+    team: processes that share the work and then have all of it. Raises WriteError.
     """
     extractor = model if isinstance(model, Extractor) else Extractor(model)
     made_by = extractor.config
@@ -81,7 +83,8 @@ def features_of(  # noqa: PLR0913
     folder = (cache or config.user_cache() / "features") / name
     features = np.empty((len(paths), 1 + (views or made_by.parts**2), made_by.num_features), np.float16)
     skipped: Skipped = []
-    for rows in _chunks(paths):
+    chunks = [*_chunks(paths)]
+    for rows in chunks[team.rank :: team.count]:
         part = [paths[row] for row in rows]
         file = folder / f"{_key(part)}.features"
         found = _cached(file, (len(part), *features.shape[1:]))
@@ -92,7 +95,12 @@ def features_of(  # noqa: PLR0913
                 with replacing(file) as temporary, temporary.open("wb") as opened:
                     opened.write(_checked(found.tobytes(), file))
         features[rows] = found
-        progress(len(part))
+        progress(min(len(part) * team.count, len(paths)))
+    for number, rows in enumerate(chunks if team.count > 1 else ()):
+        of_all = features[rows]
+        team.sent(of_all, number % team.count)
+        features[rows] = of_all
+    skipped = team.gathered(skipped)
     return features, np.isfinite(features[:, 0, 0]), skipped
 
 

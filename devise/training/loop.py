@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from devise.descriptors.network.checkpoint import load, save
 from devise.display import name
@@ -24,6 +25,7 @@ from devise.training.rebuilt import draw_rebuilt
 from devise.training.report import EpochReport, TrainReport
 from devise.training.state import Learner, epochs_done, keep, restore
 from devise.training.validate import is_best, validated
+from devise.training.workers import ALONE, Losses, Workers, workers
 
 STATE = ".training"  # beside the checkpoint, while the run has not ended
 # Options that a checkpoint does not depend on
@@ -38,35 +40,44 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     Equal options and photos give equal checkpoints on one machine, interrupted and resumed or not.
     Raises TrainingError, FolderError, VectorsError, CheckpointError, WriteError; nothing is half-written.
     """
-    progress = progress or Progress()
     options.check()
+    with workers(options.batch) as team:
+        return _trained(options, (progress if team.is_first else None) or Progress(), team)
+
+
+def _trained(options: TrainOptions, progress: Progress, team: Workers) -> TrainReport:
     begun = time.monotonic()
     _refuse_to_discard(options)
-    assembly = assemble(options, progress)
+    assembly = assemble(options, progress, team)
     learner, path = learner_of(assembly), assembly.path
     state, log = path.with_suffix(STATE), RunLog(path, path.stem)
-    if options.resume and state.exists():
+    has_state, is_done = team.first(lambda: (state.exists(), path.exists()))  # before the first process writes any
+    if options.resume and has_state:
         restore(learner, state, assembly.key)
         progress.note(f"going on after epoch {learner.epoch} of {options.epochs}")
-    elif options.resume and path.exists():
+    elif options.resume and is_done:
         return _finished(assembly, begun)
     else:
         if options.resume:
             progress.note(f"there is no interrupted run of {path.stem}; this one begins at epoch 1")
         if options.find_rate:
-            learner.rate = found_rate(assembly, learner)
+            learner.rate = team.first(lambda: found_rate(assembly, learner))
             progress.note(f"learning rate found: {learner.rate:g}")
-        keep(learner, state, assembly.key)  # a checkpoint without it would be taken for a finished one
-    log.begin(assembly.overview, learner.history)
-    _run(learner, assembly, progress, log)
+        if team.is_first:
+            keep(learner, state, assembly.key)  # a checkpoint without it would be taken for a finished one
+    if team.is_first:
+        log.begin(assembly.overview, learner.history)
+    _run(learner, assembly, progress, log, team)
     assert learner.best is not None
-    log.end(learner.history, learner.best)
-    add_classifiers(path, assembly, progress)
-    if picture := draw_rebuilt(path, assembly, log.folder):
-        progress.note(f"photos rebuilt from their codes: {name(str(picture))}")
-    if options.quantize:
-        quantize(path, assembly.paths, options.photos)
-    state.unlink(missing_ok=True)
+    if team.is_first:
+        log.end(learner.history, learner.best)
+        add_classifiers(path, assembly, progress)
+        if picture := draw_rebuilt(path, assembly, log.folder):
+            progress.note(f"photos rebuilt from their codes: {name(str(picture))}")
+        if options.quantize:
+            quantize(path, assembly.paths, options.photos)
+        state.unlink(missing_ok=True)
+    team.wait()
     return TrainReport(path=path, best=learner.best, num_training=len(assembly.training),
                        num_validation=len(assembly.validation), labels=assembly.labels,
                        skipped=tuple(assembly.source.skipped.values()), seconds=time.monotonic() - begun,
@@ -81,30 +92,39 @@ def _refuse_to_discard(options: TrainOptions) -> None:
                             "go on with --resume, or begin anew with --force")  # fmt: skip
 
 
-def _run(learner: Learner, assembly: Assembly, progress: Progress, log: RunLog) -> None:
+def _run(learner: Learner, assembly: Assembly, progress: Progress, log: RunLog, team: Workers) -> None:
     """Epochs, till there are enough or no better one comes."""
     options, path = assembly.options, assembly.path
-    begun, first = time.monotonic(), learner.epoch
+    begun, first, losses = time.monotonic(), learner.epoch, team.together(losses_of(learner, assembly))
     while learner.epoch < options.epochs:
-        report = _next_epoch(learner, assembly, progress)
+        report = _next_epoch(learner, assembly, progress, losses, team)
         each = (time.monotonic() - begun) / (learner.epoch - first)
         report = replace(report, seconds_left=round(each * (options.epochs - learner.epoch), 1))
         learner.history.append(report)
-        if report.is_best:
-            learner.checkpoint.training = _about(assembly, learner, report)
-            save(learner.checkpoint, path)
-        keep(learner, path.with_suffix(STATE), assembly.key)
-        log.epoch(learner.history)
+        if team.is_first:
+            if report.is_best:
+                learner.checkpoint.training = _about(assembly, learner, report)
+                save(learner.checkpoint, path)
+            keep(learner, path.with_suffix(STATE), assembly.key)
+            log.epoch(learner.history)
         progress.epoch(report)
         if options.patience and learner.best and learner.epoch - learner.best.epoch >= options.patience:
             progress.note(f"no better epoch in {options.patience}: the run ends here (--patience)")
             break
 
 
-def _next_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> EpochReport:
+def losses_of(learner: Learner, assembly: Assembly) -> Losses:
+    """What a step computes, with all that learns by it."""
+    backbone = {"backbone": learner.checkpoint.backbone} if assembly.source.parameters() else {}
+    return Losses(assembly.objectives, learner.checkpoint.heads, {**learner.modules, **backbone})
+
+
+def _next_epoch(
+    learner: Learner, assembly: Assembly, progress: Progress, losses: nn.Module, team: Workers
+) -> EpochReport:
     """One more epoch, what it gives on the validation photos, and whether it is the best so far."""
-    loss = learn_epoch(learner, assembly, progress)
-    figures, validation_loss = validated(assembly)
+    loss = learn_epoch(learner, assembly, progress, losses, team)
+    figures, validation_loss = team.first(lambda: validated(assembly))
     learner.epoch += 1
     better = is_best(figures, learner.best, assembly.options.best_by)
     rate = learner.optimizer.param_groups[0]["lr"]
@@ -117,9 +137,12 @@ def _next_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> Epo
     return report
 
 
-def learn_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> float:
+def learn_epoch(
+    learner: Learner, assembly: Assembly, progress: Progress, losses: nn.Module | None = None, team: Workers = ALONE
+) -> float:
     """Learn from each photo that is drawn. The mean loss of the first objective; raises TrainingError for none."""
-    options, objectives, heads = assembly.options, assembly.objectives, learner.checkpoint.heads
+    options, heads = assembly.options, learner.checkpoint.heads
+    losses = losses or losses_of(learner, assembly)
     # seeded by epoch, so a resumed run draws the same order and dropout as one that was never stopped
     torch.manual_seed(options.seed * 1_000_003 + learner.epoch)
     for head in heads.values():
@@ -128,21 +151,30 @@ def learn_epoch(learner: Learner, assembly: Assembly, progress: Progress) -> flo
     total, step = 0.0, learner.epoch * count
     steps = max(1, options.epochs * count)
     base = [learner.rate, learner.rate / 10]
-    drawn = objectives[0].sampler(assembly.training)
-    for features, rows in assembly.source.batches(drawn, options.batch, train=True):
-        for group, rate in zip(learner.optimizer.param_groups, base, strict=False):
-            group["lr"] = rate * (1 + math.cos(math.pi * step / steps)) / 2  # to zero over the run
-        first, *others = (objective.loss(heads, features, rows) for objective in objectives)
-        learner.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(sum(others, first))
-        learner.optimizer.step()
-        if not math.isfinite(loss := first.item()):
-            at = f"epoch {learner.epoch + 1}, step {1 + (step - learner.epoch * count) // options.batch}"
-            raise TrainingError(f"the loss is not a number any more at {at}; try a smaller --lr")
-        total += loss * len(rows)
-        step += len(rows)
-        progress.photos(step, steps)
+    drawn, batch = team.share(assembly.objectives[0].sampler(assembly.training), options.batch)
+    team.seed(options.seed * 1_000_003 + learner.epoch)
+    with team.joined(losses):
+        for features, rows in assembly.source.batches(drawn, batch, train=True):
+            for group, rate in zip(learner.optimizer.param_groups, base, strict=False):
+                group["lr"] = rate * (1 + math.cos(math.pi * step / steps)) / 2  # to zero over the run
+            first, *others = losses(features, rows)
+            learner.optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(sum(others, first))
+            learner.optimizer.step()
+            total += first.item() * len(rows)
+            if team.is_alone and not math.isfinite(total):
+                at = 1 + (step - learner.epoch * count) // options.batch
+                raise _diverged(f"epoch {learner.epoch + 1}, step {at}")
+            step = min(step + len(rows) * team.count, steps)
+            progress.photos(step, steps)
+    (total,) = team.sum(total)
+    if not math.isfinite(total):
+        raise _diverged(f"epoch {learner.epoch + 1}")
     return total / count
+
+
+def _diverged(at: str) -> TrainingError:
+    return TrainingError(f"the loss is not a number any more at {at}; try a smaller --lr")
 
 
 def _about(assembly: Assembly, learner: Learner, report: EpochReport) -> dict[str, Any]:
