@@ -1,10 +1,11 @@
 """A server under fire: ten thousand odd requests, then clients that search while photos come and go.
 
-python -m tests.endurance.requests [--full]     # --full: half an hour of the second
+python -m tests.endurance.requests [--full | --minutes N]     # of the second; --full: half an hour
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 import tempfile
@@ -27,7 +28,10 @@ CLIENTS = 8
 
 
 def main() -> None:
-    seconds = 1_800 if "--full" in sys.argv else 30
+    asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    asked.add_argument("--full", action="store_const", dest="minutes", const=30.0, help="half an hour")
+    asked.add_argument("--minutes", type=float, default=0.5)
+    seconds = round(60 * asked.parse_args().minutes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for word, colour in COLOURS.items():

@@ -29,7 +29,7 @@ function show(state) {
     bar.value = state.done;
   }
   const many = state.total ? `${state.done.toLocaleString("en")} of ${state.total.toLocaleString("en")}` : state.done ? counted(state.done, "photo") : "";
-  status.replaceChildren(el("span", {}, `${STAGES[state.stage]} ${many}`), bar);
+  status.replaceChildren(el("span", {}, [STAGES[state.stage], many].filter(Boolean).join(": ")), bar);
 }
 
 function said(report) {
