@@ -9,22 +9,29 @@ const main = byId("main");
 const kind = el("select", { "aria-label": "Which duplicates" }, Object.entries({ same: "The same picture", near: "The same, and nearly the same", similar: "All that are alike" }).map(([value, text]) => el("option", { value }, text)));
 kind.value = "near";
 const told = el("p", { class: "soft", role: "status" });
+let copies = []; // of the same picture, as devise duplicates --paths
 let others = [];
-const copy = el("button", { type: "button", class: "button", hidden: true, onclick: () => copied(others.join("\n"), "Paths") }, "Copy the paths of the others");
+const copyCopies = el("button", { type: "button", class: "button", hidden: true, onclick: () => copied(copies.join("\n"), "Paths") }, "Copy the paths of the copies");
+const copyOthers = el("button", { type: "button", class: "button", hidden: true, onclick: () => copied(others.join("\n"), "Paths") }, "Of all others");
 const list = el("div", { class: "groups" });
 kind.addEventListener("change", show);
-main.append(el("h1", {}, "Duplicates"), told, el("div", { class: "filters inline spaced" }, el("label", {}, "Show", kind), copy), list);
+main.append(el("h1", {}, "Duplicates"), told, el("div", { class: "filters inline spaced" }, el("label", {}, "Show", kind), copyCopies, copyOthers), list);
 plain();
 await show();
 
 async function show() {
   told.textContent = "Comparing …";
+  copyCopies.hidden = copyOthers.hidden = true;
   list.replaceChildren();
   try {
     const groups = await get("/api/duplicates", { up_to: kind.value });
-    others = groups.flatMap((group) => group.others.map((photo) => photo.path));
-    told.textContent = groups.length ? `${counted(groups.length, "group")}; ${counted(others.length, "photo")} could go. Nothing is deleted here.` : "No photo is there twice.";
-    copy.hidden = !groups.length;
+    const paths = (some) => some.flatMap((group) => group.others.map((photo) => photo.path));
+    [copies, others] = [paths(groups.filter((group) => group.kind === "same")), paths(groups)];
+    const more = others.length - copies.length;
+    const alike = more ? `, ${counted(more, "photo")} only ${kind.value === "near" ? "nearly the same" : "alike"}` : "";
+    told.textContent = groups.length ? `${counted(groups.length, "group")}: ${counted(copies.length, "photo")} there again${alike}. Nothing is deleted here.` : "No photo is there twice.";
+    copyCopies.hidden = !copies.length;
+    copyOthers.hidden = !more;
     list.append(...groups.map(section));
   } catch (error) {
     told.textContent = [error.message, error.remedy].filter(Boolean).join("; ");
