@@ -120,7 +120,8 @@ class Database:
             self._is_inside = False
 
     def exists(self) -> bool:
-        return bool(self.value("SELECT to_regclass(%s) IS NOT NULL", (f"{self.schema}.meta",)))
+        sql = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'meta'"  # to_regclass() may be out of date
+        return self.value(sql, (self.schema,)) is not None
 
     def create(self) -> None:
         """Where nobody else was quicker."""

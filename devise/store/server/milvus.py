@@ -72,7 +72,6 @@ class MilvusIndex:
     def put(self, space: Space, ids: Ids, rows: Vector) -> None:
         """In place of what it has of these ids."""
         with self._telling(space):
-            self._ensure(space)
             for start in range(0, len(ids), PUT):
                 some = zip(ids[start : start + PUT].tolist(), rows[start : start + PUT], strict=True)
                 data = [{"id": content_id, "row": row} for content_id, row in some]
@@ -129,22 +128,32 @@ class MilvusIndex:
     def _has(self, space: Space) -> bool:
         return bool(self._client().has_collection(self.collection(space), timeout=TIMEOUT_SECONDS))
 
-    def _ensure(self, space: Space) -> None:
-        """A collection with its index, loaded; in place of one of another width, which an earlier model filled."""
-        client, name = self._client(), self.collection(space)
-        if client.has_collection(name, timeout=TIMEOUT_SECONDS):
-            fields = client.describe_collection(name, timeout=TIMEOUT_SECONDS)["fields"]
-            if any(int(field.get("params", {}).get("dim", space.dim)) == space.dim for field in fields[1:]):
-                return
-            client.drop_collection(name, timeout=TIMEOUT_SECONDS)
+    def ensure(self, space: Space) -> None:
+        """A collection with its index, loaded, whoever began to make it; one of an earlier model's width is replaced.
+
+        For one program at a time.
+        """
+        with self._telling(space):
+            client, name, wait = self._client(), self.collection(space), 6 * TIMEOUT_SECONDS
+            if self._has(space):
+                fields = client.describe_collection(name, timeout=TIMEOUT_SECONDS)["fields"]
+                if all(int(field.get("params", {}).get("dim", space.dim)) != space.dim for field in fields[1:]):
+                    client.drop_collection(name, timeout=TIMEOUT_SECONDS)
+            if not self._has(space):
+                client.create_collection(name, schema=self._schema(space), timeout=wait)
+            if not client.list_indexes(name):
+                kind, params = kind_of(space), client.prepare_index_params()
+                params.add_index("row", index_type=kind.name, metric_type="IP", params=dict(kind.build))
+                client.create_index(name, params, timeout=wait)
+            client.load_collection(name, timeout=wait)
+
+    def _schema(self, space: Space) -> Any:
         from pymilvus import DataType
 
-        kind, schema = kind_of(space), client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema = self._client().create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("row", DataType.FLOAT_VECTOR, dim=space.dim)
-        params = client.prepare_index_params()
-        params.add_index("row", index_type=kind.name, metric_type="IP", params=dict(kind.build))
-        client.create_collection(name, schema=schema, index_params=params, timeout=6 * TIMEOUT_SECONDS)
+        return schema
 
     def _client(self) -> Any:
         if self._opened is None:

@@ -27,6 +27,7 @@ class ServedIndex:
 
     def __init__(self, db: Database, vectors: ServerVectors, milvus: MilvusIndex) -> None:
         self._db, self._vectors, self.milvus = db, vectors, milvus
+        self._ready = set[Space]()  # spaces that this program has seen in Milvus
 
     def near(self, space: Space, vectors: Vector, k: int) -> list[Hits] | None:
         if k > MAX_NEAR:
@@ -54,6 +55,7 @@ class ServedIndex:
     def drop(self, space: Space) -> None:
         """Of a space that the library has no more."""
         self.milvus.drop(space)
+        self._ready.discard(space)
 
     def waiting(self) -> Ids:
         """What it has not heard of yet."""
@@ -68,6 +70,7 @@ class ServedIndex:
         with self._db.transaction():
             ids = np.array([i for (i,) in self._db.rows(_TAKEN, (AT_ONCE,))], np.int64)
             if len(ids):
+                self._make_ready(spaces)
                 for space in spaces:
                     known, rows = together(self._vectors.rows(space, ids))
                     self.milvus.delete(space, np.setdiff1d(ids, known))
@@ -77,6 +80,14 @@ class ServedIndex:
                     self.milvus.count(space)  # waits until the servers that search have seen it all
                 self._db.execute("DELETE FROM outbox WHERE content_id = ANY(%s)", (ids.tolist(),))
         return len(ids)
+
+    def _make_ready(self, spaces: list[Space]) -> None:
+        """Of several programs one makes what Milvus lacks, and the others wait."""
+        if new := [space for space in spaces if space not in self._ready]:
+            self._db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"{self._db.schema} index",))
+            for space in new:
+                self.milvus.ensure(space)
+            self._ready.update(new)
 
     def _spaces(self) -> list[Space]:
         model = self.model()
