@@ -6,6 +6,7 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -140,6 +141,34 @@ class Voyager:
 
     def ask_all(self, rows: Vector, k: int) -> Ids:
         return self.index.query(rows, k, query_ef=max(self.ef, k))[0].astype(np.int64)
+
+
+@dataclass
+class Annoy:
+    """A forest, as the article had it (Bernhardsson, 2013): ef is how many leaves of each tree are looked at."""
+
+    trees: int = 50
+    index: Any = None
+    ef: int = 10
+
+    def build(self, rows: Vector) -> None:
+        from annoy import AnnoyIndex
+
+        self.index = AnnoyIndex(rows.shape[1], "angular")
+        self.index.set_seed(100)
+        for number, row in enumerate(rows):
+            self.index.add_item(number, row)
+        self.index.build(self.trees, n_jobs=CORES)
+
+    def set_ef(self, ef: int) -> None:
+        self.ef = ef
+
+    def ask(self, row: Vector, k: int) -> Ids:
+        return np.array(self.index.get_nns_by_vector(row, k, self.ef * self.trees), np.int64)
+
+    def ask_all(self, rows: Vector, k: int) -> Ids:
+        with ThreadPoolExecutor(CORES) as pool:  # it lets go of the interpreter while it searches
+            return np.stack(list(pool.map(lambda row: self.ask(row, k), rows)))
 
 
 def exact(rows: Vector, queries: Vector, k: int) -> Ids:

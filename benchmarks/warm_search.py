@@ -7,8 +7,8 @@ Asked with 300 words (learnt by the model, frequent, rarer) and with 100 photos 
 (benchmarks/grown.py). All graphs have M 16 and efConstruction 200, and each peer for words and for photos the smallest
 ef that finds 0.99 of the ten nearest; devise is taken as it is; raw hnswlib also runs with the ef that gives it
 devise's recall. One query at a time by one thread in rounds that take turns, then all at once by all cores. The peers
-need: pip install faiss-cpu usearch voyager. Exits with 1 if devise's scores are not exact or too few of its answers are
-the exact scan's.
+need: pip install faiss-cpu usearch voyager annoy. Exits with 1 if devise's scores are not exact or too few of its
+answers are the exact scan's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rich.console import Console
 
 from benchmarks import engines, grown, report, synthetic, tuning
 from benchmarks.engines import Asked, Engine, Run
-from benchmarks.indexes import ENOUGH, Faiss, Hnswlib, Ids, Index, Usearch, Voyager, each_ms, exact
+from benchmarks.indexes import ENOUGH, Annoy, Faiss, Hnswlib, Ids, Index, Usearch, Voyager, each_ms, exact
 from benchmarks.report import Figure
 from devise import Library
 from devise.config import IndexConfig
@@ -50,6 +50,7 @@ PEERS: dict[str, tuple[str, Callable[[], Index]]] = {
     "faiss-flat": ("faiss", lambda: Faiss(m=None)),
     "usearch": ("usearch", Usearch),
     "voyager": ("voyager", Voyager),
+    "annoy": ("annoy", Annoy),
 }
 NAMES = {"faiss": "faiss IndexHNSWFlat", "faiss-flat": "faiss IndexFlatIP, exact"}
 CONSOLE = Console(width=150)
