@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from benchmarks import data, real
 from devise import Library, config
+from devise.config import SearchConfig
 from devise.descriptors.network.checkpoint import load
 from devise.descriptors.network.config import HeadConfig
 from devise.descriptors.network.heads import CodeHead
+from devise.search.exemplar import SHRINKAGE as SHRINKAGE_OF_ALL
+from devise.search.exemplar import Exemplars
 from devise.training.objectives.base import Lessons
 from devise.training.objectives.metric import Metric, recall_at
 from devise.training.options import TrainOptions
@@ -99,29 +102,61 @@ def products(folder: Path | None) -> None:
         print(f"| {how} | {recalls(learnt(photos, rows, chosen)[is_new], asked)} |", flush=True)
 
 
-def exemplars(folder: Path | None, name: str, column: str, num: int = 400) -> None:
-    """Each photo its own classifier, the inverse covariance times (x - mean): Hariharan et al., 2012; P@10."""
-    photos = read(folder, name, column)
+def exemplars(photos: Photos, name: str, num: int = 100) -> None:
+    """Each photo its own classifier, P@10: in closed form (Hariharan et al., 2012), over all photos and as `devise
+    similar --exemplar` does it, and by a support vector machine (Malisiewicz et al., 2011).
+    """
     rows, wanted = photos.features, np.random.default_rng(SEED).permutation(len(photos.features))[:num]
     is_right = photos.truth[wanted] @ photos.truth.T > 0
-    centred = rows - rows.mean(0)
-    covariance = centred.T @ centred / len(rows)
     scores = {"cosine": rows[wanted] @ rows.T}
     for share in SHRINKAGE:
-        inverse = np.linalg.inv(covariance + share * np.trace(covariance) / len(covariance) * np.eye(len(covariance)))
-        scores[f"exemplar, {share:g}"] = centred[wanted] @ inverse.astype(np.float32) @ rows.T
+        scores[f"closed form, {share:g}"] = Exemplars.of(rows, share).weights(rows[wanted]) @ rows.T
+    usual = scores[f"closed form, {SHRINKAGE_OF_ALL:g}"].copy()
+    few = np.argsort(-scores["cosine"], axis=1)[:, : SearchConfig.shortlist]
+    is_few = np.zeros_like(is_right)
+    np.put_along_axis(is_few, few, True, axis=1)
+    scores["--exemplar"] = np.where(is_few, usual, -np.inf)
+    scores["support vector machine"] = np.stack([machine(rows, at) for at in wanted])
     for how, found in scores.items():
         found[np.arange(num), wanted] = -np.inf
         best = np.argpartition(-found, 10, axis=1)[:, :10]
         print(f"| {name} | {how} | {np.take_along_axis(is_right, best, axis=1).mean():.3f} |", flush=True)
 
 
+def machine(rows: Floats, at: int) -> Floats:
+    """Scores of all rows by a linear machine that tells one of them from all others, which weigh as much together."""
+    from sklearn.svm import LinearSVC
+
+    fitted = LinearSVC(C=1.0, class_weight="balanced", max_iter=2_000)
+    fitted.fit(rows, np.arange(len(rows)) == at)
+    return np.asarray(fitted.decision_function(rows), np.float32)
+
+
+def rooms(folder: Path) -> Photos:
+    """Of a folder of photos called 1_kitchen.jpg (emanhamed/Houses-dataset)."""
+    place = config.user_cache() / "benchmarks" / "library-rooms"
+    with Library(place) as library:
+        if not len(library):
+            library.index([folder])
+        paths, features = library.vectors("features")
+        words = library.vectors("words")[1]
+    said = [Path(path).stem.rpartition("_")[2] for path in paths]
+    labels = tuple(sorted(set(said)))
+    return Photos(features, words, np.array([[label == one for label in labels] for one in said], np.float32), labels)
+
+
 def main() -> None:
-    options = data.parser((__doc__ or "").splitlines()[0]).parse_args()
-    products(options.data)
+    parser = data.parser((__doc__ or "").splitlines()[0])
+    parser.add_argument("--rooms", type=Path, help="a folder of photos called 1_kitchen.jpg")
+    parser.add_argument("--exemplars", action="store_true", help="these alone")
+    options = parser.parse_args()
+    if not options.exemplars:
+        products(options.data)
     print("\n| | | P@10 |\n|---|---|---|")
-    exemplars(options.data, "fashion", "articleType")
-    exemplars(options.data, "voc", "labels")
+    exemplars(read(options.data, "fashion", "articleType"), "products")
+    exemplars(read(options.data, "voc", "labels"), "VOC")
+    if options.rooms:
+        exemplars(rooms(options.rooms), "rooms")
 
 
 if __name__ == "__main__":
