@@ -27,7 +27,7 @@ from devise.training.options import TrainOptions
 
 SEED, EPOCHS, BATCH, RATE = 7, 20, 64, 1e-3
 JUDGED = 0.2  # share of the photos that are not learnt from
-L1 = (0.005, 0.01, 0.02, 0.05, 0.1)
+L1 = (0.01, 0.03, 0.1)
 GROWN, ASKED, STRONGEST = 100_000, 100, 64
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -46,16 +46,19 @@ class Learnt(NamedTuple):
         return torch.cat([self.objective.codes(self.head, part) for part in parts]).numpy()
 
 
-def learnt(features: Floats, learning: Ids, judging: Ids, options: TrainOptions) -> Learnt:
+def learnt(
+    features: Floats, learning: Ids, judging: Ids, options: TrainOptions, rate: float = RATE, epochs: int = EPOCHS
+) -> Learnt:
     """What `devise train --objective autoencoder` does, on features that are there."""
     torch.manual_seed(SEED)
     rows = torch.from_numpy(features)[:, None]
     lessons = Lessons([], (), *[torch.empty(len(rows), 0)] * 2, torch.ones(len(rows)), torch.empty(0, 0), "", "")
     objective = Autoencoder(lessons, options)
     heads = {name: build(config) for name, config in objective.heads(features.shape[1]).items()}
-    optimizer = torch.optim.AdamW([p for head in heads.values() for p in head.parameters()], RATE, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
-    for _ in range(EPOCHS):
+    objective.begin(heads, rows[learning, 0])
+    optimizer = torch.optim.AdamW([p for head in heads.values() for p in head.parameters()], rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    for _ in range(epochs):
         for some in objective.sampler(torch.from_numpy(learning)).split(BATCH):
             if len(some) > 1:
                 optimizer.zero_grad(set_to_none=True)
@@ -100,9 +103,10 @@ def compressed(photos: Photos, learning: Ids, judging: Ids) -> None:
         low = centred[judging] @ axes[:, ::-1][:, :dim]
         kept = float((low**2).sum() / (centred[judging] ** 2).sum())
         _line(f"principal components, {dim}", dim, kept, asked, low, truth)
-        for noise in (0.0, 0.3):
-            found = learnt(features, learning, judging, options(dim=dim, noise=noise))
-            _line(f"code, --noise {noise:g}", dim, found.rebuilt, asked, found.codes(features[judging]), truth)
+        for noise, rate in ((0.0, RATE), (0.0, RATE / 10), (0.3, RATE / 10)):
+            found = learnt(features, learning, judging, options(dim=dim, noise=noise), rate)
+            how = f"code, --lr {rate:g}" + (f" --noise {noise:g}" if noise else "")
+            _line(how, dim, found.rebuilt, asked, found.codes(features[judging]), truth)
 
 
 def _line(name: str, dim: int, rebuilt: float, asked: torch.Tensor, codes: Floats, truth: Floats) -> None:
@@ -126,7 +130,7 @@ def sparse(folder: Path | None) -> None:
     print("| --l1 | rebuilt | numbers a photo | bytes stored | bytes of lists | recall@10 | @10 of 500 by features "
           "| ms | times the scan |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
     for l1 in L1:
-        found = learnt(features, learning, judging, options(l1=l1))
+        found = learnt(features, learning, judging, options(l1=l1), epochs=10)
         for strongest in (None, STRONGEST):
             index = InvertedIndex(found.objective.dim, is_tfidf=True)
             for start in range(0, GROWN, 10_000):

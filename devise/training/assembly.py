@@ -28,6 +28,7 @@ from devise.training.features import VIEWS, Extractor, features_of
 from devise.training.feedback import judged
 from devise.training.labels import resolved
 from devise.training.nothing import nothings
+from devise.training.objectives.autoencoder import Autoencoder
 from devise.training.objectives.base import Lessons, Objective
 from devise.training.objectives.table import OBJECTIVES, OF_WORDS, WITHOUT_LABELS
 from devise.training.options import TrainOptions
@@ -37,6 +38,8 @@ from devise.training.splits import chosen_labels, split, without
 from devise.training.state import Learner, key_of
 from devise.training.workers import ALONE, Workers
 from devise.words import WordVectors
+
+BEGUN_WITH = 5_000  # photos whose principal components a code begins with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +190,12 @@ def learner_of(assembly: Assembly) -> Learner:
     groups: list[dict[str, Any]] = [{"params": fresh, "lr": options.learning_rate}]
     if source.parameters():  # what is already good needs smaller steps
         groups.append({"params": source.parameters(), "lr": options.learning_rate / 10})
+    if isinstance(source, Cached):
+        torch.manual_seed(options.seed)
+        for objective in assembly.objectives:
+            if isinstance(objective, Autoencoder):
+                some = source.features[assembly.training[:BEGUN_WITH], 0].to(source.device).float()
+                objective.begin(assembly.checkpoint.heads, some)
     optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
     return Learner(assembly.checkpoint, modules, optimizer, rate=options.learning_rate)
 

@@ -55,6 +55,19 @@ def test_loss_is_its_formula_and_its_gradient_the_slope(l1: float) -> None:
     assert torch.autograd.gradcheck(lambda rows: one.loss(heads, rows, torch.arange(N)), x, atol=1e-4)
 
 
+def test_a_code_begins_as_the_principal_components() -> None:
+    torch.manual_seed(1)
+    lessons = Lessons([], (), *[torch.empty(40, 0)] * 2, torch.ones(40), torch.empty(0, 0), "", "")
+    one = Autoencoder(lessons, TrainOptions(data=Path(), out="", dim=3))
+    heads = {name: build(config).eval() for name, config in one.heads(FEATURES).items()}
+    x = torch.rand(40, FEATURES)
+    one.begin(heads, x)
+    rows = np.sqrt(x.numpy())
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    values = np.linalg.eigvalsh(np.cov(rows.T, bias=True))
+    assert one.loss(heads, x[:, None], torch.arange(40)).item() == pytest.approx(values[:-3].sum(), rel=1e-2)
+
+
 def test_neighbours_that_two_spaces_share() -> None:
     angles = torch.tensor([0.0, 0.1, 1.0, 1.15])
     rows = torch.stack([angles.cos(), angles.sin()], 1)

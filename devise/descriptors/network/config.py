@@ -180,6 +180,7 @@ CODES: Mapping[str, CodeKind] = {  # a space has the name of its head
     "sparse": CodeKind("inner", "sparse", "positive"),
     "attributes": CodeKind("cosine", "float16", "blocks"),
 }
+REBUILT = frozenset({"code", "sparse"})  # kinds that features are rebuilt from
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
-from devise.descriptors.network.config import CODES, HIDDEN, TINY, HeadConfig
+from devise.descriptors.network.config import CODES, EPSILON, HIDDEN, REBUILT, TINY, HeadConfig
 
 DROPOUT = 0.7  # of the hidden units while training; the reference's 0.5 learns a thousand photos by heart
 DROPOUT_IN = 0.5  # of the features
@@ -75,18 +75,44 @@ class ClassesHead(nn.Module):
         return logits
 
 
+class Centred(nn.Module):
+    """Rows less their mean.
+
+    Not of variance 1 each, as batch norm makes them: numbers that hardly vary would be rebuilt at the cost of others.
+    It has the names of a batch norm's numbers, and the same formula.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if self.training:
+            self.running_mean.lerp_(rows.detach().mean(0), 0.1)  # as batch norm remembers
+        return (rows - self.running_mean) / (self.running_var + EPSILON).sqrt()
+
+
 class CodeHead(nn.Module):
     """One layer, or two with ReLU, on square roots of the features, of length 1 and then each of variance 1.
+
+    Where features are rebuilt from the code, the roots are centred instead.
 
     devise.descriptors.network.codes computes the same for searching.
     """
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__()
-        self.spread = nn.BatchNorm1d(config.num_features, affine=False)
+        norm = nn.BatchNorm1d(config.num_features, affine=False)
+        self.spread: nn.Module = Centred(config.num_features) if config.kind in REBUILT else norm
         first = nn.Linear(config.num_features, config.hidden or config.num_out)
         between = [nn.BatchNorm1d(config.hidden), nn.ReLU(), nn.Dropout(DROPOUT_IN),
                    nn.Linear(config.hidden, config.num_out)] if config.hidden else []  # fmt: skip
+        if config.kind in REBUILT:
+            _begin(first, directions(config.num_features, config.num_out))
         self.layers = nn.Sequential(first, *between)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -101,10 +127,27 @@ class DecoderHead(nn.Module):
     def __init__(self, config: HeadConfig) -> None:
         super().__init__()
         self.layer = nn.Linear(config.num_features, config.num_out)
+        _begin(self.layer, directions(config.num_out, config.num_features).T)
 
     def forward(self, codes: Tensor) -> Tensor:
         """(n, num_features) -> (n, num_out)"""
         return F.linear(codes, F.normalize(self.layer.weight, dim=0), self.layer.bias)
+
+
+def directions(num_features: int, num: int) -> Tensor:
+    """Drawn, always the same, at right angles where there are so many: (num, num_features), of length 1.
+
+    Encoder and decoder begin with them, as each other turned round: photos then are rebuilt at once, if badly.
+    """
+    drawn = torch.randn(num, num_features, generator=torch.Generator("cpu").manual_seed(0), device="cpu")
+    return torch.linalg.qr(drawn.T).Q.T if num <= num_features else F.normalize(drawn, dim=1)
+
+
+def _begin(layer: nn.Linear, weight: Tensor) -> None:
+    if layer.weight.device.type != "meta":  # of a checkpoint that is read
+        with torch.no_grad():
+            layer.weight.copy_(weight)
+            layer.bias.zero_()
 
 
 def roots(features: Tensor) -> Tensor:

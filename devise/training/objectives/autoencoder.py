@@ -13,14 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from devise.descriptors.network.config import HeadConfig
-from devise.descriptors.network.heads import CodeHead, roots
+from devise.descriptors.network.config import EPSILON, HeadConfig
+from devise.descriptors.network.heads import Centred, CodeHead, DecoderHead, roots
 from devise.training.objectives.base import Batch, Heads, Lessons
 from devise.training.objectives.hashing import JUDGED
 from devise.training.options import TrainOptions
 from devise.training.samplers import drawn
 
-DIM, SPARSE_DIM = 64, 4_096  # numbers of a compressed code, and of a sparse one: three times as many as features
+DIM, SPARSE_DIM = 64, 2_048  # numbers of a compressed code, and of a sparse one: more than there are features
 NEAREST = 10
 
 
@@ -54,6 +54,27 @@ class Autoencoder:
         code = HeadConfig(kind=self.name, num_features=num_features, num_out=self.dim, labels=())
         decoder = HeadConfig(kind="decoder", num_features=self.dim, num_out=num_features, labels=())
         return {self.name: code, "decoder": decoder}
+
+    @torch.no_grad()
+    def begin(self, heads: Heads, features: Tensor) -> None:
+        """A compressed code begins as the principal components of some photos (n, num_features), which rebuild best of
+        all that is linear; where there are fewer photos than numbers, as it was drawn.
+        """
+        head, decoder, rows = heads[self.name], heads["decoder"], roots(features)
+        assert isinstance(head, CodeHead)
+        assert isinstance(decoder, DecoderHead)
+        spread, layer = head.spread, head.layers[0]
+        assert isinstance(spread, Centred)
+        assert isinstance(layer, nn.Linear)
+        if self.l1 or self.dim >= min(rows.shape):
+            return
+        mean = rows.mean(0)
+        *_, axes = torch.svd_lowrank(rows - mean, min(self.dim + 16, *rows.shape), niter=4)
+        axes = axes[:, : self.dim]
+        spread.running_mean.copy_(mean)
+        layer.weight.copy_(axes.T * (spread.running_var + EPSILON).sqrt())
+        decoder.layer.weight.copy_(axes)
+        decoder.layer.bias.copy_(mean)
 
     def sampler(self, rows: Tensor) -> Tensor:
         return drawn(rows, self.lessons.weights[rows])
