@@ -18,6 +18,8 @@ def read(path: Path) -> tuple[list[str], NDArray[Any]]:
     """Words and their rows. Raises VectorsError where there are no such arrays, or they do not match."""
     try:
         with np.load(path, allow_pickle=False) as found:
+            if {"paths", "hashes", "path", "hash"} & {*found}:
+                raise VectorsError(f"{path} holds vectors of photos; import them as a space of a library: --space NAME")
             if not {"words", "vectors"} <= {*found}:
                 raise VectorsError(
                     f"{path} holds {listed(sorted(found)) or 'nothing'}; word vectors are words and vectors: "

@@ -198,3 +198,19 @@ def test_an_import_moves_a_progress_line(tmp_path: Path, rows: Vector) -> None:
 
     import_vectors(tmp_path / "a.txt", None, Seen())
     assert seen[-1] == (len(WORDS), len(WORDS))
+
+
+def test_arrays_of_words_and_rows(tmp_path: Path) -> None:
+    """As other models' texts come; what does not match, or is of photos, is told."""
+    words, rows = np.array(["cat", "sofa"]), np.eye(2)
+    np.savez(tmp_path / "clip.npz", words=words, vectors=rows)
+    assert import_vectors(tmp_path / "clip.npz").vector("sofa").tolist() == [0, 1]
+    for given, said in (
+        ({"words": words, "vectors": np.eye(3)}, "2 words and 3 vectors"),
+        ({"paths": words, "vectors": rows}, "--space NAME"),
+        ({"b16": rows}, "it|word vectors are words and vectors"),
+        ({"words": words.astype(object), "vectors": rows}, "cannot be read"),
+    ):
+        np.savez(tmp_path / "odd.npz", **given)
+        with pytest.raises(VectorsError, match=said):
+            import_vectors(tmp_path / "odd.npz")
