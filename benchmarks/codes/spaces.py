@@ -182,8 +182,8 @@ def sheet(photos: Photos, judging: NDArray[np.int64], found: Mapping[str, NDArra
                   for at, cell in enumerate(cells)]  # fmt: skip
         lines.append(np.concatenate(padded, axis=1))
     RUNS.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(lines)).save(RUNS / f"ten-{name}.jpg")
-    print(f"\n{RUNS}/ten-{name}.jpg: ten photos, and the five nearest each by {', '.join(found)}")
+    Image.fromarray(np.concatenate(lines)).save(RUNS / f"ten-{name}.png")
+    print(f"\n{RUNS}/ten-{name}.png: ten photos, and the five nearest each by {', '.join(found)}")
 
 
 def points(rows: Floats, truth: Floats, labels: tuple[str, ...], file: Path) -> None:

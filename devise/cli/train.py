@@ -87,7 +87,7 @@ def train(
         int, typer.Option(metavar="N", help="Of metric, autoencoder, attributes: numbers of a row; 0: as is usual.")
     ] = TrainOptions.dim,
     l1: Annotated[
-        float, typer.Option("--l1", metavar="X", help="Of autoencoder: above 0 for sparse codes, such as 0.05.")
+        float, typer.Option("--l1", metavar="X", help="Of autoencoder: above 0 for sparse codes, such as 0.03.")
     ] = TrainOptions.l1,
     noise: Annotated[
         float, typer.Option(metavar="SHARE", help="Of autoencoder: numbers that are hidden while it learns.")
