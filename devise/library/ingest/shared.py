@@ -129,16 +129,28 @@ def _watch_over(run: Run, queue: Queue, folders: Sequence[str], helpers: Helpers
                 if process.is_alive():
                     continue
                 processes.remove((process, told))
-                said = told.recv() if told.poll() else f"a worker (process {process.pid}) was killed"
-                if processes:
+                words = _last_words(told) or (
+                    f"a worker (process {process.pid}) was killed" if process.exitcode else ""
+                )
+                said = words or said
+                if processes and words:
                     alive = counted(len(processes), "other takes", "others take")
-                    run.progress.note(f"{said}; {alive} its share over when its lease has ended")
-            if not processes:
+                    run.progress.note(f"{words}; {alive} its share over when its lease has ended")
+            if not processes and queue.left(folders):
+                said = said or "the workers have ended"
                 raise LibraryError(f"{said}; no worker is left. What is stored stays good: run the same command again")
             time.sleep(POLL_SECONDS)
         for process, _ in processes:
             process.join()
     run.progress.worked(total, total)
+
+
+def _last_words(told: Connection) -> str:
+    """Of a process that has ended; none of one that was killed, or has done its share."""
+    try:
+        return str(told.recv()) if told.poll() else ""
+    except EOFError:
+        return ""
 
 
 @contextmanager
