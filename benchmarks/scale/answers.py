@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 from devise import Library
+from devise.config import IndexConfig, Settings
 from devise.store.filter import Filter
 
 Ask = Callable[[Library], object]
 WORDS = ("dog", "cat", "sofa", "horse", "bus", "bottle", "sea", "mountain", "child", "red car", "bird water",
          "sofa cat", "person bicycle", "train -person", "dog|cat", "aeroplane sky")  # fmt: skip
 NUM_PHOTOS = 8  # to ask with
+NUM_QUERIES = 40
 
 
 def queries(library: Library) -> Iterator[tuple[str, Ask]]:
@@ -35,7 +37,7 @@ def queries(library: Library) -> Iterator[tuple[str, Ask]]:
         yield f"dog in {where}", lambda asked, where=where: _matches(asked.search("dog", k=10, where=where))
     spaces = [space for space in ("features", "words", "phash") if space in has]
     for space in spaces:
-        for path in some[: 15 // len(spaces)]:
+        for path in some[: -(-15 // len(spaces))]:
             yield f"{space} {path}", lambda asked, path=path, of=space: _matches(asked.similar(path, 10, space=of))
     blend, order = ("features,0.5:colour", "phash") if "phash" in has else ("features,0.5:words", "words")
     yield "blend", lambda asked: _matches(asked.similar(some[1], 10, space=blend))
@@ -53,21 +55,25 @@ def _matches(found: object) -> list[tuple[str, float]]:
 
 
 def main(first: str, second: str) -> int:
-    """How many answers differ."""
-    different, took = [], ([], [])  # type: ignore[var-annotated]
-    with Library(first) as one, Library(second) as other:
-        asked = list(queries(one))
-        for name, ask in asked:
-            answers = []
-            for library, times in zip((one, other), took, strict=True):
+    """How many answers of the second differ from those of the first."""
+    whole = Settings(index=IndexConfig(exact_below=1 << 40))  # every photo is looked at
+    took: tuple[list[float], ...] = ([], [], [])
+    answers: list[list[object]] = []
+    with Library(first, settings=whole) as exact, Library(first) as one, Library(second) as other:
+        asked = list(queries(one))[:NUM_QUERIES]
+        for _, ask in asked:
+            answers.append([])
+            for library, times in zip((exact, one, other), took, strict=True):
                 ask(library)  # opens what it needs
                 begun = time.perf_counter()
-                answers.append(ask(library))
+                answers[-1].append(ask(library))
                 times.append(time.perf_counter() - begun)
-            if answers[0] != answers[1]:
-                different.append(name)
-    print(f"{len(asked)} queries, {len(asked) - len(different)} with equal answers; different: {different or 'none'}")
-    print(f"median {median(took[0]) * 1000:.0f} ms and {median(took[1]) * 1000:.0f} ms a query, each asked once before")
+    names = [name for name, _ in asked]
+    print(f"{len(asked)} queries; medians, each asked once before: {median(took[0]) * 1000:.0f} ms looking at all, "
+          f"{median(took[1]) * 1000:.0f} ms of {first}, {median(took[2]) * 1000:.0f} ms of {second}")  # fmt: skip
+    for what, a, b in (("both", 1, 2), ("all and the first", 0, 1), ("all and the second", 0, 2)):
+        different = [name for name, each in zip(names, answers, strict=True) if each[a] != each[b]]
+        print(f"{what}: {len(asked) - len(different)} equal; different: {different or 'none'}")
     return len(different)
 
 
