@@ -132,6 +132,13 @@ def test_picking_and_going_on_from_photo_to_photo(page: Page) -> None:
     expect(page.locator(".trail li")).to_have_count(0)
 
 
+def test_the_map_by_folder(page: Page, album: Path) -> None:
+    page.goto("map")
+    page.get_by_label("Coloured by").select_option("folder")
+    expect(page.locator(".legend .chip").first).to_have_text(f"{album.name}5")
+    expect(page.locator(".layer .name").first).to_have_text(album.name)
+
+
 def test_photos_that_come_are_told(page: Page, library: Library, album: Path) -> None:
     Image.new("RGB", (30, 30), (9, 9, 80)).save(album / "new.png")
     library.refresh([album / "new.png"])
