@@ -157,9 +157,10 @@ class MilvusIndex:
     def _client(self) -> Any:
         if self._opened is None:
             os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it tells of lost connections on its own
-            logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)  # what it logs it raises as well
             from pymilvus import MilvusClient  # half a second, with pandas
 
+            for name in [name for name in logging.root.manager.loggerDict if name.startswith("pymilvus")]:
+                logging.getLogger(name).disabled = True  # what it logs, tracebacks and all, it raises as well
             self._opened = MilvusClient(f"http://{self.address.host}:{self.address.port}", token=self.address.user,
                                         timeout=TIMEOUT_SECONDS)  # fmt: skip
         return self._opened
