@@ -16,7 +16,8 @@ from devise.descriptors.network import checkpoint as checkpoints
 from devise.descriptors.network.compiled import Compiled
 from devise.descriptors.network.encoder import Encoder
 from devise.descriptors.network.heads import build
-from devise.errors import FolderError, TrainingError
+from devise.descriptors.network.onnx_export import export_onnx
+from devise.errors import CheckpointError, FolderError, TrainingError
 from devise.training import TrainOptions, train
 from devise.training.objectives.autoencoder import Autoencoder, shared_neighbours
 from devise.training.objectives.base import Lessons
@@ -118,6 +119,12 @@ def test_pixels_are_features_of_small_pictures(codes: TrainOptions) -> None:
                                pixels.transpose(0, 3, 1, 2) / 255, atol=1e-6)  # fmt: skip
     for space, rows in one.encode(pixels).items():
         np.testing.assert_allclose(rows, other.encode(pixels)[space], atol=1e-4)
+    pytest.importorskip("onnx")
+    with pytest.raises(CheckpointError, match="has no network"):
+        export_onnx(path, path.with_suffix(".onnx"))
+
+
+def test_pixels_have_bounds(codes: TrainOptions) -> None:
     for wrong, error in (({"size": 200}, "--size 200 does not suit pixels"), ({"unfreeze": 1}, "no blocks that")):
         with pytest.raises(TrainingError, match=error):
             train(replace(codes, backbone="pixels", force=True, **wrong))  # type: ignore[arg-type]

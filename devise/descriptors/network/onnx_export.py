@@ -74,6 +74,8 @@ def export_onnx(name: str | Path, file: Path) -> float:
     needed("exporting ONNX", "torch", "onnx")
     ours = Encoder.open(name)  # its batch norms are folded into the layers before them
     checkpoint = ours.checkpoint
+    if checkpoint.backbone.config.top == "pixels":
+        raise CheckpointError(f"{checkpoint.name} has no network: its features are pixels; export one that has")
     module = Exported(checkpoint).cpu().eval()
     side = checkpoint.backbone.config.preprocessing.size
     pixels = _pictures(side)
