@@ -6,26 +6,30 @@ python -m benchmarks.codes.metrics --data DIR     # indexes the photos once, whi
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks import data, real
 from devise import Library, config
 from devise.config import SearchConfig
 from devise.descriptors.network.checkpoint import load
-from devise.descriptors.network.config import HeadConfig
 from devise.descriptors.network.heads import CodeHead
+from devise.descriptors.network.weights import backbone_ranges
 from devise.search.exemplar import SHRINKAGE as SHRINKAGE_OF_ALL
 from devise.search.exemplar import Exemplars
+from devise.training.features import VIEWS, Extractor, features_of
 from devise.training.objectives.base import Lessons
 from devise.training.objectives.metric import Metric, recall_at
 from devise.training.options import TrainOptions
 
 AT = (1, 2, 4, 8)
+ALONE = 600  # photos that are learnt from without labels: each is looked at five times
 SEED, EPOCHS, BATCH, RATE = 7, 30, 64, 1e-3
 SHRINKAGE = (0.1, 1.0, 10.0)  # times the mean variance, added to each
 Floats = NDArray[np.float32]
@@ -58,17 +62,8 @@ def learnt(photos: Photos, rows: NDArray[np.int64], options: TrainOptions) -> Fl
     truth, features = torch.from_numpy(photos.truth), torch.from_numpy(photos.features)
     lessons = Lessons([], photos.labels, truth, torch.ones_like(truth), torch.ones(len(truth)), truth[:0], "", "")
     objective = Metric(lessons, options)
-    head = CodeHead(HeadConfig(kind="metric", num_features=features.shape[1], num_out=options.dim, labels=()))
-    optimizer = torch.optim.AdamW(head.parameters(), RATE, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
-    for _ in range(EPOCHS):
-        for some in objective.sampler(torch.from_numpy(rows)).split(BATCH):
-            if len(some) > 1:
-                optimizer.zero_grad(set_to_none=True)
-                objective.loss({"metric": head}, features[some, None], some).backward()
-                optimizer.step()
-        schedule.step()
-    head.eval()
+    head = CodeHead(objective.heads(features.shape[1])["metric"])
+    fit(objective, head, features[:, None], torch.from_numpy(rows))
     with torch.no_grad():
         return torch.nn.functional.normalize(head(features), dim=1).numpy()
 
@@ -100,6 +95,43 @@ def products(folder: Path | None) -> None:
         chosen = TrainOptions(data=Path(), out="", objectives=("metric",), loss=loss, miner=miner, margin=margin)
         how = loss if loss == "ntxent" else f"{loss}, {miner}, margin {margin}"
         print(f"| {how} | {recalls(learnt(photos, rows, chosen)[is_new], asked)} |", flush=True)
+    some = np.random.default_rng(1).permutation(rows)[:ALONE]
+    print(
+        f"| ntxent --unlabelled, {ALONE} photos | {recalls(alone(photos, some, folder)[is_new], asked)} |", flush=True
+    )
+
+
+def alone(photos: Photos, some: NDArray[np.int64], folder: Path | None) -> Floats:
+    """Rows of all photos by a metric of some photos alone: `devise train --objective metric --unlabelled`."""
+    with Library(real.indexed(folder, "fashion", ["fashion"])) as library:
+        paths = library.vectors("features")[0]
+    checkpoint = load(config.SHIPPED_MODEL)
+    checkpoint.backbone.config = replace(checkpoint.backbone.config, parts=0)
+    extractor = Extractor(checkpoint, backbone_ranges(config.SHIPPED_MODEL))
+    views = torch.from_numpy(features_of([paths[i] for i in some], extractor, views=VIEWS)[0]).float()
+    torch.manual_seed(SEED)
+    none = torch.empty(len(views), 0)
+    lessons = Lessons([], (), none, none, torch.ones(len(views)), torch.empty(0, 0), "", "")
+    options = TrainOptions(data=Path(), out="", objectives=("metric",), loss="ntxent", unlabelled=True)
+    objective = Metric(lessons, options)
+    head = CodeHead(objective.heads(views.shape[2])["metric"])
+    fit(objective, head, views, torch.arange(len(views)))
+    with torch.no_grad():
+        return torch.nn.functional.normalize(head(torch.from_numpy(photos.features)), dim=1).numpy()
+
+
+def fit(objective: Metric, head: CodeHead, features: Tensor, rows: Tensor) -> None:
+    """features: (n, views, num_features)."""
+    optimizer = torch.optim.AdamW(head.parameters(), RATE, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+    for _ in range(EPOCHS):
+        for some in objective.sampler(rows).split(BATCH):
+            if len(some) > 1:
+                optimizer.zero_grad(set_to_none=True)
+                objective.loss({"metric": head}, features[some], some).backward()
+                optimizer.step()
+        schedule.step()
+    head.eval()
 
 
 def exemplars(photos: Photos, name: str, num: int = 50) -> None:
