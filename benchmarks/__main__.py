@@ -24,8 +24,12 @@ ALL = {
         *("footprint", "head_training", "words_index"),
     )
 }
-# A day of its own: measured where --only names it
-MORE = {"warm_search_million": "warm_search --sizes 1000000 --peers hnswlib faiss-flat"}
+# A day of its own, or computed: where --only names it
+MORE = {
+    "warm_search_million": "warm_search --sizes 1000000 --peers hnswlib faiss-flat",
+    "scale_simulation": "scale_simulation",
+    "scale_measured": "scale_simulation --measure",
+}
 VERSIONS = ("openvino", "hnswlib", "numpy", "torch", "pillow", "typer")
 
 

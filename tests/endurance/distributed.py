@@ -20,6 +20,7 @@ from PIL import Image
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 50, 210), "sky": (120, 200, 250)}
 PHOTOS = 40  # of a colour: 144 to learn from and 16 to be judged by, so that two shares of every batch are equal
 EPOCHS = 20
+LONG = 120  # of a run that is killed in the middle
 COMMAND = (
     "train",
     "photos",
@@ -114,7 +115,18 @@ def same_figures() -> str:
 def killed(rank: int) -> str:
     """One process is killed in the middle: one line, and the run goes on from its last epoch."""
     name = f"killed{rank}"
-    command = [sys.executable, "-m", "devise", *COMMAND, "--out", f"runs/{name}", "--epochs", "400", "--processes", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "devise",
+        *COMMAND,
+        "--out",
+        f"runs/{name}",
+        "--epochs",
+        str(LONG),
+        "--processes",
+        "2",
+    ]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 240
     while not (Path(f"runs/{name}.run/epochs.csv").exists() and len(figures(name)) > 2) and time.monotonic() < until:
@@ -127,12 +139,12 @@ def killed(rank: int) -> str:
     assert "--resume" in errors[0]
     assert "Traceback" not in "\n".join(told)
     done = len(figures(name))
-    again = devise("--out", f"runs/{name}", "--epochs", "400", "--patience", "0", "--resume", processes=2)
+    again = devise("--out", f"runs/{name}", "--epochs", str(LONG), "--patience", "0", "--resume", processes=2)
     assert again.returncode == 0, again.stderr
     assert "going on after epoch" in again.stderr
-    assert [int(row["epoch"]) for row in figures(name)] == list(range(1, 401))
+    assert [int(row["epoch"]) for row in figures(name)] == list(range(1, LONG + 1))
     assert not [*Path("runs").glob("*.devise-tmp"), *Path("runs").glob(f"{name}.training")]
-    return f"after {done} epochs: {errors[0]!r}; resumed to 400"
+    return f"after {done} epochs: {errors[0]!r}; resumed to {LONG}"
 
 
 def process_of(parent: int, rank: int) -> int:
