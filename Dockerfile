@@ -8,10 +8,12 @@ COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY devise devise
 COPY embeddings embeddings
 COPY checkpoints checkpoints
+# What else is wanted: --build-arg EXTRAS=web,heic,raw,milvus
+ARG EXTRAS=web,heic,raw
 # The versions that are tested, without torch: their hashes are left out, for pip then wants one of devise itself
 RUN grep -v '^ *--hash' requirements.lock | sed 's/ *\\$//' > constraints.txt \
  && python -m venv /opt/devise \
- && /opt/devise/bin/pip install --no-cache-dir --constraint constraints.txt '.[web,heic,raw]'
+ && /opt/devise/bin/pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/devise /opt/devise
