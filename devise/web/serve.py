@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from devise.library import Library
 from devise.web.app import ServerOptions, app
 
 KEEP_ALIVE_SECONDS = 30  # a connection of a browser that says nothing
+SWITCH_SECONDS = 0.001  # that a search keeps others waiting for Python, who reads requests among them; by itself 0.005.
+# With eight clients 99 of 100 answers came in 0.73 and 0.83 of the time, half of them in 0.70 and 0.75 (docs/web.md)
 MIN_TOKEN = 16  # characters of one that somebody chose
 BACKLOG = 128  # connections that wait to be taken
 
@@ -61,6 +64,7 @@ def serve(library: Library, options: ServeOptions, tell: Callable[[str], None]) 
         tell(f"the library {library.path} is at {link}")
         if options.opens_browser:
             webbrowser.open(link)
+        sys.setswitchinterval(SWITCH_SECONDS)
         with _watching(library, tell) if options.watches else nullcontext():
             uvicorn.Server(config).run(sockets=[bound])
 
