@@ -11,11 +11,16 @@ from devise.training.assembly import Assembly
 from devise.training.objectives.base import Batch
 from devise.training.objectives.words import MEAN_AP
 from devise.training.report import EpochReport
+from devise.training.settle import settle
 
 
 @torch.no_grad()
 def validated(assembly: Assembly) -> tuple[dict[str, float], float | None]:
-    """The figures of all objectives on the validation photos, and the first one's loss; none without such photos."""
+    """The figures of all objectives on the validation photos, and the first one's loss; none without such photos.
+
+    Batch norms are settled first: what is judged is what a checkpoint of now would be.
+    """
+    settle(assembly)
     if not len(assembly.validation):
         return {}, None
     heads = assembly.checkpoint.heads

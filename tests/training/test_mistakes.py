@@ -94,7 +94,7 @@ def test_pairs_that_are_confused_get_specialists(options: TrainOptions, draw: Ca
                                                  tmp_path: Path) -> None:  # fmt: skip
     for i in range(NUM_PHOTOS):  # two labels that nothing tells apart
         draw(f"classes/sofa/{i}.png", (220, 30, 30), seed=i + 1)
-    report = train(replace(options, specialists=9, epochs=20))
+    report = train(replace(options, specialists=9, epochs=20, validation=0.5))
     heads = checkpoints.load(report.path).configs
     pairs = [set(head.labels) for name, head in heads.items() if name.startswith("specialist:")]
     assert {"red", "sofa"} in pairs

@@ -82,6 +82,13 @@ def test_it_learns_colours(options: TrainOptions, loss: str) -> None:
     assert not report.path.with_suffix(".training").exists()
 
 
+def test_a_few_steps_are_judged_by_what_the_photos_have(options: TrainOptions) -> None:
+    """Running averages of batch norms would still be nearly those that they began with."""
+    report = train(replace(options, epochs=6, batch=64))
+    assert report.best.hits[1] >= 0.75  # a quarter by chance
+    assert report.history[-1].validation_loss < report.history[0].validation_loss
+
+
 def test_the_last_blocks_can_learn_too(options: TrainOptions) -> None:
     frozen = checkpoints.load(options.backbone).backbone
     report = train(replace(options, unfreeze=1, epochs=6))
