@@ -10,8 +10,8 @@ from pathlib import Path
 from devise.descriptors.looks import Looks
 from devise.errors import LibraryError
 from devise.library.ingest import fill
-from devise.library.ingest.bring import index
-from devise.library.ingest.bring import refresh as refreshed
+from devise.library.ingest.index import index
+from devise.library.ingest.index import refresh as refreshed
 from devise.library.ingest.shared import Helpers
 from devise.library.models import Model, check_model, info_of
 from devise.library.resources import Resources
