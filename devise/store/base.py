@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from devise.errors import LibraryError
 from devise.spaces import ModelInfo, Space
 from devise.store.filter import Filter
 from devise.store.records import Card, Entry, GraphFile, Judged, Photo, PhotoFacts, Refused
@@ -315,6 +316,14 @@ class EmbeddedStore(Store, Protocol):
 
 def embedded(store: Store) -> EmbeddedStore:
     return cast(EmbeddedStore, store)
+
+
+def space_of(model: ModelInfo | None, name: str) -> Space:
+    """Of a library's model. Raises LibraryError for one that it does not know."""
+    spaces = {space.name: space for space in model.spaces} if model else {}
+    if name not in spaces:
+        raise LibraryError(f'the library has no space "{name}"; it has: {", ".join(spaces) or "none"}')
+    return spaces[name]
 
 
 def together(chunks: Iterable[tuple[Ids, Rows]]) -> tuple[Ids, Rows]:

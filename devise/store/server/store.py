@@ -10,6 +10,7 @@ from threading import Lock
 
 from devise.errors import LibraryError
 from devise.spaces import ModelInfo, Space, model_crc
+from devise.store.base import space_of
 from devise.store.location import Address
 from devise.store.server.database import Database
 from devise.store.server.judgements import ServerJudgements
@@ -131,11 +132,7 @@ class ServerStore(Upkeep):
         self._set_meta("unfinished", json.dumps(sorted({*spaces})))
 
     def space(self, name: str) -> Space:
-        model = self.model()
-        spaces = {space.name: space for space in model.spaces} if model else {}
-        if name not in spaces:
-            raise LibraryError(f'the library has no space "{name}"; it has: {", ".join(spaces) or "none"}')
-        return spaces[name]
+        return space_of(self.model(), name)
 
     def space_numbers(self) -> dict[str, int]:
         return self.vectors.numbers()

@@ -12,7 +12,7 @@ import numpy as np
 
 from devise.errors import LibraryError
 from devise.spaces import ModelInfo, Space, model_crc
-from devise.store.base import CHUNK, Says
+from devise.store.base import CHUNK, Says, space_of
 from devise.store.filter import Filter
 from devise.store.folder import num_bytes
 from devise.store.paths import outermost, ranges
@@ -84,11 +84,7 @@ class Store:
 
     def space(self, name: str) -> Space:
         """Raises LibraryError for one that the library's model does not know."""
-        model = self.model()
-        spaces = {space.name: space for space in model.spaces} if model else {}
-        if name not in spaces:
-            raise LibraryError(f'the library has no space "{name}"; it has: {", ".join(spaces) or "none"}')
-        return spaces[name]
+        return space_of(self.model(), name)
 
     def space_numbers(self) -> dict[str, int]:
         """Of each space that has rows: what their keys begin with."""
