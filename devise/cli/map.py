@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from devise.cli.options import Csv, Json, LibraryPath, form
+from devise.cli.options import Csv, Json, Labels, LibraryPath, form
 from devise.cli.output import show
 
 
@@ -22,7 +22,10 @@ def map(
         int | None, typer.Option(metavar="N", min=1, show_default=False, help="How many groups to look for.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Equal seeds give equal maps.")] = 0,
-    by: Annotated[str, typer.Option(metavar="NAME", help="What groups have in common: likeness, folder.")] = "likeness",
+    by: Annotated[
+        str, typer.Option(metavar="NAME", help="What groups have in common: likeness, folder, a column of --labels.")
+    ] = "likeness",
+    labels: Labels = None,
     library: LibraryPath = None,
     json: Json = False,
     csv: Csv = False,
@@ -31,15 +34,17 @@ def map(
 
     devise map --groups 12
     devise map --by folder
+    devise map --labels products.csv --by colour
 
     The map itself is a page of devise serve.
     """
     from devise.library import Library
+    from devise.training.datasets.columns import columns
 
     chosen = form(json, csv)
     with Library(library) as opened:
         found = opened.map(space=space, method=method, groups=groups, seed=seed)
-        found = opened.listing.grouped(found, by)
+        found = opened.listing.grouped(found, by, columns(labels) if labels else None)
         paths = opened.listing.paths_of(found.ids.tolist()) if json else {}
     document = found.to_json()
     if json:

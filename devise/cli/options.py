@@ -91,6 +91,17 @@ Text = Annotated[
     ),
 ]
 
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        show_default=False,
+        readable=False,
+        help="A CSV of paths and columns of labels, to colour a map by.",
+    ),
+]
+
 
 def form(json: bool = False, csv: bool = False, paths: bool = False, null: bool = False) -> Form:
     """The one form that was asked for. `-0` says how `--paths` ends its lines, so the two go together."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from devise.cli.options import LibraryPath
+from devise.cli.options import Labels, LibraryPath
 from devise.cli.output import show
 from devise.errors import needed
 
@@ -23,6 +23,7 @@ def serve(
     opens: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     read_only: Annotated[bool, typer.Option("--read-only", help="No marking and no indexing.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the folders meanwhile, as devise watch does.")] = False,
+    labels: Labels = None,
     library: LibraryPath = None,
 ) -> None:
     """Show the library in a browser, and to programs. Nothing leaves this machine.
@@ -34,12 +35,14 @@ def serve(
     needed("devise serve", "starlette", "uvicorn", *(["watchfiles"] if watch else []))
     from devise.config import PhotoConfig, Settings
     from devise.library import Library
+    from devise.training.datasets.columns import columns
     from devise.web.serve import ServeOptions
     from devise.web.serve import serve as run
 
     settings = Settings(photos=PhotoConfig(is_library_only=True))
     with Library(library, settings=settings) as opened:
         options = ServeOptions(
-            host=host, port=port, names=(*(name or ()),), is_read_only=read_only, opens_browser=opens, watches=watch
-        )
+            host=host, port=port, names=(*(name or ()),), is_read_only=read_only, opens_browser=opens, watches=watch,
+            columns=columns(labels) if labels else {},
+        )  # fmt: skip
         run(opened, options, show.note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,10 @@ from devise.store.base import Store
 from devise.store.filter import Filter
 from devise.store.records import Card
 
-FOLDERS = 23  # that are told apart on a map, the largest; the rest are one more: a legend is for reading
+MOST_GROUPS = 23  # that are told apart on a map, the largest; the rest are one more: a legend is for reading
+NO_LABEL = "no label"
+
+Columns = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -72,22 +75,27 @@ class Listing:
         """The first path of each of the photos that are in the library."""
         return {content_id: min(paths) for content_id, paths in self.reader().paths_of(ids).items()}
 
-    def grouped(self, found: PhotoMap, by: str) -> PhotoMap:
-        """A map by "likeness", as it is, or by "folder": its groups are then the folders that photos lie in, the
-        largest first. Raises LibraryError.
+    def grouped(self, found: PhotoMap, by: str, columns: Columns | None = None) -> PhotoMap:
+        """A map by "likeness", as it is, by "folder", or by a column of a table (column -> path -> label): its groups
+        are then the folders that photos lie in, or their labels, the largest first. Raises LibraryError.
         """
         if by == "likeness":
             return found
+        if columns and by in columns:
+            said = {photo: columns[by][path] for path, photo in self.ids_of(columns[by]).items()}
+            if not said:
+                raise LibraryError("no photo of the table is in the library; index the folder that its paths are in")
+            return _sorted(found, [said.get(photo, "") for photo in found.ids.tolist()], "other labels")
         if by != "folder":
-            raise LibraryError(f'a map has no groups by "{by}"; choose from: likeness, folder')
+            choices = ", ".join(["likeness", "folder", *(columns or {})])
+            raise LibraryError(f'a map has no groups by "{by}"; choose from: {choices}')
         paths = self.paths_of(found.ids.tolist())
         folders = [os.path.dirname(paths.get(content_id, "")) for content_id in found.ids.tolist()]
-        largest = [folder for folder, _ in Counter(folders).most_common(FOLDERS)]
-        numbers, names = {folder: at for at, folder in enumerate(largest)}, list(map(os.path.basename, largest))
-        distinct = [name if names.count(name) == 1 else folder for name, folder in zip(names, largest, strict=True)]
-        others = ["other folders"] if len({*folders}) > len(largest) else []
-        groups = np.array([numbers.get(folder, len(largest)) for folder in folders], np.int32)
-        return replace(found, groups=groups, names=(*distinct, *others))
+        by_folder = _sorted(found, folders, "other folders")
+        names = [os.path.basename(folder) for folder in by_folder.names]
+        distinct = (name if names.count(name) == 1 else folder
+                    for name, folder in zip(names, by_folder.names, strict=True))  # fmt: skip
+        return replace(by_folder, names=tuple(distinct))
 
     def digest(self, photo_id: int) -> bytes:
         """The hash of the content of a photo of the library."""
@@ -113,3 +121,12 @@ class Listing:
     def revision(self) -> int:
         """A higher number whenever photos have come, changed or gone."""
         return self.reader().revision()
+
+
+def _sorted(found: PhotoMap, names: Sequence[str], others: str) -> PhotoMap:
+    """The map with a group for each name, the largest first, and one for all that are too many."""
+    named = [name or NO_LABEL for name in names]
+    largest = [name for name, _ in Counter(named).most_common(MOST_GROUPS)]
+    numbers = {name: at for at, name in enumerate(largest)}
+    groups = np.array([numbers.get(name, len(largest)) for name in named], np.int32)
+    return replace(found, groups=groups, names=(*largest, *([others] if len({*named}) > len(largest) else [])))

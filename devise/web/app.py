@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from devise.config import WebConfig, user_cache
 from devise.errors import CheckpointError, DeviseError, LibraryError, VectorsError, WriteError
 from devise.library import Library
+from devise.library.listing import Columns
 from devise.web import pages
 from devise.web.api import Api, Json
 from devise.web.guard import Guard
@@ -43,7 +44,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 class ServerOptions:
     """hosts: names that are answered, with their ports; token: what everybody has to know, None for nobody.
 
-    thumbnails: where they are kept, None for the user's cache.
+    thumbnails: where they are kept, None for the user's cache; columns: see ServeOptions.
     """
 
     hosts: tuple[str, ...]
@@ -51,6 +52,7 @@ class ServerOptions:
     is_read_only: bool = False
     limits: WebConfig = WebConfig()
     thumbnails: Path | None = None
+    columns: Columns = field(default_factory=dict)
 
 
 def app(library: Library, options: ServerOptions) -> Starlette:
@@ -61,7 +63,7 @@ def app(library: Library, options: ServerOptions) -> Starlette:
     limits, measures = options.limits, Measures()
     workers, run = Workers(limits.max_waiting), IndexRun(library)
     thumbnails = Thumbnails(options.thumbnails or user_cache() / "thumbnails", limits.thumbnail_bytes)
-    service = Service(library, limits, thumbnails)
+    service = Service(library, limits, thumbnails, options.columns)
     api = Api(service, workers, run, limits, options.is_read_only)
 
     async def metrics(request: Request) -> Response:

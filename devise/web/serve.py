@@ -10,7 +10,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 import uvicorn
@@ -18,6 +18,7 @@ import uvicorn
 from devise.config import WebConfig
 from devise.errors import DeviseError
 from devise.library import Library
+from devise.library.listing import Columns
 from devise.web.app import ServerOptions, app
 
 KEEP_ALIVE_SECONDS = 30  # a connection of a browser that says nothing
@@ -31,7 +32,8 @@ BACKLOG = 128  # connections that wait to be taken
 class ServeOptions:
     """host: the address to be reached at; port: 0 is any that is free; watches: the folders, while it serves.
 
-    names: other names that this machine is reached by, as behind another server or out of a container.
+    names: other names that this machine is reached by, as behind another server or out of a container. columns: of a
+    table, column -> path -> label, that maps can be coloured by.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +43,7 @@ class ServeOptions:
     opens_browser: bool = True
     watches: bool = False
     limits: WebConfig = WebConfig()
+    columns: Columns = field(default_factory=dict)
 
 
 def serve(library: Library, options: ServeOptions, tell: Callable[[str], None]) -> None:
@@ -54,6 +57,7 @@ def serve(library: Library, options: ServeOptions, tell: Callable[[str], None]) 
             token=token,
             is_read_only=options.is_read_only,
             limits=options.limits,
+            columns=options.columns,
         )
         config = uvicorn.Config(
             app(library, server), log_level="warning", access_log=False, server_header=False,

@@ -21,6 +21,7 @@ from devise.web.parameters import Asked, RequestError
 from devise.words.grammar import Query
 
 if TYPE_CHECKING:
+    from devise.library.listing import Columns
     from devise.reports import PhotoInfo
     from devise.web.thumbnails import Thumbnails
 
@@ -36,8 +37,11 @@ MAX_FOLDERS = 5_000  # in a list to choose from
 class Service:
     """Of one library. Any thread may ask."""
 
-    def __init__(self, library: Library, settings: WebConfig, thumbnails: Thumbnails) -> None:
-        self.library, self.settings, self._thumbnails = library, settings, thumbnails
+    def __init__(
+        self, library: Library, settings: WebConfig, thumbnails: Thumbnails, columns: Columns | None = None
+    ) -> None:
+        """columns: of a table, that maps can be coloured by."""
+        self.library, self.settings, self._thumbnails, self._columns = library, settings, thumbnails, columns or {}
         self._tags: tuple[object, Document] | None = None  # as of which library
 
     # Searches
@@ -147,7 +151,8 @@ class Service:
         info = self.library.info()
         spaces = [space.name for space in info.model.spaces] if info.model else []
         kinds = self.library.listing.kinds() if info.exists else {}
-        return {"version": version(), "library": info.to_json(), "spaces": spaces, "kinds": kinds}
+        return {"version": version(), "library": info.to_json(), "spaces": spaces, "kinds": kinds,
+                "map_by": ["likeness", "folder", *self._columns]}  # fmt: skip
 
     def folders(self) -> list[Document]:
         found = self.library.listing.folders()
@@ -167,7 +172,7 @@ class Service:
 
     def map(self, space: str, by: str) -> Document:
         """As devise map --json, without paths."""
-        return self.library.listing.grouped(self.library.map(space=space), by).to_json()
+        return self.library.listing.grouped(self.library.map(space=space), by, self._columns).to_json()
 
     def revision(self) -> int:
         return self.library.listing.revision()

@@ -371,3 +371,13 @@ def test_info_for_people(devise: Run, knowing: Path) -> None:  # noqa: F811
     assert list(rows)[:4] == ["devise", "library", "folders", "built with"]
     none = {**document, "library": {"exists": False, "path": "/x"}}
     assert dict(info._in_short(none))["library"] == "none at /x yet; run: devise index FOLDER"
+
+
+def test_a_map_by_what_a_table_says(devise: Callable[..., Result], indexed: Path, tmp_path: Path) -> None:  # noqa: F811
+    table = indexed / "moods.csv"
+    table.write_text("path,mood,use\nred.png,warm,door\nbelow/blue.png,cold|wet,door\n")
+    found = json.loads(devise("map", "--labels", table, "--by", "mood", "--json").stdout)
+    groups = {group["name"]: group["photos"] for group in found["groups"]}
+    assert groups == {"no label": len(found["id"]) - 2, "warm": 1, "cold": 1}
+    fails(devise("map", "--labels", table, "--by", "year"), 'no groups by "year"', "likeness, folder, mood, use")
+    fails(devise("map", "--labels", tmp_path / "none.csv", "--by", "mood"), "none.csv")

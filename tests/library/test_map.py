@@ -88,6 +88,14 @@ def test_a_library_has_a_map_that_new_photos_join(tmp_path: Path, album: Path) -
         folders = library.listing.grouped(library.map(method="pca", groups=3), "folder")
         assert (folders.names, folders.counts()) == (("album", "below", "more"), [6, 1, 1])
         assert np.allclose(folders.places[:7], after.places, atol=1e-5)
+        colours = {"colour": {str(album / "red.png"): "red", str(album / "rose.png"): "red", "/gone.png": "blue"}}
+        labelled = library.listing.grouped(after, "colour", colours)
+        assert (labelled.names, labelled.counts()) == (("no label", "red"), [5, 2])
+        assert np.array_equal(labelled.places, after.places)
+        with pytest.raises(LibraryError, match="choose from: likeness, folder, colour"):
+            library.listing.grouped(folders, "year", colours)
+        with pytest.raises(LibraryError, match="no photo of the table is in the library"):
+            library.listing.grouped(after, "colour", {"colour": {"/gone.png": "blue"}})
         with pytest.raises(LibraryError, match="choose from: likeness, folder"):
             library.listing.grouped(folders, "year")
         with pytest.raises(LibraryError, match="choose from: tsne, pca"):

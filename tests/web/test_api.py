@@ -135,6 +135,14 @@ def test_duplicates_and_the_map(library: Library, client: Client, album: Path, t
     assert client.get("/api/map", by="year").json["error"] == 'a map has no groups by "year"'
 
 
+def test_a_map_by_what_a_table_says(library: Library, album: Path, tmp_path: Path) -> None:
+    columns = {"mood": {str(album / "red.png"): "warm", str(album / "below" / "blue.png"): "cold"}}
+    with serving(library, tmp_path / "thumbnails", columns=columns) as client:
+        assert client.get("/api/info").json["map_by"] == ["likeness", "folder", "mood"]
+        groups = client.get("/api/map", by="mood").json["groups"]
+        assert {group["name"]: group["photos"] for group in groups} == {"no label": 4, "warm": 1, "cold": 1}
+
+
 def test_a_server_that_only_reads(library: Library, tmp_path: Path) -> None:
     with serving(library, tmp_path / "thumbnails", is_read_only=True) as client:
         red = id_of(client, "red.png")

@@ -28,8 +28,7 @@ let lit = null; // the photos that answer the words
 let waiting = 0;
 let info = null;
 let groupShown = null;
-const by = el("select", { "aria-label": "Coloured by", onchange: () => regroup(by.value) },
-  el("option", { value: "likeness" }, "by likeness"), el("option", { value: "folder" }, "by folder"));
+const by = el("select", { "aria-label": "Coloured by", onchange: () => regroup(by.value) });
 const selection = new Selection({ mark() {}, none: () => pick([]) });
 const viewer = new Viewer({
   like: (match, space) => (location.href = `/?like=${match.id}&space=${space}`),
@@ -276,6 +275,7 @@ try {
   [info, map] = await Promise.all([get("/api/info"), get("/api/map")]);
   middles();
   points = new Points(canvas, map);
+  by.append(...info.map_by.map((how) => el("option", { value: how }, `by ${printable(how)}`)));
   told.textContent = "";
   new ResizeObserver(soon).observe(canvas);
   showLegend();
