@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -118,10 +119,16 @@ class Resources:
         return class_weights(name, classes, self.words() if knows_words else None)
 
     def exemplars(self, space: str) -> Exemplars:
-        """Of the photos that the library holds when it is first asked for them."""
+        """Of the photos that the library holds; read anew where a tenth of them have come or gone."""
         from devise.search.exemplar import Exemplars
 
-        return self._once(("exemplars", space), lambda: Exemplars.read(self.store(), self.model_info().space(space)))
+        tenths = round(math.log(max(1, self.store().num_contents())) / math.log(1.1))
+        key = ("exemplars", space)
+        known, found = self._once(key, lambda: (tenths, Exemplars.read(self.store(), self.model_info().space(space))))
+        if known != tenths:
+            self._opened.pop(key, None)
+            return self.exemplars(space)
+        return found
 
     def local(self) -> LocalSearch:
         from devise.library.local import LocalSearch

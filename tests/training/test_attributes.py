@@ -124,3 +124,9 @@ def test_exemplars_are_their_closed_form(draw: Callable[..., Path], tmp_path: Pa
             library.similar(paths[3], exemplar=True, order="words")
         with pytest.raises(LibraryError, match="have no covariance"):
             library.similar(paths[3], exemplar=True, space="phash")
+        for i in range(12, 24):
+            draw(f"photos/{i}.png", (250, 20 * (i - 12), 9), seed=i)
+        library.index()
+        grown = library.similar(paths[3], 30, exemplar=True)
+    with Library(tmp_path / "library", model=FakeEncoder()) as opened_anew:
+        assert grown == opened_anew.similar(paths[3], 30, exemplar=True)
