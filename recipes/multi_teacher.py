@@ -29,9 +29,12 @@ SHARPNESS = 20.0  # of cosines among the photos of a step, when told apart by th
 
 @dataclass(frozen=True)
 class Answers:
-    """clip: (n, 512); places: (n, 80, h, w) logits; detections: (n, 80) logits; classes: (n, 1000) logits."""
+    """clip: (n, 512); clip_of_parts: (n, k, 512), without parts k = 0; places: (n, 80, h, w) logits; detections:
+    (n, 80) logits; classes: (n, 1000) logits.
+    """
 
     clip: Tensor
+    clip_of_parts: Tensor
     places: Tensor
     detections: Tensor
     classes: Tensor
@@ -56,11 +59,11 @@ class MultiStudent(nn.Module):
         if isinstance(head, ClassesHead):
             self.heads["classes"].load_state_dict(head.layer.state_dict())
 
-    def forward(self, pixels: Tensor, *, learns: bool = True) -> Answers:
-        """learns: whether the backbone does, beside the heads."""
+    def forward(self, pixels: Tensor, parts: Tensor | None = None, *, learns: bool = True) -> Answers:
+        """parts: (n, k, h, w), shares of the positions in each; learns: whether the backbone does, beside the heads."""
         with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
             maps = self.maps(pixels)
-        return self.answers(maps)
+        return self.answers(maps, parts)
 
     def maps(self, pixels: Tensor) -> Tensor:
         """(n, num_features, h, w)"""
@@ -70,11 +73,14 @@ class MultiStudent(nn.Module):
         maps: Tensor = self.backbone.top(layers[FROZEN:](x))
         return maps
 
-    def answers(self, maps: Tensor) -> Answers:
-        """maps: (n, num_features, h, w)"""
+    def answers(self, maps: Tensor, parts: Tensor | None = None) -> Answers:
+        """maps: (n, num_features, h, w); parts: (n, k, h, w)"""
         features, places = maps.mean((2, 3)), self.heads["places"](maps).float()
         best = places.flatten(2).topk(num_best(places[0, 0].numel()), dim=2).values.mean(2)
-        return Answers(self.heads["clip"](features).float(), places, best, self.heads["classes"](features).float())
+        shares = maps.new_zeros(len(maps), 0, *maps.shape[2:]) if parts is None else parts.to(maps.dtype)
+        of_parts = shares.flatten(2) @ maps.flatten(2).transpose(1, 2)
+        clip, of_parts = self.heads["clip"](features).float(), self.heads["clip"](of_parts).float()
+        return Answers(clip, of_parts, places, best, self.heads["classes"](features).float())
 
 
 def as_checkpoint(state: Path) -> Checkpoint:
@@ -95,6 +101,7 @@ class Losses:
 
     clip: float = 3.0  # knows most: logistic regression on it finds held-out VOC words with 0.75, the detector 0.66
     telling_apart: float = 0.5
+    parts: float = 2.0
     places: float = 0.5
     detections: float = 0.25
     classes: float = 0.5
@@ -109,10 +116,13 @@ class Losses:
         n, positions = len(ours), views.places[0, 0].numel()
         on_places = F.binary_cross_entropy_with_logits(answers.places, views.places, reduction="sum") / n / positions
         on_best = F.binary_cross_entropy_with_logits(answers.detections, views.detections, reduction="sum") / n
+        has_part = (views.parts.sum((2, 3)) > 0).float()
+        away = 1 - F.cosine_similarity(answers.clip_of_parts, views.clip_of_parts, dim=2)
         on_classes = F.kl_div(answers.classes.log_softmax(1), views.classes, reduction="none").sum(1)
         return {
             "clip": self.clip * ((1 - (ours * theirs).sum(1)) * views.has_clip).sum() / seen,
             "telling apart": self.telling_apart * apart,
+            "parts": self.parts * (away * has_part).sum() / has_part.sum().clamp(min=1),
             "places": self.places * on_places,
             "detections": self.detections * on_best,
             "classes": self.classes * (on_classes * views.has_classes).sum() / views.has_classes.sum().clamp(min=1),

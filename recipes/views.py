@@ -16,6 +16,7 @@ from torch import Tensor
 from recipes.augment import coloured
 from recipes.coco import COCO, OF_VOC
 from recipes.detector import INNER, INSIDE, NUM_CLASSES
+from recipes.parts import weights
 from recipes.photo_cache import WHOLE, Box, PackedPhotos
 from recipes.photo_sources import SHARES
 
@@ -33,6 +34,8 @@ class Views:
     """pixels: (n, 3, size, size) in 0..1; has_...: (n,) 1 where that teacher has seen this view, else 0.
 
     clip: (n, 512); places: (n, 80, size/32, size/32), detections: (n, 80), both in 0..1; classes: (n, 1000) sum 1.
+    parts: (n, k, size/32, size/32), shares of the positions in a part's mean, zeros where it is not in the view;
+    clip_of_parts: (n, k, 512).
     """
 
     pixels: Tensor
@@ -42,21 +45,24 @@ class Views:
     detections: Tensor
     classes: Tensor
     has_classes: Tensor
+    parts: Tensor
+    clip_of_parts: Tensor
 
 
 class Lessons:
     """The packed photos, what teachers say of them (by the keys of their caches), and how often each is looked at."""
 
-    def __init__(self, folder: Path, teachers: Sequence[str] = ("detector", "clip", "classes")) -> None:
+    def __init__(self, folder: Path, teachers: Sequence[str] = ("detector", "clip", "parts", "classes")) -> None:
         self.photos = PackedPhotos(folder)
         outputs = [self.photos.outputs(name) for name in teachers]
         self.outputs = {key: rows for teacher in outputs for key, rows in teacher.items()}
-        # what all photos have in common says nothing of one
-        embeddings = self.outputs["embeddings"][~self.photos.held_out][:20_000]
-        self.clip_mean = np.nanmean(embeddings.astype(np.float32), 0)
+        # what all photos, or all parts, have in common says nothing of one
+        free = np.flatnonzero(~self.photos.held_out)[:20_000]
+        self.clip_mean = np.nanmean(self.outputs["embeddings"][free].astype(np.float32), 0)
+        self.part_mean = np.nanmean(self.outputs["part_embeddings"][free].astype(np.float32), (0, 1))
         has_clip = np.isfinite(self.outputs["embeddings"][:, 0])
-        weights = draw_weights(self.photos.names, self.photos.held_out) * np.where(has_clip, 1, UNSEEN)
-        self.weights = torch.from_numpy(weights * rarity(self.outputs["scores"] > SEEN, weights))
+        often = draw_weights(self.photos.names, self.photos.held_out) * np.where(has_clip, 1, UNSEEN)
+        self.weights = torch.from_numpy(often * rarity(self.outputs["scores"] > SEEN, often))
 
     def take_labels(self, said: Mapping[str, Collection[str]]) -> None:
         """said: VOC's classes that each of its photos shows, by file name; people know them better than the detector.
@@ -81,6 +87,8 @@ class Lessons:
         detected = [self.detected(row, box, size // STRIDE) for row, box in zip(rows, boxes, strict=True)]
         places = [mirrored(found.transpose(1, 2, 0), flip).transpose(2, 0, 1)
                   for (found, _), flip in zip(detected, flips, strict=True)]  # fmt: skip
+        parts = np.stack([mirrored(self.parts(row, box, size // STRIDE).transpose(1, 2, 0), flip).transpose(2, 0, 1)
+                          for row, box, flip in zip(rows, boxes, flips, strict=True)])  # fmt: skip
         is_whole = np.array([(box[2] - box[0]) * (box[3] - box[1]) >= NEARLY_ALL for box in boxes])
         clip = self.outputs["embeddings"][rows].astype(np.float32)
         classes = self.outputs["logits"][rows].astype(np.float32)
@@ -92,7 +100,28 @@ class Lessons:
             torch.from_numpy(np.stack([best for _, best in detected])),
             torch.from_numpy(np.nan_to_num(classes)).softmax(1),
             torch.from_numpy(is_whole & np.isfinite(classes[:, 0])).float(),
+            torch.from_numpy(parts),
+            torch.from_numpy(np.nan_to_num(self.outputs["part_embeddings"][rows].astype(np.float32) - self.part_mean)),
         )
+
+    def parts(self, row: int, box: Box, side: int) -> NDArray[np.float32]:
+        """(k, side, side): where in a part of a photo those parts are that CLIP was asked about; zeros: not in it."""
+        has = np.isfinite(self.outputs["part_embeddings"][row, :, :1, None])
+        shares: NDArray[np.float32] = weights(self.outputs["part_boxes"][row].astype(np.float32) / 255, box, side) * has
+        return shares
+
+    def part_of(self, row: int, side: int) -> NDArray[np.int8]:
+        """(side, side): the smallest of those parts that each position's centre is well inside; -1: none."""
+        boxes = self.outputs["part_boxes"][row].astype(np.float32) / 255
+        has = np.isfinite(self.outputs["part_embeddings"][row, :, 0])
+        centre, reach = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2 * INNER
+        middles = (np.arange(side) + 0.5) / side
+        across, down = (np.abs(middles - centre[:, axis, None]) <= reach[:, axis, None] for axis in (0, 1))
+        found = np.full((side, side), -1, np.int8)
+        for part in np.argsort(-reach.prod(1)):
+            if has[part]:
+                found[np.ix_(down[part], across[part])] = part
+        return found
 
     def detected(self, row: int, box: Box, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The detector's scores of a part of a photo: (80, side, side) at each place, (80,) of all of it."""

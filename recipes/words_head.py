@@ -5,7 +5,8 @@
 One vector for a whole photo is what limits pairs such as "sofa cat". So the head looks at the whole photo and at every
 position of the last map; a label's score is the mean of the whole photo's and of its best positions', as everywhere in
 devise, and at each position it learns the detector's words as well. The vector of the whole photo also learns where
-CLIP's embedding lies among the words (recipes.clip_nouns), so that words are found that no label taught.
+CLIP's embedding lies among the words (recipes.clip_nouns), so that words are found that no label taught, and that of a
+position what CLIP says of the part around it (recipes.parts).
 The backbone is frozen, its maps are kept on disk.
 """
 
@@ -65,6 +66,7 @@ FULL = ("voc", "captions", "fashion", "colours", "caltech101", "scenes", "houses
 COMMON, RARE = 150, 4.0  # photos of VOC with a label from which it is common; how much oftener rarer ones are drawn
 AT_PLACES = 1.0  # weight of what is learnt at positions beside whole photos
 MEANING = 2.0  # weight of one minus the cosine to what CLIP says of a photo
+PART_MEANING = 1.0  # and to what it says of a part, at each of its positions
 VALIDATION = 0.05  # share of the photos with labels of people that probabilities are fitted on
 SIZE = 320  # pixels a side: 256 cost small things (README of the data: 0.49 and 0.52)
 LEVELS = 255
@@ -76,7 +78,8 @@ Rows = NDArray[np.int64]  # numbers of photos
 class Lesson:
     """rows: photos learnt from; places: (n, words, positions) uint8, the detector's scores in 255ths; columns: those
     words' places among the labels; meaning: (n, dim), what CLIP says in word vectors, zeros where it was not asked;
-    draw: (n,) how often each photo is looked at.
+    part_of: (n, positions) the part that a position belongs to, or -1; part_meaning: (n, parts, dim); draw: (n,) how
+    often each photo is looked at.
     """
 
     labelled: Labelled
@@ -84,6 +87,8 @@ class Lesson:
     places: NDArray[np.uint8]
     columns: list[int]
     meaning: Tensor
+    part_of: Tensor
+    part_meaning: Tensor
     draw: Tensor
 
     @classmethod
@@ -94,9 +99,12 @@ class Lesson:
         grids = (lessons.detected(row, WHOLE, side)[0][classes] for row in rows)
         places = np.stack([(grid.reshape(len(columns), -1) * LEVELS).round().astype(np.uint8) for grid in grids])
         places[[found.groups[row] == "nothing" for row in rows]] = 0
-        centred = lessons.outputs["embeddings"][rows].astype(np.float32) - lessons.clip_mean
-        meaning = F.normalize(torch.from_numpy(np.nan_to_num(centred) @ bridge), dim=1)
-        return cls(found, rows, places, columns, meaning, torch.from_numpy(draw_weights(found, rows)))
+        said = (lessons.outputs["embeddings"][rows] - lessons.clip_mean) @ bridge
+        of_parts = (lessons.outputs["part_embeddings"][rows] - lessons.part_mean) @ bridge
+        meaning, part_meaning = (F.normalize(torch.from_numpy(x).nan_to_num(), dim=-1) for x in (said, of_parts))
+        part_of = torch.from_numpy(np.stack([lessons.part_of(row, side).ravel() for row in rows]))
+        draw = torch.from_numpy(draw_weights(found, rows))
+        return cls(found, rows, places, columns, meaning, part_of, part_meaning, draw)
 
     def targets(self, rows: Tensor, views: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of rows (n,) and their positions (n, k): truth and known (n, labels), scores at places (n, words, k)."""
@@ -104,6 +112,11 @@ class Lesson:
         truth, known = (torch.from_numpy(x[photos]).float() for x in (self.labelled.truth, self.labelled.known))
         places = torch.from_numpy(self.places[rows.numpy()]).float() / LEVELS
         return truth, known, places.gather(2, views[:, None].expand(-1, places.shape[1], -1))
+
+    def part_meanings(self, rows: Tensor, views: Tensor) -> Tensor:
+        """(n, k, dim): what CLIP says of the part that each of those positions belongs to; zeros: of none."""
+        part = self.part_of[rows].gather(1, views).long()
+        return self.part_meaning[rows[:, None], part.clamp(min=0)] * (part >= 0)[..., None]
 
 
 def draw_weights(found: Labelled, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -160,6 +173,8 @@ def fit(head: WordsHead, maps: Maps, lesson: Lesson, targets: Tensor, options: a
             loss = on_photos(vectors, targets, truth, known)
             loss = loss + AT_PLACES * on_places(vectors[:, 1:], targets[lesson.columns], at_places)
             loss = loss + options.meaning * away(vectors[:, 0], lesson.meaning[rows])
+            of_parts = lesson.part_meanings(rows, views)
+            loss = loss + options.part_meaning * away(vectors[:, 1:].flatten(0, 1), of_parts.flatten(0, 1))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -260,6 +275,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--most", type=int, default=100_000, help="photos, of VOC and Flickr8k first")
     parser.add_argument("--vectors", default=SHIPPED_VECTORS, help="word vectors of the first head")
     parser.add_argument("--meaning", type=float, default=MEANING, help="weight of what CLIP says; 0 for an ablation")
+    parser.add_argument("--part-meaning", type=float, default=PART_MEANING, help="the same for parts of photos")
     parser.add_argument("--without", default="", help="groups of labels to leave out, for zero-shot measurements")
     parser.add_argument("--size", type=int, default=SIZE, help="pixels a side that the model will look at")
     parser.add_argument("--no-glove", action="store_true", help="without a second head for glove.6B.300d")
@@ -272,7 +288,10 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    lessons, checkpoint = Lessons(options.photos, ("detector", "clip")), headless(options.checkpoint, options.size)
+    lessons, checkpoint = (
+        Lessons(options.photos, ("detector", "clip", "parts")),
+        headless(options.checkpoint, options.size),
+    )
     rows = teach(checkpoint, lessons, WordVectors.open(options.vectors), options)
     if not options.no_glove:
         teach(checkpoint, lessons, glove(options.data, options.cache), options)

@@ -19,6 +19,7 @@ from devise.descriptors.network.preprocess import IMAGENET
 from devise.vectors import unit
 from devise.words import WordVectors
 from devise.words.format import write_vectors
+from recipes import parts
 from recipes.clip_nouns import Nouns
 from recipes.coco import COCO
 from recipes.detector import suppressed
@@ -85,6 +86,47 @@ def test_of_overlapping_boxes_of_a_class_the_best_stays() -> None:
     assert suppressed(boxes, np.array([1, 1, 1, 2])) == [0, 2, 3]
 
 
+def test_parts_are_around_things_of_different_kinds() -> None:
+    boxes = np.array([[51, 51, 102, 102], [60, 60, 110, 110], [140, 140, 204, 230], [0, 0, 255, 255]], np.uint8)
+    kinds, strengths = np.array([1, 1, 2, 3], np.uint8), np.array([255, 255, 200, 255], np.uint8)
+    found = parts.chosen(boxes, kinds, strengths, np.random.default_rng(0)).astype(int)
+    assert found.shape == (parts.COUNT, 4)
+    assert ((found[:, 2:] - found[:, :2]) >= 255 * parts.SHORTEST - 1).all()
+    middles = (found[:, :2] + found[:, 2:]) / 2
+    for thing in ((172, 185), (80, 80)):  # one of either kind; what fills the photo is no part
+        assert np.abs(middles - thing).max(1).min() <= 8
+    anywhere = parts.chosen(boxes, kinds, np.zeros(4, np.uint8), np.random.default_rng(0)) / 255
+    areas = (anywhere[:, 2:] - anywhere[:, :2]).prod(1)
+    assert ((areas > parts.AREAS[0] - 0.02) & (areas < parts.AREAS[1] + 0.02)).all()
+
+
+def test_positions_share_a_part() -> None:
+    some = np.array([[0, 0, 0.5, 0.5], [0.125, 0, 0.375, 1], [0.9, 0.9, 1, 1]], np.float32)
+    whole = parts.weights(some, WHOLE, 4)
+    np.testing.assert_allclose(whole.sum((1, 2)), 1, rtol=1e-5)
+    np.testing.assert_allclose(whole[0, :2, :2], 0.25)
+    np.testing.assert_allclose(whole[1, 0], [0.125, 0.125, 0, 0], atol=1e-6)
+    left = parts.weights(some, (0, 0, 0.5, 0.5), 2)
+    np.testing.assert_allclose(left[0], 0.25)  # all of the view
+    assert not left[2].any()  # not in it
+    assert not left[1].any()  # half of it
+
+
+def test_a_position_belongs_to_the_smallest_part_around_it(tmp_path: Path) -> None:
+    pack(tmp_path, 0, [10])
+    boxes = np.array([[[0, 0, 255, 255], [128, 128, 255, 255]]], np.uint8)
+    np.savez(tmp_path / "a-000.npz", part_boxes=boxes, part_embeddings=np.ones((1, 2, 4)), embeddings=np.ones((1, 4)),
+             scores=np.zeros((1, len(COCO))))  # fmt: skip
+    lessons = Lessons(tmp_path, ("a",))
+    found = lessons.part_of(0, 8)
+    assert found[0, 0] == -1  # its centre is too far out
+    assert found[2, 2] == 0
+    assert found[6, 6] == 1
+    lessons.outputs["part_embeddings"][0, 1] = np.nan  # CLIP was not asked
+    assert lessons.part_of(0, 8)[6, 6] == 0
+    assert not lessons.parts(0, WHOLE, 8)[1].any()
+
+
 def test_held_out_photos_are_never_drawn() -> None:
     weights = draw_weights(["voc/a", "voc/b", "sports/c"], np.array([True, False, False]))
     assert weights[0] == 0
@@ -103,7 +145,8 @@ def test_photos_of_rare_things_are_drawn_oftener() -> None:
 def test_what_people_say_of_a_photo_is_its_truth(tmp_path: Path) -> None:
     pack(tmp_path, 0, [10, 200, 90])
     scores = np.full((3, len(COCO)), 0.4, np.float16)
-    np.savez(tmp_path / "detector-000.npz", scores=scores, embeddings=np.ones((3, 4)))
+    said = {"embeddings": np.ones((3, 4)), "part_embeddings": np.ones((3, 2, 4))}
+    np.savez(tmp_path / "detector-000.npz", scores=scores, **said)
     lessons = Lessons(tmp_path, ("detector",))
     lessons.photos.held_out[2] = True
     lessons.take_labels({"10": {"sofa", "cat"}, "200": {"cat"}, "90": {"sofa"}})
