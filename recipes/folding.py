@@ -17,9 +17,10 @@ from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BackboneConfig, Preprocessing
 
 
-def folded_config(config: BackboneConfig, size: int) -> BackboneConfig:
-    """The same layers with biases for norms, looking at photos of `size` pixels, with a part for each position."""
-    return replace(config, batch_norm=False, preprocessing=Preprocessing(size=size, resize="squash"), parts=size // 32)
+def folded_config(config: BackboneConfig, size: int, parts: int | None = None) -> BackboneConfig:
+    """The same layers with biases for norms, looking at photos of `size` pixels; parts: else one for each position."""
+    seen = Preprocessing(size=size, resize="squash")
+    return replace(config, batch_norm=False, preprocessing=seen, parts=parts or size // 32)
 
 
 def folded(backbone: Backbone, size: int) -> Backbone:

@@ -1,10 +1,11 @@
-"""A backbone's features of packed photos, computed once: of the whole photo and of each position.
+"""A backbone's features of packed photos, computed once: of the whole photo and of each of its parts.
 
 Square roots of length 1, as a words head takes them, as bytes: 129 KB for the 101 views of a photo of 320 pixels.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from devise.descriptors.network.backbones import cells
 from devise.descriptors.network.checkpoint import Checkpoint, backbone_fingerprint
 from devise.files import replacing
 from recipes.folding import folded
@@ -34,7 +36,7 @@ class Maps:
         config = checkpoint.backbone.config
         self.shape = (len(rows), 1 + config.parts**2, config.num_features)
         names = hashlib.sha256("\n".join(photos.names[row] for row in rows).encode()).hexdigest()
-        key = f"{backbone_fingerprint(checkpoint)[:12]}-{names[:12]}"
+        key = f"{backbone_fingerprint(checkpoint)[:12]}-{config.preprocessing.size}-{config.parts}-{names[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / f"maps-{key}.bytes"
         self._note = self._file.with_suffix(".json")
@@ -53,12 +55,16 @@ class Maps:
         config, begun = checkpoint.backbone.config, time.time()
         size = config.preprocessing.size
         backbone = folded(checkpoint.backbone, size) if config.batch_norm else checkpoint.backbone
+        fast = torch.channels_last
+        backbone = copy.deepcopy(backbone).to(memory_format=fast)
         for start in range(done, len(rows), BATCH):
             part = rows[start : start + BATCH]
             pixels = torch.from_numpy(np.stack([photos.pixels(row, size) for row in part]))
             with torch.autocast("cpu", torch.bfloat16):
-                maps = backbone.maps(normalized(pixels.permute(0, 3, 1, 2).float() / 255)).float()
-            views = torch.cat([maps.mean((2, 3))[:, None], maps.flatten(2).transpose(1, 2)], 1)
+                maps = backbone.maps(
+                    normalized(pixels.permute(0, 3, 1, 2).float() / 255).to(memory_format=fast)
+                ).float()
+            views = torch.cat([maps.mean((2, 3))[:, None], cells(maps, config.parts)], 1)
             roots = views.clamp(min=0).sqrt()
             highest = roots.amax(2, keepdim=True).clamp(min=1e-6)
             self._bytes[start : start + len(part)] = (roots / highest * LEVELS).round().byte().numpy()

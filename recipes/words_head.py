@@ -216,11 +216,11 @@ def probabilities(head: WordsHead, maps: Maps, lesson: Lesson, rows: Tensor, tar
     return {"scale": scale, "bias": bias, "photo_scale": photo_scale, "photo_bias": photo_bias}
 
 
-def headless(name: str, size: int) -> Checkpoint:
-    """The checkpoint without words heads, norms folded, looking at size pixels with a part for each position."""
+def headless(name: str, size: int, parts: int | None = None) -> Checkpoint:
+    """The checkpoint without words heads, norms folded, looking at size pixels and at parts x parts of them."""
     made = as_checkpoint(Path(name)) if name.endswith(".pt") else load(name)
     backbone = folded(made.backbone, size) if made.backbone.config.batch_norm else made.backbone
-    backbone.config = folded_config(backbone.config, size)
+    backbone.config = folded_config(backbone.config, size, parts)
     classes = {"heads": {"classes": made.heads["classes"]}, "configs": {"classes": made.configs["classes"]}}
     return Checkpoint(name=made.name, backbone=backbone, **classes)
 
@@ -278,6 +278,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--part-meaning", type=float, default=PART_MEANING, help="the same for parts of photos")
     parser.add_argument("--without", default="", help="groups of labels to leave out, for zero-shot measurements")
     parser.add_argument("--size", type=int, default=SIZE, help="pixels a side that the model will look at")
+    parser.add_argument("--parts", type=int, help="of a side that are looked at; without it one for each position")
     parser.add_argument("--no-glove", action="store_true", help="without a second head for glove.6B.300d")
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--batch", type=int, default=64)
@@ -288,10 +289,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    lessons, checkpoint = (
-        Lessons(options.photos, ("detector", "clip", "parts")),
-        headless(options.checkpoint, options.size),
-    )
+    lessons = Lessons(options.photos, ("detector", "clip", "parts"))
+    checkpoint = headless(options.checkpoint, options.size, options.parts)
     rows = teach(checkpoint, lessons, WordVectors.open(options.vectors), options)
     if not options.no_glove:
         teach(checkpoint, lessons, glove(options.data, options.cache), options)
