@@ -1,7 +1,8 @@
 """What people and teachers call the packed photos: words with a truth between 0 and 1, and how surely it is known.
 
 People: labels and captions of the data sets, folders of the collections. Teachers: the detector's classes by their
-usual words, and CLIP's text vectors of things and places. Each source is a group of its own: that a photo of one is not
+usual words, and CLIP: its text vectors of things and places, and the words of captions and of VOC as it has learnt
+them from people's (recipes.clip_labels). Each source is a group of its own: that a photo of one is not
 labelled "grass" says nothing where its people had no such label.
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devise.words import WordVectors
+from recipes import clip_labels
 from recipes.coco import COCO, KINDS, words_of
 from recipes.path_labels import SAID, article, colour, of_path
 from recipes.shipped_model import folders, singular, table, voc
@@ -102,7 +104,28 @@ def labelled(data: Path, lessons: Lessons, vectors: WordVectors, without: Collec
         for label, value in said.truth.items():
             if label in column:
                 truth[i, column[label]] = value
-    return Labelled(labels, truth, known, groups)
+    found_labels = Labelled(labels, truth, known, groups)
+    for group in clip_labels.GROUPS:
+        _add_clip(found_labels, lessons, group, sorted(of_group.get(group, ())))
+    return found_labels
+
+
+def _add_clip(found: Labelled, lessons: Lessons, group: str, columns: Sequence[int]) -> None:
+    """What CLIP makes of a group's words, where people said nothing of them; with the detector's word, their mean."""
+    sources = [name.split("/")[0] for name in lessons.photos.names]
+    seen = np.isfinite(lessons.outputs["embeddings"][:, 0])
+    rows = np.flatnonzero(seen & (np.array(found.groups) == group))
+    if not columns or not len(rows):
+        return
+    centred = np.nan_to_num(lessons.outputs["embeddings"].astype(np.float32) - lessons.clip_mean)
+    likely = clip_labels.probabilities(centred, rows, found.truth[np.ix_(rows, columns)].astype(np.float32))
+    asked = seen & ~np.isin(sources, sorted(clip_labels.UNLIKE))
+    for i, column in enumerate(columns):
+        others = np.flatnonzero(asked & (found.known[:, column] < 1))
+        has = found.known[others, column] > 0
+        said = likely[others, i]
+        found.truth[others, column] = np.where(has, (found.truth[others, column] + said) / 2, said)
+        found.known[others, column] = OF_TEACHERS
 
 
 def of_people(data: Path, names: Sequence[str]) -> Iterator[Labels]:

@@ -13,17 +13,19 @@ import pytest
 import torch
 from PIL import Image
 
+from devise.analysis.metrics import average_precision
 from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BackboneConfig
 from devise.descriptors.network.preprocess import IMAGENET
 from devise.vectors import unit
 from devise.words import WordVectors
 from devise.words.format import write_vectors
-from recipes import parts
+from recipes import clip_labels, parts
 from recipes.clip_nouns import Nouns
 from recipes.coco import COCO
 from recipes.detector import suppressed
 from recipes.folding import folded
+from recipes.labels import Labelled, _add_clip
 from recipes.path_labels import of_path
 from recipes.photo_cache import SIDE, WHOLE, PackedPhotos, squashed
 from recipes.photo_sources import COLLECTIONS, Entry, Repository, git_directory, git_hash, listing
@@ -250,3 +252,41 @@ def test_what_clip_was_not_asked_pulls_nowhere() -> None:
     meaning = torch.stack([vectors[0], torch.zeros(4), -vectors[2]])
     assert away(vectors, meaning) == pytest.approx((0 + 2) / 2, abs=1e-6)
     assert away(vectors, torch.zeros(3, 4)) == 0
+
+
+def test_clip_learns_the_words_of_people(tmp_path: Path) -> None:
+    """A label that is a direction of CLIP's space is said of photos that nobody labelled, as often as it is true."""
+    random = np.random.default_rng(0)
+    embeddings = unit(random.normal(size=(900, 16)).astype(np.float32))
+    truth = np.stack([embeddings[:, 0] > 0.4, embeddings[:, 1] + embeddings[:, 2] > 0], 1).astype(np.float32)
+    found = clip_labels.probabilities(embeddings, np.arange(600), truth[:600])
+    assert found.shape == (900, 2)
+    for label in range(2):
+        assert average_precision(found[600:, label], truth[600:, label] > 0) > 0.7
+        assert found[600:, label].mean() == pytest.approx(truth[600:, label].mean(), abs=0.05)
+
+
+def test_what_people_did_not_say_clip_says(tmp_path: Path) -> None:
+    pack(tmp_path, 0, [*range(8, 108)])
+    random = np.random.default_rng(1)
+    embeddings = random.normal(size=(100, 16)).astype(np.float16)
+    embeddings[99] = np.nan  # not asked
+    np.savez(
+        tmp_path / "a-000.npz", embeddings=embeddings, part_embeddings=np.ones((100, 2, 16)), scores=np.zeros((100, 80))
+    )
+    lessons = Lessons(tmp_path, ("a",))
+    truth = (embeddings[:, :2] > 0).astype(np.float16)
+    known = np.zeros((100, 2), np.float16)
+    known[:60], known[60:80, 1] = 1, 0.3  # people of captions; the detector of the second word
+    truth[60:, 0], truth[60:, 1] = 0, 0.5
+    found = Labelled(("snow", "dog"), truth.copy(), known.copy(), ["captions"] * 60 + [""] * 40)
+    _add_clip(found, lessons, "captions", [0, 1])
+    np.testing.assert_array_equal(found.truth[:60], truth[:60])
+    np.testing.assert_array_equal(found.known[60:99], np.float16(0.3))
+    assert found.known[99].tolist() == [0, 0]
+    right = embeddings[60:99, 0] > 0
+    assert average_precision(found.truth[60:99, 0].astype(float), right) > 0.8
+    alone, together = found.truth[80:99, 1], found.truth[60:80, 1]
+    assert together.min() >= 0.25  # the mean with the detector's 0.5
+    assert together.max() <= 0.75
+    assert alone.min() < 0.25
