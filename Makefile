@@ -95,6 +95,7 @@ model: setup $(CLIP) ## Train the model that ships anew, or go on; needs DATA=fo
 	$(BIN)/python -m recipes.photo_cache --data "$(DATA)" --collections "$(COLLECTIONS)" --out runs/photos
 	$(BIN)/python -m recipes.teacher_cache classes --data "$(DATA)" --photos runs/photos
 	$(BIN)/python -m recipes.teacher_cache clip --tower $(CLIP) --photos runs/photos
+	$(BIN)/python -m recipes.teacher_cache parts --tower $(CLIP) --photos runs/photos
 	$(BIN)/python -m torch.distributed.run --nproc-per-node 2 -m recipes.refine --data "$(DATA)" --begin runs/slim/state.pt --out runs/refined
 	$(BIN)/python -m recipes.words_head --checkpoint runs/refined/state.pt --data "$(DATA)" --out checkpoints/slim.safetensors
 	$(BIN)/python -m recipes.words_head --checkpoint runs/refined/state.pt --data "$(DATA)" --no-glove --without captions,caltech101,scenes --out runs/without.safetensors

@@ -3,11 +3,11 @@
     python -m torch.distributed.run --nproc-per-node 2 -m recipes.refine --data D --out runs/refined
 
 It begins as the backbone of a checkpoint, batch norms folded (recipes.folding), and learns what CLIP makes of whole
-photos, the detector's classes at every place and of the whole view, and MobileNetV2's classes: several teachers at once
-as in Ranzinger et al., "AM-RADIO", 2024; one view for all of them as in Beyer et al., "Knowledge distillation: a good
-teacher is patient and consistent", 2022; small pixels first. Kernels step by Muon: in 250 steps of 160 pixels its loss
-on CLIP fell to 1.63 where that of AdamW, at 4e-5 or 1e-4, fell to 1.71. The moving average of the weights is measured
-and kept.
+photos and of parts of them (recipes.parts), the detector's classes at every place and of the whole view, and
+MobileNetV2's classes: several teachers at once as in Ranzinger et al., "AM-RADIO", 2024; one view for all of them as in
+Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", 2022; small pixels first. Kernels step
+by Muon: in 250 steps of 160 pixels its loss on CLIP fell to 1.63 where that of AdamW, at 4e-5 or 1e-4, fell to 1.71.
+The moving average of the weights is measured and kept.
 Killed at any moment, the same command goes on from its last state; more photos or embeddings cached meanwhile count.
 """
 
@@ -41,9 +41,9 @@ RISE = 200  # steps in which the rate rises, at the start of each plan
 LONGEST = 1.0  # gradient that is followed in full
 WEIGHT_DECAY = 0.02
 PLANS = (
-    "160:32:100:1e-4:heads,160:32:3000:2e-4:all,192:32:6000:2e-4:all,256:20:3000:1.5e-4:all,320:16:3000:1.2e-4:cools"
+    "192:32:200:1e-4:heads,192:64:2700:3e-4:all,256:40:2100:2.5e-4:all,320:24:2700:2e-4:all,448:16:2700:1.5e-4:cools"
 )
-SIZE = 320  # of the photos that the finished model looks at
+SIZE = 448  # of the photos that the finished model looks at
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ AT_PLACES = 1.0  # weight of what is learnt at positions beside whole photos
 MEANING = 2.0  # weight of one minus the cosine to what CLIP says of a photo
 PART_MEANING = 1.0  # and to what it says of a part, at each of its positions
 VALIDATION = 0.05  # share of the photos with labels of people that probabilities are fitted on
-SIZE = 320  # pixels a side: 256 cost small things (README of the data: 0.49 and 0.52)
+SIZE, PARTS = 448, 10  # pixels a side: 320 found pairs with 0.477, 448 with 0.529; 14 parts a side no more than 10
 LEVELS = 255
 
 Rows = NDArray[np.int64]  # numbers of photos
@@ -277,7 +277,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--part-meaning", type=float, default=PART_MEANING, help="the same for parts of photos")
     parser.add_argument("--without", default="", help="groups of labels to leave out, for zero-shot measurements")
     parser.add_argument("--size", type=int, default=SIZE, help="pixels a side that the model will look at")
-    parser.add_argument("--parts", type=int, help="of a side that are looked at; without it one for each position")
+    parser.add_argument("--parts", type=int, default=PARTS, help="of a side that are looked at")
     parser.add_argument("--no-glove", action="store_true", help="without a second head for glove.6B.300d")
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--batch", type=int, default=64)
