@@ -52,7 +52,7 @@ BUSY = 0.5  # share of them that are drawn where the detector sees something
 WEIGHTS = {
     "voc": 8.0,
     "captions": 5.0,
-    "fashion": 0.7,
+    "fashion": 2.0,
     "scenes": 0.7,
     "sports": 0.4,
     "activities": 0.4,
