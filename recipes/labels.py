@@ -2,15 +2,15 @@
 
 People: labels and captions of the data sets, folders of the collections. Teachers: the detector's classes by their
 usual words, and CLIP: its text vectors of things and places, and the words of captions and of VOC as it has learnt
-them from people's (recipes.clip_labels). Each source is a group of its own: that a photo of one is not
-labelled "grass" says nothing where its people had no such label.
+them from people's (recipes.clip_labels). Each source is a group of its own: that a photo of one is not labelled "grass"
+says nothing where its people had no such label.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,28 +104,28 @@ def labelled(data: Path, lessons: Lessons, vectors: WordVectors, without: Collec
         for label, value in said.truth.items():
             if label in column:
                 truth[i, column[label]] = value
-    found_labels = Labelled(labels, truth, known, groups)
-    for group in clip_labels.GROUPS:
-        _add_clip(found_labels, lessons, group, sorted(of_group.get(group, ())))
-    return found_labels
+    answer = Labelled(labels, truth, known, groups)
+    _add_clip(answer, lessons, {group: sorted(of_group.get(group, ())) for group in clip_labels.GROUPS})
+    return answer
 
 
-def _add_clip(found: Labelled, lessons: Lessons, group: str, columns: Sequence[int]) -> None:
-    """What CLIP makes of a group's words, where people said nothing of them; with the detector's word, their mean."""
+def _add_clip(found: Labelled, lessons: Lessons, group_to_columns: Mapping[str, Sequence[int]]) -> None:
+    """What CLIP makes of groups' words, where people said nothing of them; with the detector's word, their mean."""
     sources = [name.split("/")[0] for name in lessons.photos.names]
     seen = np.isfinite(lessons.outputs["embeddings"][:, 0])
-    rows = np.flatnonzero(seen & (np.array(found.groups) == group))
-    if not columns or not len(rows):
-        return
-    centred = np.nan_to_num(lessons.outputs["embeddings"].astype(np.float32) - lessons.clip_mean)
-    likely = clip_labels.probabilities(centred, rows, found.truth[np.ix_(rows, columns)].astype(np.float32))
     asked = seen & ~np.isin(sources, sorted(clip_labels.UNLIKE))
-    for i, column in enumerate(columns):
-        others = np.flatnonzero(asked & (found.known[:, column] < 1))
-        has = found.known[others, column] > 0
-        said = likely[others, i]
-        found.truth[others, column] = np.where(has, (found.truth[others, column] + said) / 2, said)
-        found.known[others, column] = OF_TEACHERS
+    centred = np.nan_to_num(lessons.outputs["embeddings"].astype(np.float32) - lessons.clip_mean)
+    for group, columns in group_to_columns.items():
+        rows = np.flatnonzero(seen & (np.array(found.groups) == group))
+        if not columns or not len(rows):
+            continue
+        likely = clip_labels.probabilities(centred, rows, found.truth[np.ix_(rows, columns)].astype(np.float32))
+        for i, column in enumerate(columns):
+            others = np.flatnonzero(asked & (found.known[:, column] < 1))
+            has = found.known[others, column] > 0
+            said = likely[others, i]
+            found.truth[others, column] = np.where(has, (found.truth[others, column] + said) / 2, said)
+            found.known[others, column] = OF_TEACHERS
 
 
 def of_people(data: Path, names: Sequence[str]) -> Iterator[Labels]:

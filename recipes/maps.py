@@ -1,6 +1,6 @@
 """A backbone's features of packed photos, computed once: of the whole photo and of each of its parts.
 
-Square roots of length 1, as a words head takes them, as bytes: 129 KB for the 101 views of a photo of 320 pixels.
+Square roots of length 1, as a words head takes them, as bytes: 129 KB for the 101 views of a photo.
 """
 
 from __future__ import annotations

@@ -85,10 +85,9 @@ class Lessons:
                            for row, box, flip in zip(rows, boxes, flips, strict=True)])  # fmt: skip
         inputs = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(255)
         detected = [self.detected(row, box, size // STRIDE) for row, box in zip(rows, boxes, strict=True)]
-        places = [mirrored(found.transpose(1, 2, 0), flip).transpose(2, 0, 1)
-                  for (found, _), flip in zip(detected, flips, strict=True)]  # fmt: skip
-        parts = np.stack([mirrored(self.parts(row, box, size // STRIDE).transpose(1, 2, 0), flip).transpose(2, 0, 1)
-                          for row, box, flip in zip(rows, boxes, flips, strict=True)])  # fmt: skip
+        places = [found[..., ::-1] if flip else found for (found, _), flip in zip(detected, flips, strict=True)]
+        shares = [self.parts(row, box, size // STRIDE) for row, box in zip(rows, boxes, strict=True)]
+        parts = np.stack([share[..., ::-1] if flip else share for share, flip in zip(shares, flips, strict=True)])
         is_whole = np.array([(box[2] - box[0]) * (box[3] - box[1]) >= NEARLY_ALL for box in boxes])
         clip = self.outputs["embeddings"][rows].astype(np.float32)
         classes = self.outputs["logits"][rows].astype(np.float32)

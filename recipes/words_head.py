@@ -290,14 +290,18 @@ def main() -> None:
     options = arguments()
     lessons = Lessons(options.photos, ("detector", "clip", "parts"))
     checkpoint = headless(options.checkpoint, options.size, options.parts)
-    epochs = options.epochs
     rows = teach(checkpoint, lessons, WordVectors.open(options.vectors), options)
     if not options.no_glove:
-        options.epochs = max(1, options.epochs // 2)  # of the same photos: half of the labels have rows there
-        teach(checkpoint, lessons, glove(options.data, options.cache), options)
+        fewer = max(1, options.epochs // 2)  # epochs over the same photos, with three quarters of the labels
+        teach(
+            checkpoint,
+            lessons,
+            glove(options.data, options.cache),
+            argparse.Namespace(**vars(options) | {"epochs": fewer}),
+        )
     checkpoint.name = options.out.stem
     checkpoint.training = {"recipe": "recipes.refine, recipes.words_head", "num_training": len(rows),
-                           "epochs": epochs, "loss": "sigmoid"}  # fmt: skip
+                           "epochs": options.epochs, "loss": "sigmoid"}  # fmt: skip
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save(checkpoint, options.out, in_bytes=True)
     pixels = np.stack([lessons.photos.pixels(row, options.size) for row in rows[:: len(rows) // PHOTOS][:PHOTOS]])

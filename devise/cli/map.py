@@ -41,10 +41,10 @@ def map(
     from devise.library import Library
     from devise.training.datasets.columns import columns
 
-    chosen = form(json, csv)
+    chosen, table = form(json, csv), columns(labels) if labels else None
     with Library(library) as opened:
         found = opened.map(space=space, method=method, groups=groups, seed=seed)
-        found = opened.listing.grouped(found, by, columns(labels) if labels else None)
+        found = opened.listing.grouped(found, by, table)
         paths = opened.listing.paths_of(found.ids.tolist()) if json else {}
     document = found.to_json()
     if json:

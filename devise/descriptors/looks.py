@@ -22,7 +22,7 @@ from devise.descriptors.hashes import HASHES, packed
 from devise.errors import DeviseError, listed
 from devise.spaces import Space
 
-SIZE, RESIZE = 320, "squash"  # of the pixels they are given: those that the model that ships takes
+SIZE, RESIZE = 320, "squash"  # of the pixels they are given: another size would give other hashes
 SMALL = 64  # pixels a side that they are made of, each the mean of 5 x 5: a third of the time, and colours and hashes
 # serve as well (docs/looks.md)
 SIDE = 8  # bits a side of a hash that is named without a number: 64 in all, as everywhere

@@ -85,13 +85,13 @@ class Listing:
             said = {photo: columns[by][path] for path, photo in self.ids_of(columns[by]).items()}
             if not said:
                 raise LibraryError("no photo of the table is in the library; index the folder that its paths are in")
-            return _sorted(found, [said.get(photo, "") for photo in found.ids.tolist()], "other labels")
+            return _with_groups(found, [said.get(photo, NO_LABEL) for photo in found.ids.tolist()], "other labels")
         if by != "folder":
             choices = ", ".join(["likeness", "folder", *(columns or {})])
             raise LibraryError(f'a map has no groups by "{by}"; choose from: {choices}')
         paths = self.paths_of(found.ids.tolist())
         folders = [os.path.dirname(paths.get(content_id, "")) for content_id in found.ids.tolist()]
-        by_folder = _sorted(found, folders, "other folders")
+        by_folder = _with_groups(found, folders, "other folders")
         names = [os.path.basename(folder) for folder in by_folder.names]
         distinct = (name if names.count(name) == 1 else folder
                     for name, folder in zip(names, by_folder.names, strict=True))  # fmt: skip
@@ -123,10 +123,9 @@ class Listing:
         return self.reader().revision()
 
 
-def _sorted(found: PhotoMap, names: Sequence[str], others: str) -> PhotoMap:
+def _with_groups(found: PhotoMap, names: Sequence[str], others: str) -> PhotoMap:
     """The map with a group for each name, the largest first, and one for all that are too many."""
-    named = [name or NO_LABEL for name in names]
-    largest = [name for name, _ in Counter(named).most_common(MOST_GROUPS)]
+    largest = [name for name, _ in Counter(names).most_common(MOST_GROUPS)]
     numbers = {name: at for at, name in enumerate(largest)}
-    groups = np.array([numbers.get(name, len(largest)) for name in named], np.int32)
-    return replace(found, groups=groups, names=(*largest, *([others] if len({*named}) > len(largest) else [])))
+    groups = np.array([numbers.get(name, len(largest)) for name in names], np.int32)
+    return replace(found, groups=groups, names=(*largest, *([others] if len({*names}) > len(largest) else [])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -122,10 +121,9 @@ class Resources:
         """Of the photos that the library holds; read anew where a tenth of them have come or gone."""
         from devise.search.exemplar import Exemplars
 
-        tenths = round(math.log(max(1, self.store().num_contents())) / math.log(1.1))
-        key = ("exemplars", space)
-        known, found = self._once(key, lambda: (tenths, Exemplars.read(self.store(), self.model_info().space(space))))
-        if known != tenths:
+        key, count = ("exemplars", space), self.store().num_contents()
+        of, found = self._once(key, lambda: (count, Exemplars.read(self.store(), self.model_info().space(space))))
+        if abs(count - of) > of / 10:
             self._opened.pop(key, None)
             return self.exemplars(space)
         return found

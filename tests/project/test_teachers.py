@@ -280,7 +280,7 @@ def test_what_people_did_not_say_clip_says(tmp_path: Path) -> None:
     known[:60], known[60:80, 1] = 1, 0.3  # people of captions; the detector of the second word
     truth[60:, 0], truth[60:, 1] = 0, 0.5
     found = Labelled(("snow", "dog"), truth.copy(), known.copy(), ["captions"] * 60 + [""] * 40)
-    _add_clip(found, lessons, "captions", [0, 1])
+    _add_clip(found, lessons, {"captions": [0, 1]})
     np.testing.assert_array_equal(found.truth[:60], truth[:60])
     np.testing.assert_array_equal(found.known[60:99], np.float16(0.3))
     assert found.known[99].tolist() == [0, 0]
