@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from devise.descriptors import colour_words
 from devise.descriptors.colour import PALETTE, palette_shares
 from devise.descriptors.looks import COLOUR
 from devise.index.flat import inner_products, scored_by, top
 from devise.search.filtered import FilteredIds
 from devise.search.snapshot import Snapshot
+from devise.spaces import Calibration
 from devise.vectors import Ids, Vector
 from devise.words.colours import NAMED, colour_name
 
@@ -45,6 +49,21 @@ def nearest(snapshot: Snapshot, palette: Vector, among: FilteredIds | None, k: i
     """For each colour the k photos that have most of it: all are looked at."""
     ids = None if among is None else among.ids
     return [top(scored_by("inner", snapshot.rows(COLOUR, ids), weights), k)[0] for weights in palette]
+
+
+def look_at_shades(
+    snapshot: Snapshot, ids: Ids, cosines: Vector, shades: Sequence[tuple[int, str]], calibration: Calibration
+) -> None:
+    """Words for colours: the cosines (terms, n) of those terms become those of the probability that the model and the
+    colours of a photo give together, the weighted mean of both in logits. Photos without colours stay as they are.
+    """
+    scale, bias = calibration.scale, calibration.bias
+    for some, rows in snapshot.rows(COLOUR, ids):
+        at = np.searchsorted(ids, some)
+        weight = colour_words.weight(rows)
+        for term, word in shades:
+            told = (colour_words.logits(word, rows) - bias) / scale
+            cosines[term, at] = (1 - weight) * cosines[term, at] + weight * told
 
 
 def logits(shares: Vector) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from devise.search.blend import Asked
 from devise.search.trust import trusted
 from devise.store.filter import Filter, quoted
 from devise.vectors import Vector
-from devise.words.colours import colour_name
+from devise.words.colours import colour_name, colour_word
 from devise.words.grammar import Query, written
 from devise.words.queries import Reading, Term, TextWord, only_pushes, read, says_nothing
 from devise.words.understanding import understood
@@ -112,6 +112,7 @@ def interpret(query: Query, options: Options, sources: Sources) -> Request:
         reading = reading._replace(terms=trusted(reading.terms, words, learnt))
         if any(term.colour for term in reading.terms):
             reading = _coloured(reading, sources.has_colours())
+        reading = reading._replace(terms=_shaded(reading.terms, sources.has_colours))
     weights = None if options.class_name is None else sources.class_weights(options.class_name)
     return Request(
         text=text,
@@ -142,6 +143,14 @@ def _coloured(reading: Reading, has_colours: bool) -> Reading:
             data = {"asked": term.text, "read": name, "why": "colour"}
             notes.append(Note("colour" if has_colours else "read_as", f'"{term.text}" {way}{more}', data))
     return reading._replace(terms=found, notes=tuple(notes))
+
+
+def _shaded(terms: list[Term], has_colours: Callable[[], bool]) -> list[Term]:
+    """Words for colours that the model has learnt: photos whose colours are known are asked for those as well."""
+    words = [colour_word(term.text) if term.is_learnt and not term.is_photo else None for term in terms]
+    if not any(words) or not has_colours():
+        return terms
+    return [replace(term, shade=word) for term, word in zip(terms, words, strict=True)]
 
 
 def _check(query: Query, reading: Reading, options: Options) -> None:

@@ -57,7 +57,7 @@ class Scoring:
     is a photo, or a word that was not learnt. trust: (terms,), of which the highest is 1. groups: of each group the
     terms of each of its sides, of which the best one counts. is_colour: (terms,), whether it is a colour, whose score
     is no cosine but the share of the photo that looks so; palette: (colours, 64), how much each colour of the palette
-    counts as that.
+    counts as that. shades: of each term the word for a colour that it is, which the colours of a photo tell as well.
 
     is_average: the weighted mean of the terms' scores instead, which one term alone can win. feedback: adds to each
     score its weight times the cosine to the good photos less that to the bad ones: <q + b g - c b', x> of Rocchio
@@ -74,6 +74,7 @@ class Scoring:
     groups: tuple[tuple[tuple[int, ...], ...], ...]
     is_colour: NDArray[np.bool_]
     palette: Vector
+    shades: tuple[str | None, ...] = ()
     is_average: bool = False
     feedback: Feedback = field(default_factory=Feedback)
     space_name: str = "words"
@@ -92,6 +93,7 @@ class Scoring:
             _groups(terms),
             np.array([term.colour is not None for term in terms]),
             _palette([term.colour for term in terms if term.colour is not None]),
+            tuple(term.shade for term in terms),
             is_average,
             feedback or Feedback(),
             space,

@@ -89,13 +89,21 @@ class Showing:
             found.add(some[keep], scores[keep], kinds[keep])
 
     def _scores(self, ids: Ids | None, rows: Vector) -> Iterator[tuple[Ids, Scores]]:
-        """Of each chunk of photos the ids and what each row gives: of terms that are colours the share of those."""
-        scoring = self._scoring
+        """Of each chunk of photos the ids and what each row gives: of terms that are colours the share of those.
+
+        The cosine of a word for a colour is moved to where the colours of the photo see it.
+        """
+        scoring, calibration = self._scoring, self._space.calibration
+        shades = [(at, word) for at, word in enumerate(scoring.shades) if word and calibration.scale]
         for some, scores in shown_in(self._snapshot.regions(self._space, ids), rows):
             if len(scoring.palette):
                 from devise.search import colours
 
                 scores[np.flatnonzero(scoring.is_colour)] = colours.shares(self._snapshot, some, scoring.palette)
+            if shades:
+                from devise.search import colours
+
+                colours.look_at_shades(self._snapshot, some, scores, shades, calibration)
             yield some, scores
 
     def _listed(self, found: Shortlist, k: int, where: Filter | None, *, knows: bool) -> list[Match]:

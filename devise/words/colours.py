@@ -39,8 +39,17 @@ def colour_of(text: str) -> str | None:
     if found := _NUMBER.fullmatch(colour):
         digits = found["digits"].lower()
         return digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
-    name = {"grey": "gray"}.get(colour.lower(), colour.lower())
-    return name if is_mostly and name in NAMED else None
+    return colour_word(colour) if is_mostly else None
+
+
+def colour_word(text: str) -> str | None:
+    """The one of the eleven that a word is.
+
+    >>> colour_word("Grey"), colour_word("crimson")
+    ('gray', None)
+    """
+    word = {"grey": "gray"}.get(text.lower(), text.lower())
+    return word if word in NAMED else None
 
 
 def colour_name(colour: str) -> str:

@@ -46,6 +46,7 @@ class Term:
     weight: how much it counts; negative for what is pushed away. is_photo: the vector is that of a photo.
     clause: of what is either of several things: (group, side). is_learnt: by the model, as one word. trust: how much
     its scores say of photos, 0 to 1. colour: what it says of colours (devise.words.colours.colour_of), if anything.
+    shade: the word for a colour that it is, where the colours of photos are to be asked beside the model.
     """
 
     text: str
@@ -57,6 +58,7 @@ class Term:
     is_learnt: bool = False
     trust: float = 1.0
     colour: str | None = None
+    shade: str | None = None
 
 
 class TextWord(NamedTuple):

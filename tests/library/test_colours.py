@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ from fakes import FakeEncoder
 from PIL import Image
 from test_library import write_words
 
+from devise.descriptors import colour_words
+from devise.descriptors.colour import shares
 from devise.library import Library
 from devise.search.colours import palette_weights
+from devise.spaces import Calibration
 from devise.store.filter import Filter
 from devise.words.colours import NAMED, colour_of
 
@@ -61,6 +65,44 @@ def test_a_library_without_colours_says_how_to_have_them(library: Library, tmp_p
     assert [note.text for note in answer.notes if note.kind == "read_as"] == [
         '"#dc2c24" is read as "red", as the library knows no colours; add them with: devise index --add colour'
     ]
+
+
+def test_a_word_for_a_colour_is_asked_of_the_model_and_of_the_colours(tmp_path: Path) -> None:
+    """The probability of both: their logits' mean, by the weight that the photo's ground gives to its colours."""
+    for name, patch in (("red", RED), ("blue", BLUE)):
+        image = Image.new("RGB", (320, 320), (255, 255, 255))
+        image.paste(patch, (80, 80, 240, 240))
+        image.save(tmp_path / f"{name}.png")
+    model = FakeEncoder(vectors_fingerprint=write_words())
+    model.labels = ("red", "blue")
+    line = Calibration(scale=20.0, bias=-18.0)
+    model.spaces = tuple(replace(space, calibration=line) if space.name == "words" else space for space in model.spaces)
+    with Library(tmp_path / "library") as library:
+        library.index([tmp_path], model=model)
+        alone = {Path(match.path).stem: match.score for match in library.search("red")}
+        plain_green = [match.score for match in library.search("green")]
+    with Library(tmp_path / "coloured") as library:
+        library.index([tmp_path], model=model, add=["colour"])
+        paths, rows = library.vectors("colour")
+        found = {Path(match.path).stem: match for match in library.search("red")}
+        assert not any(note.kind == "colour" for note in library.search("red").notes)
+        assert found["blue"].probability < found["red"].probability
+        by_colours = dict(zip((Path(path).stem for path in paths), colour_words.logits("red", rows), strict=True))
+        weights = dict(zip(by_colours, colour_words.weight(rows), strict=True))
+        for name, match in found.items():
+            assert 0.25 < weights[name] <= 0.5
+            logit = (1 - weights[name]) * (20 * alone[name] - 18) + weights[name] * by_colours[name]
+            assert match.terms[0].probability == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-3)
+        green = [match.score for match in library.search("green")]  # which it has not learnt: as the model says
+    assert green == pytest.approx(plain_green)
+
+
+@pytest.mark.parametrize("word", sorted(set(colour_words.WORDS) - {"gray", "purple"}))
+def test_a_patch_is_called_by_its_colour(word: str) -> None:
+    shades = NAMED[word]
+    patch = np.full((1, 8, 8, 3), list(shades[len(shades) // 2].to_bytes(3)), np.uint8)
+    told = {one: float(colour_words.logits(one, shares(patch))[0]) for one in colour_words.WORDS}
+    assert max(told, key=lambda one: told[one]) == word
 
 
 def test_what_is_a_colour() -> None:
