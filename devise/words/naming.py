@@ -4,11 +4,15 @@ What is a kind of what comes from WordNet (kinds.tsv, made by recipes.class_syno
 names are the usual ones. A specific name is given beside the general one only where it is likely and far ahead of the
 other kinds: a simple form of Deng, Krause, Berg and Fei-Fei, "Hedging your bets", CVPR 2012, which gives up being
 specific where that would too often be wrong.
+
+Words of seldom.txt are learnt from collections that show little else, such as contests, and are claimed of photos that
+no such collection is like: "bull riding" of cows, "ottoman" of a cat's cushion. They have to be as likely as a specific
+name, unless such words are what a model is for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -19,6 +23,8 @@ from devise.results import WordMatch
 BROAD = frozenset(("animal", "apparel", "building", "clothing", "food", "furniture", "insect", "musical instrument",
                    "person", "plant", "sport", "store", "vehicle"))  # fmt: skip
 
+MANY = 0.25  # share of a model's words that are seldom, from which on it is made for such photos
+
 
 @dataclass(frozen=True)
 class Named:
@@ -26,12 +32,19 @@ class Named:
 
     kinds: dict[str, tuple[str, ...]]
     usual: dict[str, str]
+    seldom: frozenset[str] = frozenset()
 
     @classmethod
     @cache
     def shipped(cls) -> Named:
         usual = {other: first for first, *others in _rows("same.tsv") for other in others}
-        return cls({word: tuple(kinds) for word, *kinds in _rows("kinds.tsv")}, usual)
+        kinds = {word: tuple(kinds) for word, *kinds in _rows("kinds.tsv")}
+        return cls(kinds, usual, frozenset(word for (word,) in _rows("seldom.txt")))
+
+    def for_vocabulary(self, words: Collection[str]) -> Named:
+        """The same for a model that knows those words: with many of the seldom ones, none is doubted."""
+        is_for_them = len(self.seldom.intersection(words)) > MANY * len(words)
+        return replace(self, seldom=frozenset()) if is_for_them else self
 
     def of(self, matches: Iterable[WordMatch], sure: float, specific: float) -> list[WordMatch]:
         """What to say of a photo, likeliest first, of words with probabilities in any order.
@@ -67,9 +80,9 @@ class Named:
 
     def _is_sure(self, word: str, lifted: dict[str, WordMatch], specific: float) -> bool:
         narrow = {kind for kind in self._kinds(word) if kind in lifted and kind not in BROAD}
-        if not narrow:
-            return True
         worth = lifted[word].worth
+        if not narrow:
+            return word not in self.seldom or worth >= specific
         alike = (other for other in lifted if other != word and narrow <= set(self._kinds(other)))
         others = (lifted[other].worth for other in alike if word not in self._kinds(other))
         return worth >= specific and max(others, default=0.0) <= worth / 2

@@ -42,9 +42,11 @@ class Tagger:
     ) -> None:  # fmt: skip
         self._vectors, self._space, self._specific = vectors, space, specific
         self._words: list[str] | None = None
+        self._named = Named.shipped()
         if vocabulary is not None:
             self._words = list(dict.fromkeys(vocabulary))
             self._rows = _rows(vectors, self._words)
+            self._named = self._named.for_vocabulary(self._words)
 
     def tags(
         self, views: Vector, k: int = 5, sure: float = 0.0, better: Callable[[str], str] | None = None
@@ -67,7 +69,7 @@ class Tagger:
             calibration = self._space.calibration
             matches = [replace(match, probability=calibration.probability(match.score)) for match in matches]
             if sure > 0:
-                matches = Named.shipped().of(matches[:MOST], sure, self._specific)
+                matches = self._named.of(matches[:MOST], sure, self._specific)
         found: dict[str, WordMatch] = {}
         for match in matches:
             if len(found) == k:

@@ -40,6 +40,17 @@ def test_the_best_probability_of_a_thing_counts():
     assert said({"beagle": 0.9, "dog": 0.3}) == {"dog": 0.9, "beagle": 0.9}
 
 
+def test_contests_have_to_be_sure_unless_a_model_is_for_them():
+    named = Named.shipped()
+    every_day = named.for_vocabulary(
+        ["cow", "grass", "dog", "cat", "bull riding", "horse racing", "person", "tree", "sky"]
+    )
+    assert list(said({"cow": 0.9, "bull riding": 0.7}, every_day)) == ["cow"]
+    assert list(said({"cow": 0.9, "bull riding": 0.85}, every_day)) == ["cow", "bull riding"]
+    of_contests = named.for_vocabulary(["bull riding", "horse racing", "polo"])
+    assert list(said({"cow": 0.9, "bull riding": 0.7}, of_contests)) == ["cow", "bull riding"]
+
+
 def test_what_ships_knows_the_article_s_animals():
     names = said({"siamese cat": 0.62, "tabby cat": 0.6, "house cat": 0.55, "cat": 0.5, "animal": 0.9}, Named.shipped())
     assert names == {"cat": 0.62}
