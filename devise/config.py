@@ -149,7 +149,7 @@ class SearchConfig:
     min_candidates_weighted: int = 500  # where class weights change what is near: recall@10 0.996 of 100,000 photos
     exact_filtered: int = 5_000  # photos that a filter leaves: all are scored, regions too, in a fifth of a second
     oversampling: float = 1.5  # times as many as needed are taken from the index where a filter drops some
-    feedback: float = 0.2  # times the cosine to photos that were judged: measured, beside Rocchio's 0.75 and 0.15
+    feedback: float = 0.1  # times the cosine to photos that were judged: measured, beside Rocchio's 0.75 and 0.15
     near_query: float = 0.8  # cosine of queries that share judgements: sofa and couch have 0.84, cat and kitten 0.73
     shortlist: int = 500  # photos near by one space that another puts in order: not tuned
     like_from: int = 9  # best photos of a word search whose mean stands for the query when it is ranked like a class

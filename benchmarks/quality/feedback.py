@@ -24,7 +24,8 @@ from devise.words.queries import Term
 
 MARKED = (3, 9)
 AT_LEAST = 10  # photos of a class that is asked for
-WEIGHTS = ((config.SearchConfig.feedback, config.SearchConfig.feedback), (0.1, 0.1), (0.5, 0.25), (0.75, 0.15))
+SHIPPED = config.SearchConfig.feedback
+WEIGHTS = ((SHIPPED, SHIPPED), (0.05, 0.05), (0.2, 0.2), (0.5, 0.25), (0.75, 0.15))
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def _asked_again(
 ) -> list[list[str]]:
     found: list[list[float]] = []
     for columns, right in asked:
-        question = Scoring.of([Term("", words[i]) for i in columns])
+        question = Scoring.of([Term("", words[i], is_learnt=True) for i in columns])
         scores = question.scores(np.stack([_cosines(views, words[i]) for i in columns]), space)
         first, rest = np.split(np.argsort(-scores, kind="stable"), [marked])
         if right[rest].any():

@@ -28,16 +28,17 @@ from devise.words.queries import Term
 from recipes.photos import is_held_out
 
 GREY = 127
-DELETED = GRID * GRID // 8
+PART = 8  # one of so many cells is deleted
 Heat = NDArray[np.float32]
 
 
 def without(pixels: NDArray[np.uint8], heat: Heat) -> NDArray[np.uint8]:
-    """The photo with its warmest cells made grey."""
-    cell, found = pixels.shape[0] // GRID, pixels.copy()
-    for number in np.argsort(-heat, axis=None, kind="stable")[:DELETED]:
-        row, column = divmod(int(number), GRID)
-        found[row * cell : (row + 1) * cell, column * cell : (column + 1) * cell] = GREY
+    """The photo with its warmest cells made grey, an eighth of all."""
+    side, found = len(heat), pixels.copy()
+    edges = np.linspace(0, len(pixels), side + 1).round().astype(int)
+    for number in np.argsort(-heat, axis=None, kind="stable")[: heat.size // PART]:
+        row, column = divmod(int(number), side)
+        found[edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = GREY
     return found
 
 
@@ -64,7 +65,7 @@ def main() -> None:
         pixels = load(path, size=encoder.size, resize=encoder.resize)
         views = views_of(encoder, pixels)
         for label in voc.labels[name]:
-            question = Scoring.of([Term(label, vectors.vector(label))])
+            question = Scoring.of([Term(label, vectors.vector(label), is_learnt=True)])
             before = by_parts(views, question, space)[0].term
             if (before.probability or 0) < 0.5:
                 continue
@@ -82,7 +83,7 @@ def main() -> None:
                 after = by_parts(views_of(encoder, without(pixels, heat)), question, space)[0].term
                 drops.setdefault(way, []).append((before.probability or 0) - (after.probability or 0))
     rows = [[way, f"{np.mean(fell):.3f}", f"{1000 * seconds[way] / asked:.1f}"] for way, fell in drops.items()]
-    show("heat", f"{asked} words of {chosen.photos} photos, {DELETED} of {GRID * GRID} cells deleted",
+    show("heat", f"{asked} words of {chosen.photos} photos, an eighth of it deleted",
          ["warm by", "probability falls by", "ms a word"], rows, write=chosen.write)  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def test_what_is_said_is_rocchio_s_sum() -> None:
     feedback = Feedback(rows[1], rows[2])
     question = Scoring.of([Term("x", rows[0])], feedback=feedback)
     assert [(weight, vector.tolist()) for weight, vector in feedback.weighted_means()] == [
-        (0.2, rows[1].tolist()), (-0.2, rows[2].tolist()),
+        (0.1, rows[1].tolist()), (-0.1, rows[2].tolist()),
     ]  # fmt: skip
     assert question.scores(np.array([[0.5]]), Space(name="words", dim=8)) == pytest.approx([0.5])
 
