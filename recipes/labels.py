@@ -78,13 +78,17 @@ class Scored:
     says: Array
 
 
-def labelled(data: Path, lessons: Lessons, vectors: WordVectors, without: Collection[str] = ()) -> Labelled:
-    """Of all packed photos; held-out ones have no labels of people. without: groups to leave out."""
+def labelled(
+    data: Path, lessons: Lessons, vectors: WordVectors, without: Collection[str] = (), omit: Collection[str] = ()
+) -> Labelled:
+    """Of all packed photos; held-out ones have no labels of people. without: groups to leave out; omit: teachers."""
     names = lessons.photos.names
     number = {name: i for i, name in enumerate(names) if not lessons.photos.held_out[i]}
     found = [said for said in of_people(data, names) if said.path in number and said.group not in without]
     people = [plain for said in found if (plain := said.plain()).truth or not said.truth]
-    teachers = [scored for scored in (*_texts(data, lessons), *_detected(lessons)) if scored.word not in SAID]
+    texts = [] if "texts" in omit else list(_texts(data, lessons))
+    detected = [] if "detector" in omit else list(_detected(lessons))
+    teachers = [scored for scored in (*texts, *detected) if scored.word not in SAID]
     counts = Counter(label for said in people for label in said.truth)
     words = {label for label, count in counts.items() if count >= MIN_PHOTOS} | {scored.word for scored in teachers}
     labels = tuple(sorted(word for word in words if _has(vectors, word)))
@@ -105,7 +109,8 @@ def labelled(data: Path, lessons: Lessons, vectors: WordVectors, without: Collec
             if label in column:
                 truth[i, column[label]] = value
     answer = Labelled(labels, truth, known, groups)
-    _add_clip(answer, lessons, {group: sorted(of_group.get(group, ())) for group in clip_labels.GROUPS})
+    if "labels" not in omit:
+        _add_clip(answer, lessons, {group: sorted(of_group.get(group, ())) for group in clip_labels.GROUPS})
     return answer
 
 

@@ -44,6 +44,7 @@ from recipes.labels import Labelled, labelled
 from recipes.maps import Maps
 from recipes.multi_teacher import as_checkpoint
 from recipes.photo_cache import WHOLE
+from recipes.photos import FULL_SIZE_SETS
 from recipes.shipped_model import GLOVE
 from recipes.views import SEEN, Lessons
 
@@ -69,6 +70,9 @@ PART_MEANING = 1.0  # and to what it says of a part, at each of its positions
 VALIDATION = 0.05  # share of the photos with labels of people that probabilities are fitted on
 SIZE, PARTS = 448, 10  # pixels a side: 320 found pairs with 0.477, 448 with 0.529; 14 parts a side no more than 10
 LEVELS = 255
+# What an ablation may leave out: CLIP's embeddings of photos and of their parts, what it makes of people's labels, its
+# text vectors, the detector's words (of photos and at positions), photos that are not in the data folder
+INGREDIENTS = ("meaning", "parts", "labels", "texts", "detector", "collections")
 
 Rows = NDArray[np.int64]  # numbers of photos
 
@@ -161,6 +165,8 @@ def fit(head: WordsHead, maps: Maps, lesson: Lesson, targets: Tensor, options: a
     optimizer = torch.optim.AdamW(parameters, lr=options.lr, weight_decay=1e-4)
     steps = max(1, options.epochs * len(lesson.rows) // options.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=steps, pct_start=0.1)
+    if "detector" in options.omit:
+        lesson.places[:] = 0
     busy = torch.from_numpy(lesson.places.max(1).astype(np.float32)) / LEVELS + 0.02  # (n, positions)
     head.train()
     with Bar("words head", steps) as bar:
@@ -170,10 +176,13 @@ def fit(head: WordsHead, maps: Maps, lesson: Lesson, targets: Tensor, options: a
             vectors = head(maps.some(rows, F.pad(views + 1, (1, 0))))  # the whole photo is view 0
             truth, known, at_places = lesson.targets(rows, views)
             loss = on_photos(vectors, targets, truth, known)
-            loss = loss + AT_PLACES * on_places(vectors[:, 1:], targets[lesson.columns], at_places)
-            loss = loss + options.meaning * away(vectors[:, 0], lesson.meaning[rows])
-            of_parts = lesson.part_meanings(rows, views)
-            loss = loss + options.part_meaning * away(vectors[:, 1:].flatten(0, 1), of_parts.flatten(0, 1))
+            if "detector" not in options.omit:
+                loss = loss + AT_PLACES * on_places(vectors[:, 1:], targets[lesson.columns], at_places)
+            if "meaning" not in options.omit:
+                loss = loss + MEANING * away(vectors[:, 0], lesson.meaning[rows])
+            if "parts" not in options.omit:
+                of_parts = lesson.part_meanings(rows, views)
+                loss = loss + PART_MEANING * away(vectors[:, 1:].flatten(0, 1), of_parts.flatten(0, 1))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -228,9 +237,11 @@ def teach(checkpoint: Checkpoint, lessons: Lessons, vectors: WordVectors, option
     """Add a words head for those vectors to the checkpoint, its first or a further one: the photos learnt from."""
     torch.manual_seed(options.seed)
     found = every = labelled(options.data, lessons, vectors)
-    if options.without:
-        found = labelled(options.data, lessons, vectors, set(options.without.split(",")))
+    if options.without or options.omit:
+        found = labelled(options.data, lessons, vectors, set(options.without.split(",")), options.omit)
     rows = chosen_rows(lessons, every, options.unlabelled)[: options.most]
+    if "collections" in options.omit:
+        rows = rows[[lessons.photos.names[row].split("/")[0] in (*FULL_SIZE_SETS, "nothing") for row in rows]]
     print(f"{len(rows)} photos, {len(found.labels)} labels, {Counter(found.groups[row] for row in rows)}", flush=True)
     maps = Maps(checkpoint, lessons.photos, rows.tolist(), options.cache)
     bridge = Nouns.of(options.data).to_words(vectors)
@@ -273,8 +284,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--unlabelled", type=int, default=6000, help="photos of rare things, as the detector sees them")
     parser.add_argument("--most", type=int, default=100_000, help="photos, of VOC and Flickr8k first")
     parser.add_argument("--vectors", default=SHIPPED_VECTORS, help="word vectors of the first head")
-    parser.add_argument("--meaning", type=float, default=MEANING, help="weight of what CLIP says; 0 for an ablation")
-    parser.add_argument("--part-meaning", type=float, default=PART_MEANING, help="the same for parts of photos")
+    parser.add_argument("--omit", action="append", default=[], choices=INGREDIENTS, help="for an ablation; repeatable")
     parser.add_argument("--without", default="", help="groups of labels to leave out, for zero-shot measurements")
     parser.add_argument("--size", type=int, default=SIZE, help="pixels a side that the model will look at")
     parser.add_argument("--parts", type=int, default=PARTS, help="of a side that are looked at")
