@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from devise.vectors import Vector, unit
+from devise.vectors import Vector
 
 MOST = 60  # groups: more names than fit on a map
 
@@ -22,20 +22,21 @@ def num_groups(num_rows: int) -> int:
 
 
 def groups(rows: Vector, count: int, seed: int) -> tuple[NDArray[np.int32], Vector]:
-    """The group of each row, and the middle of each group: (n, dim) of length 1 -> (n,), (groups, dim) of length 1.
+    """The group of each row, and the middle of each group: (n, dim) of length 1 -> (n,), (groups, dim).
 
     Batches of 4,096 rows (Sculley, "Web-scale k-means clustering", 2010); equal seeds give equal groups. The largest
-    group is number 0.
+    group is number 0. Middles are means, shorter than 1, so that `nearest` finds the same groups again.
     """
     from sklearn.cluster import MiniBatchKMeans
 
     fitted = MiniBatchKMeans(count, batch_size=4_096, n_init=3, random_state=seed).fit(rows)
-    found = nearest(rows, np.asarray(fitted.cluster_centers_, np.float32))
+    centres = np.asarray(fitted.cluster_centers_, np.float32)
+    found = nearest(rows, centres)
     order = np.argsort(-np.bincount(found, minlength=count), kind="stable")
     order = order[: len(np.unique(found))]  # without those that are empty
     number = np.empty(count, np.int32)
     number[order] = np.arange(len(order), dtype=np.int32)
-    return number[found], unit(np.asarray(fitted.cluster_centers_, np.float32)[order])
+    return number[found], centres[order]
 
 
 def nearest(rows: Vector, centres: Vector) -> NDArray[np.int32]:

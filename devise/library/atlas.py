@@ -46,9 +46,10 @@ def photo_map(resources: Resources, space: str, method: str | None, num: int | N
     else:
         known, places_known, centres = kept
         places, numbers = _grown(ids, rows, known, places_known, centres)
-    if space != "words":
-        centres = _in_words(resources, ids, numbers, len(centres))
-    return PhotoMap(ids=ids, places=places, groups=numbers, names=_names(resources, centres))
+    used, among = np.unique(numbers, return_inverse=True)  # all photos of a group may have gone
+    centres, numbers = centres[used], among.astype(np.int32)
+    middles = unit(centres) if space == "words" else _in_words(resources, ids, numbers, len(centres))
+    return PhotoMap(ids=ids, places=places, groups=numbers, names=_names(resources, middles))
 
 
 def _grown(ids: Ids, rows: Vector, known: Ids, places: Any, centres: Vector) -> tuple[Any, Any]:

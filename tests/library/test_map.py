@@ -10,7 +10,7 @@ from fakes import FakeEncoder
 from PIL import Image
 from test_library import write_words
 
-from devise.analysis.clusters import groups, num_groups
+from devise.analysis.clusters import groups, nearest, num_groups
 from devise.analysis.map2d import fitted, placed
 from devise.errors import LibraryError
 from devise.library import Library
@@ -32,6 +32,10 @@ def test_groups_are_those_that_are_there() -> None:
     assert len({(a, b) for a, b in zip(which, found, strict=True)}) == 3
     assert centres.shape == (3, 12)
     assert np.array_equal(found, groups(rows, 3, seed=1)[0])
+    random = np.random.default_rng(6)
+    strewn = unit(random.standard_normal((500, 12)) * random.random((500, 1)) + np.eye(12)[random.integers(0, 4, 500)])
+    of_strewn, middles = groups(strewn, 9, seed=1)
+    assert np.array_equal(nearest(strewn, middles), of_strewn), "a map that was kept has the groups that it had"
     assert len(groups(np.repeat(rows[:1], 5, 0), 3, seed=1)[1]) == 1, "no group is empty"
     assert [num_groups(n) for n in (1, 2, 6, 1_000_000)] == [1, 2, 2, 60]
 
@@ -100,3 +104,22 @@ def test_a_library_has_a_map_that_new_photos_join(tmp_path: Path, album: Path) -
             library.listing.grouped(folders, "year")
         with pytest.raises(LibraryError, match="choose from: tsne, pca"):
             library.map(method="umap")
+
+
+@pytest.mark.parametrize("space", ["words", "features"])
+def test_a_group_that_lost_its_photos_is_gone(tmp_path: Path, space: str) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    for number in range(12):
+        colour = [10, 10, 10]
+        colour[number % 3] = 220 + number
+        Image.new("RGB", (20, 20), tuple(colour)).save(album / f"{number}.png")
+    with Library(tmp_path / "library") as library:
+        library.index([album], model=FakeEncoder(vectors_fingerprint=write_words()))
+        before = library.map(space=space, method="pca", groups=3)
+        for number in (2, 5, 8, 11):
+            (album / f"{number}.png").unlink()
+        library.index()
+        after = library.map(space=space, method="pca", groups=3)
+    assert len(before.names) == 3
+    assert (len(after.names), sorted(after.counts())) == (2, [4, 4])
