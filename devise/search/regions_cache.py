@@ -35,7 +35,8 @@ class _Rows(NamedTuple):
 class RegionsCache:
     """Think of it as a table of photos, which is emptied when it is full. Any thread may ask.
 
-    num_bytes: room for rows. What it gives is exactly what the store gives; the rows of an id never change.
+    num_bytes: room for rows. What it gives is exactly what the store gives; the rows of an id never change. Photos that
+    have left the library make way for others before the table grows.
     """
 
     def __init__(self, num_bytes: int) -> None:
@@ -45,15 +46,15 @@ class RegionsCache:
         self._rows: _Rows | None = None
         self._count = 0
 
-    def regions(self, vectors: VectorStore, space: Space, ids: Ids) -> Chunks:
-        """As `vectors.regions` does. ids: ascending, of photos that are in the library."""
+    def regions(self, vectors: VectorStore, space: Space, ids: Ids, living: Ids) -> Chunks:
+        """As `vectors.regions` does. living: all photos that are in the library; ids: some of them. Both ascending."""
         for some in pieces(ids, REGIONS_CHUNK):
             with self._lock:
                 slots, rows = self._found(some)
             if (slots < 0).any():
                 new = list(vectors.regions(space, some[slots < 0]))
                 with self._lock:
-                    self._add(new)
+                    self._add(new, living)
                     slots, rows = self._found(some)
             if rows is None or (slots < 0).any():  # gone meanwhile, or more than there is room for
                 yield from vectors.regions(space, some)
@@ -72,10 +73,12 @@ class RegionsCache:
         slots[known] = self._slots[ids[known]]
         return slots, self._rows
 
-    def _add(self, chunks: list[tuple[Ids, Vector, Regions]]) -> None:
+    def _add(self, chunks: list[tuple[Ids, Vector, Regions]], living: Ids) -> None:
         for ids, whole, regions in chunks:
             new = self._found(ids)[0] < 0  # another thread may have been first
             count = int(new.sum())
+            if self._rows and self._count + count > len(self._rows.whole):
+                self._forget_dead(living)
             if not count or not self._make_room(count, whole, regions):
                 continue
             assert self._rows is not None
@@ -89,6 +92,22 @@ class RegionsCache:
                 self._slots = grown
             self._slots[ids[new]] = np.arange(place.start, place.stop, dtype=np.int32)
             self._count += count
+
+    def _forget_dead(self, living: Ids) -> None:
+        """Where they are a quarter or more: else all would be moved again and again for a few."""
+        assert self._rows is not None
+        ids = np.flatnonzero(self._slots >= 0)
+        kept = ids[np.isin(ids, living, assume_unique=True)]
+        if len(kept) > 0.75 * self._count:
+            return
+        parts: Iterator[Any] = (np.empty_like(part) for part in self._rows)
+        moved = _Rows(*parts)  # others read from those that were there
+        both: Iterator[tuple[Any, Any]] = zip(self._rows, moved, strict=True)
+        for old, new in both:
+            new[: len(kept)] = old[self._slots[kept]]
+        self._slots = np.full(len(self._slots), -1, np.int32)
+        self._slots[kept] = np.arange(len(kept), dtype=np.int32)
+        self._rows, self._count = moved, len(kept)
 
     def _make_room(self, count: int, whole: Vector, regions: Regions) -> bool:
         """For so many photos more, if it can. Arrays that other threads read from stay: there are new ones."""

@@ -185,7 +185,7 @@ class Snapshot:
         if ids is None or cache is None:
             yield from self._store.vectors.regions(space, ids)
         else:
-            yield from cache.regions(self._store.vectors, space, self._of_the_living(ids))
+            yield from cache.regions(self._store.vectors, space, self._of_the_living(ids), self._living)
 
     def _regions_of(self, space: Space) -> RegionsCache | None:
         made_by = self.model.fingerprints() if self.model else {}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from devise.config import SearchConfig
-from devise.search.regions_cache import RegionsCache
+from devise.search.regions_cache import START, RegionsCache
 from devise.search.scoring import Scoring
 from devise.search.showing import Showing
 from devise.spaces import Space
@@ -18,6 +18,7 @@ from devise.words.queries import Term
 
 DIM, COUNT = 12, 300
 SPACE = Space(name="words", dim=DIM)
+LIVING = np.arange(COUNT)
 
 
 class Stored:
@@ -52,7 +53,7 @@ def test_what_it_gives_is_what_the_store_gives(num_bytes: int, has_regions: bool
     for _ in range(30):
         ids = np.sort(random.choice(COUNT, 60, replace=False))
         for mine, theirs in zip(
-            read(cache.regions(stored, SPACE, ids)),  # type: ignore[arg-type]
+            read(cache.regions(stored, SPACE, ids, LIVING)),  # type: ignore[arg-type]
             read(stored.regions(SPACE, ids)),
             strict=True,
         ):
@@ -63,23 +64,40 @@ def test_what_it_gives_is_what_the_store_gives(num_bytes: int, has_regions: bool
 def test_each_photo_is_read_once() -> None:
     stored, cache = Stored(has_regions=True), RegionsCache(10**6)
     for start in (0, 10, 20, 0):
-        read(cache.regions(stored, SPACE, np.arange(start, start + 50)))  # type: ignore[arg-type]
+        read(cache.regions(stored, SPACE, np.arange(start, start + 50), LIVING))  # type: ignore[arg-type]
     assert stored.asked == list(range(70))
 
 
 def test_a_photo_that_goes_while_it_is_read_is_left_out() -> None:
     stored, cache = Stored(has_regions=True), RegionsCache(10**6)
     stored.gone = {3}
-    ids = read(cache.regions(stored, SPACE, np.arange(5)))[0]  # type: ignore[arg-type]
+    ids = read(cache.regions(stored, SPACE, np.arange(5), LIVING))[0]  # type: ignore[arg-type]
     assert ids.tolist() == [0, 1, 2, 4]
 
 
 def test_memory_stays_within_its_bounds() -> None:
     stored, cache = Stored(has_regions=True), RegionsCache(40_000)
     for start in range(0, COUNT, 50):
-        read(cache.regions(stored, SPACE, np.arange(start, start + 50)))  # type: ignore[arg-type]
+        read(cache.regions(stored, SPACE, np.arange(start, start + 50), LIVING))  # type: ignore[arg-type]
         assert cache._rows is not None
         assert sum(part.nbytes for part in cache._rows) <= 40_000
+
+
+def test_photos_that_have_left_make_way() -> None:
+    """As much room as the living need, however many come and go."""
+    num, stored, cache = 2 * START, Stored(has_regions=True), RegionsCache(10**9)
+    stored.rows, stored.blobs = np.resize(stored.rows, (num, DIM)), num * stored.blobs[:1]
+    for start in range(0, num, 64):
+        living = np.arange(max(0, start - 1_000), start + 64)
+        read(cache.regions(stored, SPACE, living[-64:], living))  # type: ignore[arg-type]
+    assert cache._rows is not None
+    assert len(cache._rows.whole) == START
+    for mine, theirs in zip(
+        read(cache.regions(stored, SPACE, living, living)),  # type: ignore[arg-type]
+        read(stored.regions(SPACE, living)),
+        strict=True,
+    ):
+        assert np.array_equal(mine, theirs)
 
 
 def test_no_photo_is_looked_at_twice() -> None:
