@@ -44,6 +44,7 @@ class Resources:
         self.readers = Readers(path, partial(Searcher, settings=settings, shared=Shared(settings.index)))
         self._opened: dict[object, object] = {}
         self._lock = threading.RLock()
+        self.writing = threading.Lock()  # held by the run of this program: others of it wait, other programs are told
 
     def store(self) -> Store:
         return self.readers.reader().store

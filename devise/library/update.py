@@ -40,7 +40,7 @@ def update(  # noqa: PLR0913 (as Library.index, by name)
         resources.use(model)
     if not folders and not exists(path):
         raise LibraryError(f"there is no library at {path} yet; run: devise index FOLDER")
-    with writer(path, create=bool(folders)) as store:
+    with resources.writing, writer(path, create=bool(folders)) as store:
         resources.readers.leave()  # this thread's reader starts anew afterwards
         folders = folders or store.roots()
         if not folders:
@@ -73,7 +73,7 @@ def _check_workers(workers: int, path: Location) -> None:
 
 def refresh(resources: Resources, paths: Iterable[str | Path], progress: Progress) -> IndexReport:
     """As Library.refresh."""
-    with writer(resources.path, create=False) as store:
+    with resources.writing, writer(resources.path, create=False) as store:
         resources.readers.leave()
         settings = resources.settings
         report = refreshed(store, map(os.path.abspath, paths), lambda: resources.descriptors(store, ()),

@@ -153,6 +153,16 @@ def test_one_thread_indexes_while_others_search(library: Library, photos: Path) 
     assert len(library) == NUM
 
 
+def test_runs_of_one_program_take_turns(library: Library, photos: Path) -> None:
+    """As of a page's button while folders are watched: the second waits, and is not told of "another devise"."""
+    for i in range(6):
+        Image.new("RGB", (8, 8), (i * 40, 9, 90)).save(photos / f"new{i}.png")
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(library.index) for _ in range(2)]
+        runs += [pool.submit(library.refresh, [photos / f"new{i}.png" for i in range(6)]) for _ in range(2)]
+        assert sum(run.result().added for run in runs) == 6
+
+
 def test_an_end_while_others_search(library: Library) -> None:
     """A search that is under way is told; none crashes, and a library that is asked again opens again."""
     begun, ended = threading.Event(), threading.Event()
