@@ -160,7 +160,7 @@ class Api:
 
     async def _told(self, request: Request) -> AsyncIterator[bytes]:
         number, revision, silent = -1, await self._revision(), 0
-        while not await request.is_disconnected():
+        while not (request.app.state.is_ending or await request.is_disconnected()):
             state = self._run.state
             if state.number != number:
                 number, silent = state.number, 0

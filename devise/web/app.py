@@ -36,6 +36,7 @@ STATIC = Path(__file__).parent / "static"
 STATUSES: tuple[tuple[type[DeviseError], int], ...] = (
     (WriteError, 503), (CheckpointError, 503), (VectorsError, 503), (LibraryError, 409), (DeviseError, 400),
 )  # fmt: skip
+SEE_API = "see /openapi.json"
 END_SECONDS = 10.0  # what an indexing run has to store its batch when the server ends
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -85,7 +86,7 @@ def app(library: Library, options: ServerOptions) -> Starlette:
     ]  # fmt: skip
     routes += [Route("/metrics", metrics), Route("/openapi.json", describe)]
     routes += [Route(path, pages.show(page)) for path, page in pages.PAGES.items()]
-    return Starlette(
+    program = Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
         middleware=[Middleware(Guard, hosts=options.hosts, token=options.token)],
         exception_handlers={
@@ -97,6 +98,8 @@ def app(library: Library, options: ServerOptions) -> Starlette:
         },
         lifespan=lifespan,
     )
+    program.state.is_ending = False
+    return program
 
 
 def _measured(function: Handler, path: str, measures: Measures) -> Handler:
@@ -124,7 +127,8 @@ def _status(error: DeviseError) -> int:
 
 async def _request_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
-    return Json(error.to_json(), error.status)
+    is_for_people = pages.is_for_people(request.url.path, request.headers)
+    return pages.problem(error) if is_for_people else Json(error.to_json(), error.status)
 
 
 async def _devise_error(request: Request, error: Exception) -> Response:
@@ -136,7 +140,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """Of what Starlette itself refuses: paths and methods that are none."""
     assert isinstance(error, HTTPException)
     what = {404: "there is nothing here", 405: "this cannot be done here"}.get(error.status_code, error.detail)
-    return Json(RequestError(what, "see /openapi.json").to_json(), error.status_code)
+    remedy = "choose one of the pages above" if pages.is_for_people(request.url.path, request.headers) else SEE_API
+    return await _request_error(request, RequestError(what, remedy, error.status_code))
 
 
 async def _left(request: Request, error: Exception) -> Response:
@@ -145,4 +150,4 @@ async def _left(request: Request, error: Exception) -> Response:
 
 async def _bug(request: Request, error: Exception) -> Response:
     """The log has it; whoever asked is told no more than that."""
-    return Json(RequestError("that was a bug of ours", "see what devise serve prints").to_json(), 500)
+    return await _request_error(request, RequestError("that was a bug of ours", "see what devise serve prints", 500))

@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from devise.web.pages import is_for_people, refusal
 from devise.web.parameters import RequestError
 
 SAFE = ("GET", "HEAD")
@@ -60,23 +61,28 @@ class Guard:
             await send(message)
 
         headers = Headers(scope=scope)
-        answer = self._refused(scope, headers) or self._entrance(scope, headers)
+        try:
+            self._check(scope, headers)
+            answer = self._entrance(scope, headers)
+        except RequestError as error:
+            is_page = is_for_people(scope["path"], headers)
+            answer = refusal(error) if is_page else JSONResponse(error.to_json(), error.status)
         await (answer or self._app)(scope, receive, send_with_headers)
 
-    def _refused(self, scope: Scope, headers: Headers) -> Response | None:
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        """Raises RequestError for what another site may have asked."""
         host = headers.get("host", "").lower()
         if host not in self._hosts or len(headers.getlist("host")) != 1:
-            return _refusal("this server does not go by that name", "use the address that devise serve printed", 421)
+            raise RequestError("this server does not go by that name", "use the address that devise serve printed", 421)
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
         is_link = scope["method"] in SAFE and headers.get("sec-fetch-mode") == "navigate" and _is_page(scope)
         if site not in ("none", "same-origin") and not is_link:
-            return _refusal("another site asked", "open the page itself", 403)
+            raise RequestError("another site asked", "open the page itself", 403)
         if origin is not None and _host(origin) not in self._hosts:
-            return _refusal(f"{origin[:100]} is another site", "open the page itself", 403)
-        return None
+            raise RequestError(f"{origin[:100]} is another site", "open the page itself", 403)
 
     def _entrance(self, scope: Scope, headers: Headers) -> Response | None:
-        """What whoever lacks the token is told; whoever brings it in the address gets it as a cookie."""
+        """Whoever brings the token in the address gets it as a cookie. Raises RequestError for whoever lacks it."""
         if self._token is None:
             return None
         query = parse_qs(scope["query_string"].decode("latin-1"))
@@ -89,7 +95,7 @@ class Guard:
         if (scheme.lower() == "bearer" and self._is_token(bearer)) or self._is_token(_cookie(headers)):
             return None
         remedy = "open the address that devise serve printed, or send the header Authorization: Bearer TOKEN"
-        return _refusal("the token is missing or wrong", remedy, 401)
+        raise RequestError("the token is missing or wrong", remedy, 401)
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), (self._token or "").encode()) and bool(given)
@@ -114,7 +120,3 @@ def _cookie(headers: Headers) -> str:
     except CookieError:
         return ""
     return found.value if found else ""
-
-
-def _refusal(error: str, remedy: str, status: int) -> Response:
-    return JSONResponse(RequestError(error, remedy).to_json(), status)

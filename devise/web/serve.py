@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 import uvicorn
+from starlette.applications import Starlette
 
 from devise.config import WebConfig
 from devise.errors import DeviseError
@@ -59,8 +60,9 @@ def serve(library: Library, options: ServeOptions, tell: Callable[[str], None]) 
             limits=options.limits,
             columns=options.columns,
         )
+        program = app(library, server)
         config = uvicorn.Config(
-            app(library, server), log_level="warning", access_log=False, server_header=False,
+            program, log_level="warning", access_log=False, server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=3, lifespan="on",
         )  # fmt: skip
         known = "DEVISE_TOKEN" if os.environ.get("DEVISE_TOKEN") else token  # which a log should not have
@@ -70,7 +72,19 @@ def serve(library: Library, options: ServeOptions, tell: Callable[[str], None]) 
             webbrowser.open(link)
         sys.setswitchinterval(SWITCH_SECONDS)
         with _watching(library, tell) if options.watches else nullcontext():
-            uvicorn.Server(config).run(sockets=[bound])
+            _Server(config, program).run(sockets=[bound])
+
+
+class _Server(uvicorn.Server):
+    """Streams of events never end by themselves: it tells them to before it waits for whoever is connected."""
+
+    def __init__(self, config: uvicorn.Config, program: Starlette) -> None:
+        super().__init__(config)
+        self._program = program
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._program.state.is_ending = True
+        await super().shutdown(sockets)
 
 
 @contextmanager

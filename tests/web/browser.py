@@ -19,7 +19,7 @@ from test_library import write_words
 from devise.library import Library
 
 WIDTHS = {"phone": (390, 844), "tablet": (834, 1112), "desk": (1440, 900)}
-PAGES = ("", "?q=red", "map", "tags", "duplicates", "library")
+PAGES = ("", "?q=red", "map", "tags", "duplicates", "library", "nowhere")
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +144,35 @@ def test_photos_that_come_are_told(page: Page, library: Library, album: Path) ->
     library.refresh([album / "new.png"])
     page.get_by_role("button", name="Show").click()
     expect(page.locator('.tile img[alt="new.png"]')).to_be_visible()
+
+
+def test_runs_that_find_nothing_are_told(page: Page) -> None:
+    """However quick they are: between two looks at how far they are, all of it has happened."""
+    page.goto("library")
+    for _ in range(2):
+        page.get_by_role("button", name="Bring it up to date").click()
+        toast = page.locator(".toast").get_by_text("The library is up to date")
+        expect(toast).to_be_visible()
+        expect(toast).to_be_hidden(timeout=10_000)
+
+
+def test_a_server_that_ends_is_told(browser: Browser, library: Library, tmp_path: Path) -> None:
+    page = browser.new_page()
+    with serving(library, tmp_path / "thumbnails") as client:
+        page.goto(f"http://127.0.0.1:{client.port}/")
+        expect(page.locator(".tile.loaded").first).to_be_visible()
+    expect(page.locator("#status")).to_contain_text("The server does not answer", timeout=15_000)
+    page.fill("#q", "red")
+    page.keyboard.press("Enter")
+    expect(page.locator(".empty h2")).to_have_text("the server does not answer")
+    page.close()
+
+
+def test_an_address_that_leads_nowhere(page: Page) -> None:
+    page.goto("nowhere")
+    expect(page.locator("h1")).to_have_text("There is nothing here")
+    page.get_by_role("link", name="All photos", exact=True).click()
+    expect(page.locator(".tile.loaded").first).to_be_visible()
 
 
 @pytest.mark.parametrize("width", WIDTHS)

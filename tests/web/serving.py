@@ -18,7 +18,7 @@ import uvicorn
 from devise.config import PhotoConfig, Settings
 from devise.library import Library
 from devise.web.app import ServerOptions, app
-from devise.web.serve import _bound
+from devise.web.serve import _bound, _Server
 
 SETTINGS = Settings(photos=PhotoConfig(is_library_only=True))
 
@@ -63,8 +63,8 @@ def serving(library: Library, folder: Path, **options: Any) -> Iterator[Client]:
     with _bound("127.0.0.1", 0) as bound:
         port = bound.getsockname()[1]
         chosen = replace(ServerOptions(hosts=(f"127.0.0.1:{port}",), thumbnails=folder), **options)
-        config = uvicorn.Config(app(library, chosen), log_level="warning", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
+        program = app(library, chosen)
+        server = _Server(uvicorn.Config(program, log_level="warning", timeout_graceful_shutdown=3), program)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         try:

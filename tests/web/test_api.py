@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import http.client
 import io
 import os
 import time
@@ -168,6 +169,44 @@ def test_errors_have_a_remedy_and_the_right_status(client: Client) -> None:
         assert (reply.status, set(reply.json)) == (status, {"error", "remedy"}), path
         assert reply.json["error"], path
     assert client.ask("PUT", "/api/search").status == 405
+
+
+def test_errors_that_people_meet_are_pages(client: Client) -> None:
+    asked = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/nothing", "/photos/99/original", "/thumbnails/99"):
+        reply = client.ask("GET", path, headers=asked)
+        assert (reply.status, reply.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        page = reply.body.decode()
+        assert "<nav" in page
+        assert "<!--" not in page
+    assert "There is nothing here" in client.ask("GET", "/nothing", headers=asked).body.decode()
+    assert client.ask("GET", "/api/photos/99", headers=asked).json["error"], "programs get documents, whatever they say"
+
+
+def test_a_photo_that_is_gone_is_told_on_a_page(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    name = os.fsencode(folder) + b"/<b>\xff.png"
+    Image.new("RGB", (9, 9), (99, 9, 9)).save(folder / "first.png")
+    os.rename(folder / "first.png", name)
+    library.index([folder])
+    with serving(library, tmp_path / "thumbnails") as client:
+        photo_id = id_of(client, os.fsdecode(name))
+        os.unlink(name)
+        reply = client.ask("GET", f"/photos/{photo_id}/original", headers={"accept": "text/html"})
+        assert reply.status == 410
+        assert r"/&lt;b&gt;\udcff.png is gone or has changed" in reply.body.decode()
+
+
+def test_streams_of_events_end_with_the_server(
+    library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(library, tmp_path / "thumbnails") as client:
+        connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=20)
+        connection.request("GET", "/api/events")
+        assert connection.getresponse().readline() == b"event: index\n"
+    connection.close()
+    assert capsys.readouterr().err == ""
 
 
 def test_the_document_describes_every_endpoint(client: Client) -> None:

@@ -83,6 +83,8 @@ def test_a_token(library: Library, tmp_path: Path) -> None:
             for path in ("/", "/api/info", "/static/app.css", "/thumbnails/1"):
                 assert client.ask("GET", path, headers=headers).status == 401
         assert client.get("/", token="wrong").status == 401
+        told = client.ask("GET", "/", headers={"accept": "text/html"})
+        assert (told.status, "<h1>The token is missing or wrong</h1>" in told.body.decode()) == (401, True)
         assert client.ask("GET", "/api/info", headers={"Authorization": "Bearer secret"}).status == 200
         reply = client.get("//evil.example/", token="secret")
         assert (reply.status, reply.headers["location"]) == (303, "/evil.example/")

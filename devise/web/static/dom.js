@@ -32,7 +32,17 @@ export const folderOf = (path) => printable(path.slice(0, path.lastIndexOf("/"))
 export const printable = (text) =>
   text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff](?![\udc00-\udfff])(?<![\ud800-\udbff].)/g, "\ufffd");
 
-export const percent = (value) => `${Math.round(100 * value)} %`;
+// What is wrong and what to do, as a sentence
+export function trouble({ message, remedy }) {
+  const text = printable([message, remedy].filter(Boolean).join("; "));
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+// Never certain, and never nothing
+export function percent(value) {
+  if (value > 0 && value < 0.005) return "<1 %";
+  return value >= 0.995 && value < 1 ? ">99 %" : `${Math.round(100 * value)} %`;
+}
 
 export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 

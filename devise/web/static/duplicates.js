@@ -1,7 +1,7 @@
 // Photos that are one picture: which to keep, why, and the paths of the others.
 
 import { get } from "./api.js";
-import { byId, copied, counted, el, folderOf, nameOf, printable } from "./dom.js";
+import { byId, copied, counted, el, folderOf, nameOf, printable, trouble } from "./dom.js";
 import { plain } from "./frame.js";
 
 const KINDS = { same: "The same picture", near: "Nearly the same", similar: "Alike" };
@@ -12,7 +12,7 @@ const told = el("p", { class: "soft", role: "status" });
 let copies = []; // of the same picture, as devise duplicates --paths
 let others = [];
 const copyCopies = el("button", { type: "button", class: "button", hidden: true, onclick: () => copied(copies.join("\n"), "Paths") }, "Copy the paths of the copies");
-const copyOthers = el("button", { type: "button", class: "button", hidden: true, onclick: () => copied(others.join("\n"), "Paths") }, "Of all others");
+const copyOthers = el("button", { type: "button", class: "button", hidden: true, onclick: () => copied(others.join("\n"), "Paths") }, "Copy the paths of all others");
 const list = el("div", { class: "groups" });
 kind.addEventListener("change", show);
 main.append(el("h1", {}, "Duplicates"), told, el("div", { class: "filters inline spaced" }, el("label", {}, "Show", kind), copyCopies, copyOthers), list);
@@ -34,7 +34,7 @@ async function show() {
     copyOthers.hidden = !more;
     list.append(...groups.map(section));
   } catch (error) {
-    told.textContent = [error.message, error.remedy].filter(Boolean).join("; ");
+    told.textContent = trouble(error);
   }
 }
 

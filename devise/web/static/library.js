@@ -1,7 +1,7 @@
 // What is in the library, a button that brings it up to date, and the files that could not be read.
 
 import { get, post } from "./api.js";
-import { byId, counted, el, folderOf, nameOf, printable, toast } from "./dom.js";
+import { byId, counted, el, folderOf, nameOf, printable, toast, trouble } from "./dom.js";
 import { plain } from "./frame.js";
 
 const main = byId("main");
@@ -11,10 +11,19 @@ await show();
 async function show() {
   try {
     const [info, skipped] = await Promise.all([get("/api/info"), get("/api/skipped").catch(() => [])]);
-    main.replaceChildren(...overview(info), ...unread(skipped));
+    main.replaceChildren(...(info.library.exists ? [...overview(info), ...unread(skipped)] : missing(info)));
   } catch (error) {
-    main.replaceChildren(el("h1", {}, "Library"), el("p", {}, [error.message, error.remedy].filter(Boolean).join("; ")));
+    main.replaceChildren(el("h1", {}, "Library"), el("p", {}, trouble(error)));
   }
+}
+
+function missing({ library }) {
+  return [
+    el("section", {},
+      el("h1", {}, "Library"),
+      el("p", { class: "soft" }, printable(library.path)),
+      el("p", { class: "spaced" }, "There is no library yet. Bring a folder in, then come back: ", el("code", {}, "devise index ~/Pictures"))),
+  ];
 }
 
 function overview({ library, kinds, read_only: isReadOnly }) {
@@ -31,7 +40,7 @@ function overview({ library, kinds, read_only: isReadOnly }) {
         fact(`${(library.num_bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`, "on the disk"),
         fact(library.model?.name ?? "none", "model")),
       types.length ? el("p", { class: "soft" }, types.join(", ")) : null,
-      isReadOnly || !library.exists ? null : el("div", { class: "row spaced" }, update)),
+      isReadOnly ? null : el("div", { class: "row spaced" }, update)),
     el("section", {},
       el("h2", {}, counted(library.roots.length, "folder")),
       el("ul", { class: "list spaced" }, library.roots.map((root) => el("li", {}, el("a", { href: `/?in=${encodeURIComponent(root)}` }, printable(root)))))),
@@ -46,4 +55,4 @@ function unread(skipped) {
   return [el("section", {}, el("h2", {}, counted(skipped.length, "skipped file")), el("ul", { class: "list spaced" }, lines), more)];
 }
 
-const told = (error) => toast([error.message, error.remedy].filter(Boolean).join("; "));
+const told = (error) => toast(trouble(error));

@@ -1,7 +1,7 @@
 // The map: every photo a point, near ones alike, groups with names; closer by, points become pictures.
 
 import { get } from "./api.js";
-import { byId, counted, el, printable, toast } from "./dom.js";
+import { byId, counted, el, printable, toast, trouble } from "./dom.js";
 import { keys } from "./frame.js";
 import { listen } from "./live.js";
 import { Points } from "./points.js";
@@ -66,10 +66,11 @@ function draw() {
 function name() {
   const taken = [];
   const names = map.groups.flatMap((group, number) => {
-    const [x, y] = toScreen.call(null, group.at);
-    const wide = 9 * group.name.length + 26;
-    const isFree = !taken.some((other) => Math.abs(other.x - x) < (other.wide + wide) / 2 && Math.abs(other.y - y) < 30);
-    if (!isFree || x < 0 || y < 20 || x > canvas.clientWidth || y > canvas.clientHeight || view.zoom > 9) return [];
+    const [middle, y] = toScreen(group.at);
+    if (middle < 0 || y < 20 || middle > canvas.clientWidth || y > canvas.clientHeight || view.zoom > 9) return [];
+    const wide = Math.min(9 * group.name.length + 26, canvas.clientWidth);
+    const x = Math.max(wide / 2, Math.min(canvas.clientWidth - wide / 2, middle)); // all of it in view
+    if (taken.some((other) => Math.abs(other.x - x) < (other.wide + wide) / 2 && Math.abs(other.y - y) < 30)) return [];
     taken.push({ x, y, wide });
     const label = el("span", { class: `name colour-${number % COLOURS}` }, printable(group.name));
     Object.assign(label.style, { left: `${x}px`, top: `${y}px` });
@@ -108,7 +109,7 @@ async function open(at) {
     const photo = await get(`/api/photos/${map.id[at]}`);
     viewer.open([{ id: photo.id, path: photo.paths[0] }], 0, { heatQuery: "", canMark: false, spaces: info.spaces });
   } catch (error) {
-    toast(`${error.message}; ${error.remedy}`);
+    toast(trouble(error));
   }
 }
 
@@ -216,7 +217,7 @@ byId("search").addEventListener("submit", async (event) => {
     lit = found ? new Set(found.matches.filter((match) => match.certain !== false).map((match) => match.id)) : null;
     told.textContent = found ? [counted(lit.size, "photo"), ...found.notes.map((note) => note.text)].join(" · ") : "";
   } catch (error) {
-    told.textContent = [error.message, error.remedy].filter(Boolean).join("; ");
+    told.textContent = trouble(error);
   }
   light();
 });
@@ -249,7 +250,7 @@ async function regroup(how) {
     by.focus();
     light();
   } catch (error) {
-    toast([error.message, error.remedy].filter(Boolean).join("; "));
+    toast(trouble(error));
   }
 }
 
@@ -283,7 +284,7 @@ try {
   light();
 } catch (error) {
   map = null;
-  told.textContent = [error.message, error.remedy].filter(Boolean).join("; ");
+  told.textContent = trouble(error);
 }
 
 // Of each group the photo that stands nearest to its middle: its name goes there

@@ -1,7 +1,7 @@
 // The page of photos: the latest, those that answer words, those like one that is shown or sent.
 
 import { ApiError, get, post, query, remove, send } from "./api.js";
-import { byId, counted, el, nameOf, printable, toast } from "./dom.js";
+import { byId, counted, el, nameOf, printable, toast, trouble } from "./dom.js";
 import { Filters } from "./filters.js";
 import { keys } from "./frame.js";
 import { Grid } from "./grid.js";
@@ -76,7 +76,7 @@ async function ask(isNew) {
     if (isNew) {
       start({});
       failed(error);
-    } else toast(`${error.message}; ${error.remedy}`);
+    } else toast(trouble(error));
   } finally {
     if (asking === own) {
       asking = null;
@@ -197,7 +197,7 @@ async function mark(matches, isGood) {
   try {
     await post("/api/mark", { query: shown.parameters.q, ids: matches.map((match) => match.id), mark: isGood ? "good" : "bad" });
   } catch (error) {
-    toast(`${error.message}; ${error.remedy}`);
+    toast(trouble(error));
     return;
   }
   if (!isGood) grid.drop(matches.map((match) => match.id));

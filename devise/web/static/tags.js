@@ -1,7 +1,7 @@
 // The words that are true of most photos, each with a photo, to begin a search from.
 
 import { get } from "./api.js";
-import { byId, counted, el, printable } from "./dom.js";
+import { byId, counted, el, printable, trouble } from "./dom.js";
 import { plain } from "./frame.js";
 
 plain();
@@ -18,5 +18,5 @@ try {
         el("span", { class: "line" }, el("span", {}, printable(word)), el("small", {}, count.toLocaleString("en"))))));
   main.append(el("ul", { class: "words", role: "list" }, cards));
 } catch (error) {
-  main.lastChild.textContent = [error.message, error.remedy].filter(Boolean).join("; ");
+  main.lastChild.textContent = trouble(error);
 }

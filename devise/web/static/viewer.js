@@ -139,7 +139,7 @@ export class Viewer {
   known(info) {
     const rows = [];
     if (info.taken) rows.push(["Taken", info.taken.replace("T", ", ").slice(0, 17)]);
-    const megapixels = info.pixels ? `${(info.pixels / 1e6).toFixed(1)} MP, ` : "";
+    const megapixels = info.pixels ? `${info.pixels < 1e5 ? counted(info.pixels, "pixel") : `${(info.pixels / 1e6).toFixed(1)} MP`}, ` : "";
     rows.push(["Size", `${megapixels}${info.size < 1e6 ? `${Math.ceil(info.size / 1000)} KB` : `${(info.size / 1e6).toFixed(1)} MB`}`]);
     if (info.kind) rows.push(["Type", info.kind.toUpperCase()]);
     rows.push(["Folder", folderOf(info.paths[0])]);

@@ -1,0 +1,5 @@
+// A page whose text came with it: what went wrong.
+
+import { plain } from "./frame.js";
+
+plain();
