@@ -11,8 +11,9 @@ import argparse
 import random
 import sys
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("..", "", "web", "library")]
@@ -28,6 +29,7 @@ from tests.endurance.memory import MemoryWatch  # noqa: E402
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 50, 210)}
 CLIENTS = 8
+PATIENCE_SECONDS = 600.0  # a machine that does other things may stop all of this for minutes
 
 
 def main() -> None:
@@ -42,7 +44,8 @@ def main() -> None:
             Image.new("RGB", (32, 24), colour).save(folder / "album" / f"{word}.png")
         with Library(folder / "library", settings=SETTINGS) as library:
             library.index([folder / "album"], model=FakeEncoder(vectors_fingerprint=write_words()))
-            with serving(library, folder / "thumbnails") as client:
+            with serving(library, folder / "thumbnails") as quick:
+                client = replace(quick, timeout_seconds=PATIENCE_SECONDS)
                 begun = time.monotonic()
                 broken = fuzzed(client, 10_000, random.Random(1))
                 print(
@@ -66,12 +69,10 @@ class Soak:
         self.asked, self.runs, self.wrong = 0, 0, list[str]()
 
     def run(self) -> None:
-        threads = [threading.Thread(target=self._search, args=[number]) for number in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        self._index()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(CLIENTS) as threads:
+            clients = [threads.submit(self._search, number) for number in range(CLIENTS)]
+            self._index()
+        self.wrong += [f"a client broke off: {error!r}" for client in clients if (error := client.exception())]
 
     def _search(self, number: int) -> None:
         chosen = random.Random(number)
@@ -92,6 +93,9 @@ class Soak:
                 number += 1
                 shade = (number * 37 % 90 + 80,) * 2 + (number % 251,)
                 Image.new("RGB", (16, 16), shade).save(self.album / f"other-{number % 200}.png")
+            before = self.client.get("/api/index").json
+            if before["stage"] == "failed":
+                self.wrong.append(f"index: {before['error']}")
             reply = self.client.post("/api/index", {})
             if reply.status not in (202, 409):
                 self.wrong.append(f"index: {reply.status} {reply.body.decode()}")

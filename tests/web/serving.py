@@ -37,9 +37,10 @@ class Reply:
 @dataclass
 class Client:
     port: int
+    timeout_seconds: float = 20
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_seconds)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
