@@ -35,5 +35,6 @@ def watch(
     with Library(library) as opened:
         if folders:
             show.note(str(opened.index(folders)))
-        show.note(f"watching {', '.join(map(str, opened.info().roots)) or 'nothing'}")
+        if roots := opened.info().roots:
+            show.note(f"watching {', '.join(map(str, roots))}")
         opened.watch(lambda text: show.note(f"{datetime.now():%H:%M:%S} {text}"), polls=poll)

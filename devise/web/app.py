@@ -68,7 +68,8 @@ def app(library: Library, options: ServerOptions) -> Starlette:
     api = Api(service, workers, run, limits, options.is_read_only)
 
     async def metrics(request: Request) -> Response:
-        return PlainTextResponse(measures.text(await workers.search(lambda: len(library))))
+        text = measures.text(await workers.search(lambda: len(library)))
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     async def describe(request: Request) -> Response:
         return Json(openapi())

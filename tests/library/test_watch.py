@@ -14,6 +14,8 @@ from PIL import Image
 from test_library import write_words
 
 from devise.library import Library
+from devise.library.ingest.inotify import has_room
+from devise.library.ingest.watch import Watch
 
 SECONDS = 2.0  # that a change may take
 
@@ -115,3 +117,29 @@ def test_a_watched_library_follows(watched: Library, album: Path) -> None:
     album.with_name("away").rename(album)
     picture(album / "back.png", 3)
     assert soon(lambda: "back.png" in names(watched))
+
+
+def test_where_the_system_watches_no_more_folders(library: Library, album: Path) -> None:
+    """At first, and of a folder that comes later: it is told once, and found by looking."""
+    assert has_room(str(album))
+    room, stop, said = {"is_there": True}, threading.Event(), list[str]()
+    watch = Watch(lambda: [str(album)], library.index, library.refresh, said.append, stop)
+    watch.has_room = lambda folder: room["is_there"]
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        time.sleep(0.5)
+        picture(album / "watched.png", 1)
+        assert soon(lambda: "watched.png" in names(library))
+        assert not any("no more folders" in line for line in said)
+        room["is_there"] = False
+        (album / "later").mkdir()
+        picture(album / "later/found.png", 2)
+        assert soon(lambda: "found.png" in names(library))
+        assert soon(lambda: any("no more folders" in line and "sysctl" in line for line in said))
+        picture(album / "later/again.png", 3)
+        assert soon(lambda: "again.png" in names(library))
+        assert sum("no more folders" in line for line in said) == 1
+    finally:
+        stop.set()
+        thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from watchfiles import watch as told_by_system
 
 from devise.errors import DeviseError, LibraryError
+from devise.library.ingest.inotify import has_room
 from devise.photos import is_photo
 from devise.photos.ignore import IGNORE_FILE
 from devise.photos.sidecars import ENDINGS
@@ -27,6 +29,7 @@ class Watch:
 
     roots: which folders there are now; walk: brings the whole library up to date; refresh: some paths of it.
     tell: one line for people. stop: ends it. polls: ask the disk again and again, as where the system tells nothing.
+    has_room: whether the system watches one more folder.
 
     Files that are still being written are waited for. A folder that is gone as a whole keeps its photos and is looked
     through when it is back. While another program writes to the library, what has changed is remembered.
@@ -38,6 +41,7 @@ class Watch:
     tell: Callable[[str], None]
     stop: threading.Event = field(default_factory=threading.Event)
     polls: bool = False
+    has_room: Callable[[str], bool] = has_room
     _waiting: dict[str, object] = field(default_factory=dict, init=False)  # path -> how it looked a tick ago
     _is_busy: bool = field(default=False, init=False)
 
@@ -46,7 +50,7 @@ class Watch:
         is_walked = False
         while not self.stop.is_set():
             roots = list(self.roots())
-            there = {root: _identity(root) for root in roots}
+            there, polled = {root: _identity(root) for root in roots}, self.polls
             watched = [root for root, identity in there.items() if identity]
             if not watched:  # all disks are away
                 self.stop.wait(POLLING_MS / 1_000)
@@ -59,17 +63,30 @@ class Watch:
                 if self.roots() != roots or any(_identity(root) != seen for root, seen in there.items()):
                     is_walked = False  # a folder came, went or was replaced: what happened before is not told
                     break
+            is_walked = is_walked and self.polls == polled  # nor what happened where nobody watched
 
     def _changes(self, roots: list[str]) -> Iterator[set[str]]:
         """What has been told since the last tick, every tick."""
         try:
-            yield from self._system_changes(roots, self.polls)
+            is_first = True
+            for paths in self._system_changes(roots, self.polls):
+                if not self.polls:
+                    self._check_room([roots[0]] if is_first else [path for path in paths if os.path.isdir(path)])
+                is_first = False
+                yield paths
         except OSError as error:
             if self.polls:
                 raise LibraryError(f"the folders cannot be watched: {error}; run: devise index") from error
-            self.tell(f"the system watches no more folders ({error}); looking every second instead. "
+            self.tell(f"the system watches no more folders ({error.strerror or error}); looking every second instead. "
                       "To have it watch: sysctl fs.inotify.max_user_watches=1000000")  # fmt: skip
             self.polls = True
+
+    def _check_room(self, folders: list[str]) -> None:
+        """Raises OSError where the limit is reached: then not all folders are watched, but watchfiles does not say so
+        where it also has to pass over folders that may not be read (1.3.0), nor of any that come later.
+        """
+        if folders and not self.has_room(folders[0]):
+            raise OSError(errno.ENOSPC, "its limit is reached")
 
     def _system_changes(self, roots: list[str], polls: bool) -> Iterator[set[str]]:
         changes = told_by_system(
