@@ -1,6 +1,6 @@
 """A server under fire: ten thousand odd requests, then clients that search while photos come and go.
 
-python -m tests.endurance.requests [--full | --minutes N]     # of the second; --full: half an hour
+python -m tests.endurance.requests [--full | --minutes N] [--odd N]     # minutes of the second; --full: half an hour
 
 Fails where an answer is wrong, and where memory still grows in the second half.
 """
@@ -36,7 +36,9 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     asked.add_argument("--full", action="store_const", dest="minutes", const=30.0, help="half an hour")
     asked.add_argument("--minutes", type=float, default=0.5)
-    seconds = round(60 * asked.parse_args().minutes)
+    asked.add_argument("--odd", type=int, default=10_000, help="odd requests before")
+    options = asked.parse_args()
+    seconds = round(60 * options.minutes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for word, colour in COLOURS.items():
@@ -47,9 +49,9 @@ def main() -> None:
             with serving(library, folder / "thumbnails") as quick:
                 client = replace(quick, timeout_seconds=PATIENCE_SECONDS)
                 begun = time.monotonic()
-                broken = fuzzed(client, 10_000, random.Random(1))
+                broken = fuzzed(client, options.odd, random.Random(1))
                 print(
-                    f"10,000 odd requests in {time.monotonic() - begun:.0f} s: {len(broken)} broke something",
+                    f"{options.odd:,} odd requests in {time.monotonic() - begun:.0f} s: {len(broken)} broke something",
                     *broken[:5],
                 )
                 soak = Soak(client, folder / "album", seconds)
