@@ -19,6 +19,8 @@ from test_library import write_words
 from devise.library import Library
 
 WIDTHS = {"phone": (390, 844), "tablet": (834, 1112), "desk": (1440, 900)}
+PATIENCE_MS = 60_000  # of a machine that does other things
+expect.set_options(timeout=PATIENCE_MS)
 PAGES = ("", "?q=red", "map", "tags", "duplicates", "library", "nowhere")
 
 
@@ -27,7 +29,7 @@ def browser() -> Iterator[Browser]:
     """Of the system where there is one; else the one that `playwright install chromium` brings."""
     found = os.environ.get("DEVISE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        launched = started.chromium.launch(executable_path=found, args=["--no-sandbox"], timeout=3 * PATIENCE_MS)
         yield launched
         launched.close()
 
@@ -36,6 +38,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, client: Client) -> Iterator[Page]:
     """The first page, with everything that goes wrong in it told at the end."""
     context = browser.new_context(base_url=f"http://127.0.0.1:{client.port}/", permissions=["clipboard-read"])
+    context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()
     broken: list[str] = []
     opened.on("pageerror", lambda error: broken.append(str(error)))
@@ -153,15 +156,16 @@ def test_runs_that_find_nothing_are_told(page: Page) -> None:
         page.get_by_role("button", name="Bring it up to date").click()
         toast = page.locator(".toast").get_by_text("The library is up to date")
         expect(toast).to_be_visible()
-        expect(toast).to_be_hidden(timeout=10_000)
+        expect(toast).to_be_hidden()
 
 
 def test_a_server_that_ends_is_told(browser: Browser, library: Library, tmp_path: Path) -> None:
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     with serving(library, tmp_path / "thumbnails") as client:
         page.goto(f"http://127.0.0.1:{client.port}/")
         expect(page.locator(".tile.loaded").first).to_be_visible()
-    expect(page.locator("#status")).to_contain_text("The server does not answer", timeout=15_000)
+    expect(page.locator("#status")).to_contain_text("The server does not answer")
     page.fill("#q", "red")
     page.keyboard.press("Enter")
     expect(page.locator(".empty h2")).to_have_text("the server does not answer")
@@ -182,6 +186,7 @@ def test_every_width_and_scheme(browser: Browser, client: Client, width: str, sc
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
     context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)  # axe puts its script in
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     for path in PAGES:
         page.goto(f"http://127.0.0.1:{client.port}/{path}")
@@ -203,6 +208,7 @@ def test_hostile_names_are_shown_as_they_are(browser: Browser, tmp_path: Path) -
         library.index([folder], model=FakeEncoder(vectors_fingerprint=write_words()))
         with serving(library, tmp_path / "thumbnails") as client:
             page = browser.new_page()
+            page.set_default_timeout(PATIENCE_MS)
             alarms: list[str] = []
             page.on("dialog", lambda dialog: alarms.append(dialog.message))
             for path in PAGES:
