@@ -33,7 +33,9 @@ def map(
     """Sort the library's photos into groups with names. With --json, also where each photo stands on a map.
 
     devise map --groups 12
+
     devise map --by folder
+
     devise map --labels products.csv --by colour
 
     The map itself is a page of devise serve.

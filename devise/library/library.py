@@ -56,8 +56,8 @@ class Library:
 
     Threads: one open library serves many, a web server's pool for example. Each thread has a connection of its own,
     with up to 16 MB of cache, closed when the thread ends; indices, vectors and the model are loaded once and shared,
-    and photos are encoded one after the other. Threads may index while others search, one after the other. Searches
-    that are under way when it is closed raise LibraryError; who asks a closed library opens it again.
+    and photos are encoded one after the other. Threads may index while others search, in turns. Searches that are under
+    way when it is closed raise LibraryError; who asks a closed library opens it again.
     """
 
     def __init__(
