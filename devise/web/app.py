@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -116,6 +117,9 @@ def _measured(function: Handler, path: str, measures: Measures) -> Handler:
         except DeviseError as error:
             status = _status(error)
             raise
+        except asyncio.CancelledError:  # uvicorn waits no longer for a slow answer, and would print where it was
+            status = 503
+            raise RequestError("the server is ending", "ask again when it is back", 503) from None
         finally:
             measures.add(f"{request.method} {path}", status, time.perf_counter() - begun)
 
