@@ -37,7 +37,7 @@ class Reply:
 @dataclass
 class Client:
     port: int
-    timeout_seconds: float = 20
+    timeout_seconds: float = 60  # loading what draws a map takes half of that on a machine with a load of 20
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_seconds)
