@@ -51,7 +51,7 @@ TYPES = ("application/json", "image/png", "application/octet-stream", "text/plai
 
 
 def fuzzed(client: Client, count: int, chosen: random.Random) -> list[str]:
-    """The requests that broke something: a bug's status, or a secret in the reply."""
+    """The requests that broke something: a bug's status, a secret in the reply, or markup of theirs on a page."""
     broken = []
     for _ in range(count):
         method, path, body, headers = odd_request(chosen)
@@ -59,7 +59,8 @@ def fuzzed(client: Client, count: int, chosen: random.Random) -> list[str]:
             reply = client.ask(method, path, body, headers)
         except (ValueError, OSError):  # this client does not say such things
             continue
-        if reply.status == 500 or b"root:x:" in reply.body:
+        is_markup = "html" in reply.headers.get("content-type", "") and b"<script>" in reply.body
+        if reply.status == 500 or b"root:x:" in reply.body or is_markup:
             broken.append(f"{method} {path} {headers} {body!r}"[:500])
     return broken
 
@@ -73,6 +74,8 @@ def odd_request(chosen: random.Random) -> tuple[str, str, bytes | None, dict[str
     headers = {"content-type": chosen.choice(TYPES)}
     if chosen.random() < 0.1:
         headers[chosen.choice(["Range", "Cookie", "Origin", "Accept", "Sec-Fetch-Site"])] = chosen.choice(TEXTS[:5])
+    if chosen.random() < 0.2:
+        headers["Accept"] = "text/html"
     method = endpoint.method if chosen.random() < 0.9 else chosen.choice(["HEAD", "PUT", "PATCH", "OPTIONS", "POST"])
     body = chosen.choice(BODIES) if method not in ("GET", "HEAD") or chosen.random() < 0.1 else None
     return method, path + ("?" + "&".join(pairs) if pairs else ""), body, headers
