@@ -94,6 +94,9 @@ class Catalog(Protocol):
     def add_content(self, digest: bytes) -> int:
         """The id of a new content. digest: of its bytes; no other content has it."""
 
+    def add_contents(self, digests: Sequence[bytes]) -> list[int]:
+        """The same of many at once, in their order."""
+
     def content_of_hash(self, digest: bytes) -> int | None: ...
 
     def hash_to_id(self, digests: Iterable[bytes]) -> dict[bytes, int]:
@@ -119,8 +122,8 @@ class Catalog(Protocol):
     def entries(self) -> Iterator[Entry]:
         """All that is known of all photos, in order of their paths: for another store."""
 
-    def put_entry(self, entry: Entry) -> None:
-        """As another store gave it; its content is known here."""
+    def put_entries(self, entries: Iterable[Entry]) -> None:
+        """As another store gave them, each path once; their contents are known here."""
 
     def put_texts(self, path: str, stamp: str, says: Says, roots: Iterable[str]) -> None:
         """What the file of a photo says about itself; names are words from the folder in `roots` on."""

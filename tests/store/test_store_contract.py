@@ -103,6 +103,9 @@ def test_ids_only_grow(store: Both) -> None:
         store.catalog.remove_photos([f"/photos/1/{NUM - 1:03}.jpg"])
         assert store.catalog.remove_orphans() == 1
         assert store.catalog.add_content(b"again") > ids[-1]
+        first, second = store.catalog.add_contents([b"zz", b"aa"])
+        assert store.catalog.hash_to_id([b"aa", b"zz"]) == {b"zz": first, b"aa": second}
+        assert ids[-1] < first < second
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
@@ -334,8 +337,9 @@ def test_photos_go_to_another_store_with_all_that_is_known(store: Both) -> None:
     bare = Entry("/p/b.jpg", b"%020d" % 1, 6, 8, None, None, None, None, None, None)
     with store.catalog.transaction():
         store.catalog.add_content(entry.digest)
-        store.catalog.put_entry(entry)
-        store.catalog.put_entry(bare)
+        store.catalog.put_entries([entry._replace(names="other"), bare])
+        store.catalog.put_entries([entry])
+        store.catalog.put_entries([])
     assert sorted(store.catalog.entries()) == sorted([bare, entry])
     assert store.catalog.having("names sea") == 1
     assert [photo.stamp for photo in store.catalog.photos(["/p"])] in (["v4", None], [None, "v4"])

@@ -39,7 +39,8 @@ def _contents(source: Store, target: Store) -> dict[int, int]:
     ids: dict[int, int] = {}
     for batch in _batches(source.hashes()):
         known = target.hash_to_id(bytes(digest) for _, digest in batch)
-        ids |= {i: target.add_content(bytes(digest)) for i, digest in batch if bytes(digest) not in known}
+        new = {i: bytes(digest) for i, digest in batch if bytes(digest) not in known}
+        ids |= zip(new, target.add_contents([*new.values()]), strict=True)
     return ids
 
 
@@ -54,9 +55,7 @@ def _spaces(source: Store, target: Store) -> list[Space]:
 def _photos(source: Store, target: Store) -> None:
     for batch in _batches(source.entries()):
         known = target.listing.ids_of(entry.path for entry in batch)
-        for entry in batch:
-            if entry.path not in known:
-                target.put_entry(entry)
+        target.put_entries(entry for entry in batch if entry.path not in known)
     known = target.listing.ids_of(refused.path for refused in source.skipped())
     for refused in source.skipped():
         if refused.path not in known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,15 @@ _GONE = f"WITH gone AS (DELETE FROM photos WHERE path = ANY(%s) RETURNING conten
 _PUT = (
     "INSERT INTO photos (path, content_id, size, mtime_ns) VALUES (%s, %s, %s, %s) ON CONFLICT (path) DO UPDATE "
     "SET content_id = excluded.content_id, size = excluded.size, mtime_ns = excluded.mtime_ns"
+)
+# Arrays, one a column; the words of a photo are joined, for PostgreSQL has no arrays of arrays of different lengths
+_COLUMNS = "content_id, size, mtime_ns, taken, pixels, kind, stamp, names, captions, tokens, num_tokens"
+_PUT_MANY = (
+    f"INSERT INTO photos (path, {_COLUMNS}, words) SELECT path, {_COLUMNS}, array_to_tsvector(string_to_array(words, "
+    "' ')) FROM unnest(%b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[], %b::bigint[], %b::text[], "
+    f"%b::text[], %b::text[], %b::text[], %b::text[], %b::integer[], %b::text[]) AS new (path, {_COLUMNS}, words) "
+    f"ON CONFLICT (path) DO UPDATE SET ({_COLUMNS}, words) = "
+    f"({', '.join(f'excluded.{name}' for name in [*_COLUMNS.split(', '), 'words'])})"
 )
 
 
@@ -67,13 +76,18 @@ class ServerCatalog:
         for path, digest, *rest in self._in_order(columns, "photos JOIN contents ON contents.id = content_id"):
             yield Entry(os.fsdecode(path), bytes(digest), *rest)
 
-    def put_entry(self, entry: Entry) -> None:
-        content_id = self.content_of_hash(entry.digest)
-        assert content_id is not None
-        self.put_photo(Photo(entry.path, content_id, entry.size, entry.mtime_ns))
-        facts, path = (entry.taken, entry.pixels, entry.kind, entry.stamp), os.fsencode(entry.path)
-        if entry.names is not None or entry.captions is not None:
-            texts.put(self.db, path, facts, entry.names or "", entry.captions or "")
+    def put_entries(self, entries: Iterable[Entry]) -> None:
+        """In one statement, for a photo has six of its own: of 10,000 photos those took 33 s, this takes one."""
+        if not (several := list(entries)):
+            return
+        ids, paths = self.hash_to_id(entry.digest for entry in several), [os.fsencode(entry.path) for entry in several]
+        self.db.execute(_ORPHANED.format("photos WHERE path = ANY(%b)"), (paths,))
+        rows = [
+            (path, ids[entry.digest], *entry[2:8], *texts.columns(entry.names, entry.captions))
+            for path, entry in zip(paths, several, strict=True)
+        ]
+        self.db.execute(_PUT_MANY, [[*column] for column in zip(*rows, strict=True)])
+        self.db.execute("DELETE FROM skipped WHERE path = ANY(%b)", (paths,))
 
     def remove_photos(self, paths: Iterable[str]) -> None:
         self.db.execute(_GONE, ([os.fsencode(path) for path in paths],))
@@ -157,6 +171,15 @@ class ServerCatalog:
             "nextval('content_ids')), %s) RETURNING id"
         )
         return int(self.db.value(sql, (digest, digest)))
+
+    def add_contents(self, digests: Sequence[bytes]) -> list[int]:
+        sql = (
+            "INSERT INTO contents (id, hash) SELECT coalesce(content_id, nextval('content_ids')), hash FROM "
+            "unnest(%b::bytea[]) WITH ORDINALITY AS new (hash, number) LEFT JOIN leases USING (hash) ORDER BY number "
+            "RETURNING hash, id"
+        )
+        made = {bytes(digest): content_id for digest, content_id in self.db.rows(sql, (list(digests),))}
+        return [made[digest] for digest in digests]
 
     def content_of_hash(self, digest: bytes) -> int | None:
         found: int | None = self.db.value("SELECT id FROM contents WHERE hash = %s", (digest,))

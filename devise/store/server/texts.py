@@ -14,16 +14,21 @@ K1, B = 1.2, 0.75  # of FTS5 (sqlite.org/fts5.html, the bm25 function)
 LEAST = 1e-6  # of a word that more than half of the photos have, as FTS5 has it
 _PUT = (
     "UPDATE photos SET taken = %s, pixels = %s, kind = %s, stamp = %s, names = %s, captions = %s, tokens = %s, "
-    "num_tokens = %s, words = array_to_tsvector(%s) WHERE path = %s"
+    "num_tokens = %s, words = array_to_tsvector(string_to_array(%s, ' ')) WHERE path = %s"
 )
 
 
 def put(db: Database, path: bytes, facts: tuple[Any, ...], names: str, captions: str) -> None:
     """facts: taken, pixels, kind, stamp."""
-    taken, pixels, kind, stamp = facts
-    tokens, count, words = column(names, captions)
-    values = (taken, pixels, kind, stamp, _storable(names), _storable(captions), tokens, count, words, path)
-    db.execute(_PUT, values)
+    db.execute(_PUT, (*facts, *columns(names, captions), path))
+
+
+def columns(names: str | None, captions: str | None) -> tuple[Any, ...]:
+    """Names, captions, tokens, how many those are, and the different ones with spaces between."""
+    if names is None and captions is None:
+        return (None,) * 5
+    tokens, count, words = column(names or "", captions or "")
+    return _storable(names or ""), _storable(captions or ""), tokens, count, " ".join(words)
 
 
 def _storable(text: str) -> str:

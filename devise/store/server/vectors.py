@@ -19,7 +19,10 @@ from devise.store.regions import Regions
 from devise.store.server.database import Database
 from devise.vectors import Hits, Ids, Vector
 
-_PUT = "INSERT INTO vectors VALUES (%s, %s, %s) ON CONFLICT (space, content_id) DO UPDATE SET data = excluded.data"
+_PUT = (
+    "INSERT INTO vectors SELECT %s, * FROM unnest(%b::bigint[], %b::bytea[]) "
+    "ON CONFLICT (space, content_id) DO UPDATE SET data = excluded.data"
+)
 # What Milvus is to hear of. An id that somebody tells it of at this moment is waited for, and told of once more
 OUTBOX = "INSERT INTO outbox {} ON CONFLICT (content_id) DO UPDATE SET content_id = excluded.content_id"
 
@@ -67,10 +70,10 @@ class ServerVectors:
         yield from self._batches(sql, CHUNK, space, None, 0)
 
     def put_stored(self, space: Space, rows: Iterable[tuple[int, bytes]]) -> None:
-        number, several = self._number(space, add=True), list(rows)
-        self._db.execute_many(_PUT, [(number, *row) for row in several])
+        number, several = self._number(space, add=True), dict(rows)  # of two rows of a content the last
+        self._db.execute(_PUT, (number, [*several], [*several.values()]))
         if is_served(space):
-            self._db.execute(OUTBOX.format("SELECT unnest(%s::bigint[])"), ([row[0] for row in several],))
+            self._db.execute(OUTBOX.format("SELECT unnest(%b::bigint[])"), ([*several],))
 
     def delete(self, ids: Ids) -> None:
         gone = np.asarray(ids).tolist()

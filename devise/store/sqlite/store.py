@@ -195,8 +195,9 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         return entries.all_of(self.db)
 
-    def put_entry(self, entry: Entry) -> None:
-        entries.put(self.db, entry)
+    def put_entries(self, several: Iterable[Entry]) -> None:
+        for entry in several:
+            entries.put(self.db, entry)
 
     def rename_photo(self, path: str, target: str, roots: Sequence[str]) -> None:
         entries.rename_photo(self.db, path, target, roots)
@@ -297,6 +298,9 @@ class Store:
     def add_content(self, digest: bytes) -> int:
         """The id of a new content, larger than any before."""
         return self.db.execute("INSERT INTO contents (hash) VALUES (?)", (digest,))
+
+    def add_contents(self, digests: Sequence[bytes]) -> list[int]:
+        return [self.add_content(digest) for digest in digests]
 
     def remove_orphans(self) -> int:
         """Delete contents that no photo has any more, with their vectors. How many."""
