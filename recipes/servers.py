@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CATALOG, MILVUS = "DEVISE_TEST_CATALOG", "DEVISE_TEST_MILVUS"
@@ -35,20 +35,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def postgres(place: Path) -> Iterator[str]:
-    """The address of a new, empty database."""
+def postgres(place: Path, port: int = 0) -> Iterator[str]:
+    """The address of a database: a new one, or that of a server that was stopped or killed at this place."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     tools = found[-1].parent if found else Path(shutil.which("pg_ctl") or sys.exit("apt-get install postgresql")).parent
-    port, data = free_port(), place / "postgresql"
+    port, data = port or free_port(), place / "postgresql"
     place.chmod(0o755)
-    data.mkdir()
+    is_new = not data.exists()
+    data.mkdir(exist_ok=True)
     as_user: list[str] = []
     if os.getuid() == ROOT_ID:
         shutil.chown(data, "postgres")
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     user = "postgres"
     begin = [tools / "initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-U", user]
-    subprocess.run([*as_user, *begin], check=True, stdout=subprocess.DEVNULL, cwd=data)
+    if is_new:
+        subprocess.run([*as_user, *begin], check=True, stdout=subprocess.DEVNULL, cwd=data)
     control = [*as_user, tools / "pg_ctl", "-D", data, "-w"]
     options = f"-p {port} -k {data} -c fsync=off"
     log = data / "log"
@@ -60,9 +62,9 @@ def postgres(place: Path) -> Iterator[str]:
 
 
 @contextmanager
-def milvus(place: Path) -> Iterator[str]:
-    """Where it listens."""
-    port, log = free_port(), (place / "milvus.log").open("w")
+def milvus(place: Path, port: int = 0) -> Iterator[str]:
+    """Where it listens. One at a time on a computer: its etcd takes port 2380 and no other."""
+    port, log = port or free_port(), (place / "milvus.log").open("w")
     command = [sys.executable, "-c", MILVUS_MAIN, place / "milvus", str(port)]
     server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -73,7 +75,8 @@ def milvus(place: Path) -> Iterator[str]:
             time.sleep(0.5)
         yield f"127.0.0.1:{port}"
     finally:
-        os.killpg(server.pid, 15)
+        with suppress(ProcessLookupError):  # somebody killed it, or it has ended by itself
+            os.killpg(server.pid, 15)
         server.wait(START_SECONDS)
         log.close()
 

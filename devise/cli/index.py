@@ -90,5 +90,5 @@ def _tell(report: IndexReport, opened: Library, relative: bool) -> None:
         reasons = Counter(skipped.reason.split(";")[0] for skipped in report.skipped).most_common(REASONS)
         show.note(f"skipped: {', '.join(f'{count:,} as {reason}' for reason, count in reasons)}")
     photos = counted(len(opened), "photo")
-    path = show.path(str(opened.path), relative)
+    path = show.path(str(opened.path), relative and isinstance(opened.path, Path))
     show.note(f"{photos} in the library {path}; search them with: devise search dog")

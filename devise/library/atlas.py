@@ -91,7 +91,8 @@ def _in_words(resources: Resources, ids: Ids, numbers: Any, count: int) -> Vecto
 
 
 def _file(library: Location, what: str) -> Path:
-    name = sha256(f"{os.path.realpath(str(library))} {what}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    place = os.path.realpath(library) if isinstance(library, Path) else str(library)
+    name = sha256(f"{place} {what}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return user_cache() / "maps" / f"{name}.npz"
 
 

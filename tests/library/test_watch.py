@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,11 @@ from fakes import FakeEncoder
 from PIL import Image
 from test_library import write_words
 
+from devise.errors import LibraryError
 from devise.library import Library
 from devise.library.ingest.inotify import has_room
 from devise.library.ingest.watch import Watch
+from devise.reports import IndexReport
 
 SECONDS = 2.0  # that a change may take
 
@@ -143,3 +145,33 @@ def test_where_the_system_watches_no_more_folders(library: Library, album: Path)
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_library_that_is_away_for_a_while_is_waited_for(album: Path) -> None:
+    """As one on a server may be."""
+    is_away, stop, said, taken = threading.Event(), threading.Event(), list[str](), list[str]()
+
+    def roots() -> list[str]:
+        if is_away.is_set():
+            raise LibraryError("it cannot be reached")
+        return [str(album)]
+
+    def refresh(paths: Sequence[str]) -> IndexReport:
+        roots()
+        taken.extend(paths)
+        return IndexReport(added=0, updated=0, unchanged=0, moved=0, removed=0, skipped=(), seconds=0)
+
+    watch = Watch(roots, lambda: refresh([]), refresh, said.append, stop)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    time.sleep(0.5)
+    is_away.set()
+    new = picture(album / "new.png", 1)
+    assert soon(lambda: bool(said))
+    time.sleep(1)
+    assert (said, taken, thread.is_alive()) == (["it cannot be reached"], [], True)
+    is_away.clear()
+    assert soon(lambda: str(new) in taken)
+    stop.set()
+    thread.join()
+    assert said == ["it cannot be reached"]

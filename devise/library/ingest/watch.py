@@ -32,7 +32,8 @@ class Watch:
     has_room: whether the system watches one more folder.
 
     Files that are still being written are waited for. A folder that is gone as a whole keeps its photos and is looked
-    through when it is back. While another program writes to the library, what has changed is remembered.
+    through when it is back. While another program writes to the library, or its server is away, what has changed is
+    remembered.
     """
 
     roots: Callable[[], Sequence[str]]
@@ -44,12 +45,13 @@ class Watch:
     has_room: Callable[[str], bool] = has_room
     _waiting: dict[str, object] = field(default_factory=dict, init=False)  # path -> how it looked a tick ago
     _is_busy: bool = field(default=False, init=False)
+    _is_away: bool = field(default=False, init=False)
 
     def run(self) -> None:
         """Until `stop` is set. Raises DeviseError where the library cannot be written at all."""
-        is_walked = False
+        is_walked, roots = False, list(self.roots())
         while not self.stop.is_set():
-            roots = list(self.roots())
+            roots = self._roots(roots)
             there, polled = {root: _identity(root) for root in roots}, self.polls
             watched = [root for root, identity in there.items() if identity]
             if not watched:  # all disks are away
@@ -60,10 +62,22 @@ class Watch:
                 self._waiting |= dict.fromkeys(paths)
                 if is_walked:
                     self._take_settled()
-                if self.roots() != roots or any(_identity(root) != seen for root, seen in there.items()):
+                if self._roots(roots) != roots or any(_identity(root) != seen for root, seen in there.items()):
                     is_walked = False  # a folder came, went or was replaced: what happened before is not told
                     break
             is_walked = is_walked and self.polls == polled  # nor what happened where nobody watched
+
+    def _roots(self, before: list[str]) -> list[str]:
+        """As they were where the library cannot be asked: a server that is away comes back."""
+        try:
+            roots = list(self.roots())
+        except LibraryError as error:
+            if not self._is_away and not self._is_busy:
+                self.tell(str(error))
+            self._is_away = True
+            return before
+        self._is_away = False
+        return roots
 
     def _changes(self, roots: list[str]) -> Iterator[set[str]]:
         """What has been told since the last tick, every tick."""
@@ -127,7 +141,7 @@ class Watch:
 
     def _is_left(self, error: DeviseError) -> bool:
         """For the next tick; told once."""
-        if not self._is_busy:
+        if not self._is_busy and not self._is_away:
             self.tell(str(error))
         self._is_busy = True
         return False
