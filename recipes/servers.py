@@ -21,7 +21,7 @@ from pathlib import Path
 
 CATALOG, MILVUS = "DEVISE_TEST_CATALOG", "DEVISE_TEST_MILVUS"
 ROOT_ID = 0  # PostgreSQL runs as any user but this one
-START_SECONDS = 120
+START_SECONDS = 300  # 8 on a machine that is idle, most of it to unpack its programs
 MILVUS_MAIN = (
     "import sys, signal; from milvus import default_server as server; server.set_base_dir(sys.argv[1]); "
     "server.listen_port = int(sys.argv[2]); server.start(); print('listening', flush=True); signal.pause()"
@@ -32,6 +32,16 @@ def free_port() -> int:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         return int(bound.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    """Until a server that was killed has left it: PyPI's Milvus takes another one instead, and tells nobody."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        with suppress(OSError), socket.socket() as bound:
+            bound.bind(("127.0.0.1", port))
+            return
+        time.sleep(1)
 
 
 @contextmanager
@@ -65,6 +75,7 @@ def postgres(place: Path, port: int = 0) -> Iterator[str]:
 def milvus(place: Path, port: int = 0) -> Iterator[str]:
     """Where it listens. One at a time on a computer: its etcd takes port 2380 and no other."""
     port, log = port or free_port(), (place / "milvus.log").open("w")
+    wait_for(port)
     command = [sys.executable, "-c", MILVUS_MAIN, place / "milvus", str(port)]
     server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:

@@ -18,10 +18,10 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -41,6 +41,8 @@ DIMS = {"words": 300, "features": 1_280, "features-128": 128}
 PUT = 1_000
 TIMEOUT_SECONDS = 3_600
 NEAREST = 10
+TRIES = 5
+T = TypeVar("T")
 
 
 class Kind(NamedTuple):
@@ -53,7 +55,7 @@ class Kind(NamedTuple):
 KINDS = (
     Kind("FLAT", {}, "level", (1,)),
     Kind("IVF_SQ8", {"nlist": 1024}, "nprobe", (16, 32, 64, 128, 256, 512)),
-    Kind("HNSW", {"M": 16, "efConstruction": 200}, "ef", (64, 128, 256, 512, 1024, 2048)),
+    Kind("HNSW", {"M": 16, "efConstruction": 200}, "ef", (64, 128, 256, 512, 1024, 2048, 4096, 8192)),
     Kind("DISKANN", {}, "search_list", (100, 200, 400, 1024, 2048)),
 )
 
@@ -124,7 +126,7 @@ class Server:
 
     def fill(self) -> None:
         """Unless it holds all rows already."""
-        from pymilvus import DataType
+        from pymilvus import DataType, MilvusException
 
         client, rows = self._client, self._rows.rows
         if client.has_collection(self.name):
@@ -137,15 +139,18 @@ class Server:
         client.create_collection(self.name, schema=schema)
         for at in range(0, len(rows), PUT):
             data = [{"id": at + i, "row": row} for i, row in enumerate(rows[at : at + PUT])]
-            client.insert(self.name, data, timeout=TIMEOUT_SECONDS)
-        client.flush(self.name, timeout=TIMEOUT_SECONDS)
+            try:
+                client.insert(self.name, data, timeout=TIMEOUT_SECONDS)
+            except MilvusException:  # nobody knows whether they are there
+                patiently(lambda data=data: client.upsert(self.name, data, timeout=TIMEOUT_SECONDS))
+        patiently(lambda: client.flush(self.name, timeout=TIMEOUT_SECONDS))
         self._compact()
 
     def _compact(self) -> None:
         """Few large segments, as a library that has stood for a day has them."""
-        job = self._client.compact(self.name)
+        job = patiently(lambda: self._client.compact(self.name))
         end = time.monotonic() + TIMEOUT_SECONDS
-        while self._client.get_compaction_state(job) != "Completed" and time.monotonic() < end:
+        while patiently(lambda: self._client.get_compaction_state(job)) != "Completed" and time.monotonic() < end:
             time.sleep(2)
 
     def build(self, kind: Kind) -> tuple[float, float]:
@@ -159,7 +164,7 @@ class Server:
         begun, cpu = time.monotonic(), cpu_seconds()
         client.create_index(name, params, timeout=TIMEOUT_SECONDS, sync=False)
         while True:
-            state = client.describe_index(name, "row")
+            state = patiently(lambda: client.describe_index(name, "row"))
             if state["state"] == "Failed":
                 raise RuntimeError(state.get("index_state_fail_reason") or "failed")
             if state["state"] == "Finished" and not state.get("pending_index_rows"):
@@ -168,7 +173,7 @@ class Server:
                 raise TimeoutError(f"{state}")
             time.sleep(1)
         took = time.monotonic() - begun, cpu_seconds() - cpu
-        client.load_collection(name, timeout=TIMEOUT_SECONDS)
+        patiently(lambda: client.load_collection(name, timeout=TIMEOUT_SECONDS))
         return took
 
     def drop(self) -> None:
@@ -176,9 +181,24 @@ class Server:
 
     def named(self, kind: Kind, queries: Vector, value: int, k: int) -> list[list[int]]:
         params = {"metric_type": "IP", "params": {kind.search: value}}
-        found = self._client.search(self.name, data=[*queries], limit=k, search_params=params,
-                                    consistency_level="Eventually", timeout=TIMEOUT_SECONDS)  # fmt: skip
+        found = patiently(lambda: self._client.search(
+            self.name, data=[*queries], limit=k, search_params=params, consistency_level="Eventually",
+            timeout=TIMEOUT_SECONDS,
+        ))  # fmt: skip
         return [[hit["id"] for hit in hits] for hits in found]
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """Once more after some seconds: a server that was stopped for a moment refuses what it was at."""
+    from pymilvus import MilvusException
+
+    for _ in range(TRIES):
+        try:
+            return ask()
+        except MilvusException as error:
+            print("again:", " ".join(str(error).split())[-120:], flush=True)
+            time.sleep(5)
+    return ask()
 
 
 def processes() -> list[Path]:

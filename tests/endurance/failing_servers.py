@@ -20,21 +20,39 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+
+import numpy as np
 
 from devise import Library
 from devise.config import IndexConfig, SearchConfig, Settings
 from devise.errors import DeviseError
 from devise.library.upkeep.check import check
+from devise.spaces import Space
 from devise.store.location import Address
 from devise.store.opening import served
+from devise.vectors import unit
 from recipes.servers import free_port, milvus, postgres
 from tests.endurance.killed_workers import SETTINGS, Counting, draw
 
-MB = {"postgresql": 300, "milvus": 700}  # a new server takes 40, and 270 of which 250 are its program
-SEARCHED = Settings(ingest=SETTINGS.ingest, index=IndexConfig(exact_below=4), search=SearchConfig(candidates=1))
+MB = {"postgresql": 500, "milvus": 1_000}  # a new server takes 40, and 270 of which 250 are its program
+INGEST = replace(SETTINGS.ingest, settle=200)  # so that Milvus is told of contents during the run
+SEARCHED = Settings(ingest=INGEST, index=IndexConfig(exact_below=4), search=SearchConfig(candidates=1))
+PROGRAM = {"postgresql": b"postgres", "milvus": b"bin/milvus"}
 START = {"postgresql": postgres, "milvus": milvus}
 PATIENCE_SECONDS = 300.0  # for a server to answer again, of its own or anew
+
+
+class Wide(Counting):
+    """With rows of 38 KB in Milvus, which reserves room on its disk ahead: that is soon used up."""
+
+    fingerprint = sha256(b"mean colours of 4 x 4 squares, 200 times").hexdigest()
+    spaces = (Space(name="features", dim=200 * 48),)
+
+    def encode(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        return {"features": unit(np.tile(super().encode(pixels)["features"], 200))}
 
 
 class Servers:
@@ -66,14 +84,19 @@ class Servers:
                 os.kill(pid, signal.SIGKILL)
 
     def processes(self, name: str) -> list[int]:
-        """All that name the place of the server."""
-        place = os.fsencode(self._places[name])
+        """Those of its program that name its place."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if place in (process / "cmdline").read_bytes() and int(process.name) != os.getpid():
+                command = (process / "cmdline").read_bytes()
+                if os.fsencode(self._places[name]) in command and PROGRAM[name] in command:
                     found.append(int(process.name))
         return found
+
+    def last_words(self, name: str) -> str:
+        """Of Milvus."""
+        log = self._places[name] / "milvus/logs/milvus-stderr.log"
+        return log.read_text(errors="replace")[-1_500:] if log.exists() else ""
 
     def fill(self, name: str) -> None:
         """Until nothing more can be written there."""
@@ -144,6 +167,9 @@ def trial(what: str, folder: Path, count: int, different: int, log: Path) -> lis
         alive = bool(servers.processes(name))
         mend()
         print(f"  the server {'ran on' if alive else 'had ended'}", flush=True)
+        time.sleep(10)
+        if not servers.processes(name):
+            print("  started again it ended:", servers.last_words(name), flush=True)
         return [*_told(said, what), *_resumed(servers.at, folder, log, count, different)]
 
 
@@ -157,10 +183,11 @@ def _when(at: Address, contents: int, harm: Callable[[], None], stop: threading.
 
 
 def attempt(at: Address, folder: Path, log: Path) -> str:
-    """What a run says: an error, or what it has done."""
+    """What a run says: an error, or what it has done. Then the servers are asked for all that they have."""
     try:
-        with Library(at, model=Counting(str(log)), settings=SETTINGS) as library:
-            return str(library.index([folder]))
+        with Library(at, model=Wide(str(log)), settings=SEARCHED) as library:
+            report = library.index([folder])
+        return str(report) + "".join(f"; check: {finding.text}" for finding in check(at))
     except DeviseError as error:
         return f"{type(error).__name__}: {error}"
 
@@ -180,14 +207,17 @@ def _resumed(at: Address, folder: Path, log: Path, count: int, different: int) -
     if "Error: " in said:
         return [f"not resumed: {said}"]
     photos = Counter(line.split()[1] for line in log.read_text().splitlines())
-    problems = [f"check: {finding.text}" for finding in check(at)]
-    with Library(at, model=Counting(str(log)), settings=SEARCHED) as library, closing(served(at)) as store:
+    problems = [said] if "check: " in said else []
+    with Library(at, model=Wide(str(log)), settings=SEARCHED) as library, closing(served(at)) as store:
         has, waiting = (len(library), store.num_contents()), len(store.served.waiting())
         paths = library.paths()[:: count // 5]
         found = [match.path for path in paths for match in library.similar(path, 3)]
-        exact = [match.path for path in paths for match in Library(at, model=library._resources.model).similar(path, 3)]
+        whole = Library(at, model=library._resources.model)
+        exact = [match.path for path in paths for match in whole.similar(path, 3)]
     twice = sum(times - 1 for times in photos.values())
-    print(f"  {has[0]:,} photos, {has[1]:,} contents; {twice} encoded once more; {waiting} that Milvus has not heard of")
+    print(
+        f"  {has[0]:,} photos, {has[1]:,} contents; {twice} encoded once more; {waiting} that Milvus has not heard of"
+    )
     if has != (count, different) or waiting or found != exact:
         problems.append(f"{has} are there, not {(count, different)}; found {found}, exactly {exact}")
     return problems

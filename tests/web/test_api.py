@@ -153,6 +153,7 @@ def test_a_server_that_only_reads(library: Library, tmp_path: Path) -> None:
 
 
 def test_errors_have_a_remedy_and_the_right_status(client: Client) -> None:
+    red = id_of(client, "red.png")
     for path, status in {
         "/api/search?q=zzyzzx": 400,
         "/api/search?q=red&k=0": 400,
@@ -161,7 +162,7 @@ def test_errors_have_a_remedy_and_the_right_status(client: Client) -> None:
         "/api/search?q=red&in=relative": 400,
         "/api/search?q=red&min_score=2": 400,
         "/api/similar": 400,
-        "/api/similar?id=1&space=none": 409,
+        f"/api/similar?id={red}&space=none": 409,
         "/api/photos/0": 404,
         "/nothing": 404,
     }.items():

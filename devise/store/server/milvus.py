@@ -22,7 +22,7 @@ from devise.vectors import Ids, Vector
 
 TIMEOUT_SECONDS = 20.0  # of a request: a search takes milliseconds, a thousand rows a second
 MAX_NEAR = 16_384  # results of a search: Milvus names no more
-PUT = 1_000  # rows a request: 1.2 MB of words vectors, and 64 MB are too many
+PUT_BYTES = 5 << 20  # of rows a request: a thousand of features; 64 MB are too many for Milvus
 _DISK = re.compile(r"no space left|disk quota|quota exceeded|disk.{0,20}full", re.IGNORECASE)
 _LACKS = re.compile(r"collection not found|can't find collection|collection not exist|not loaded", re.IGNORECASE)
 
@@ -71,8 +71,9 @@ class MilvusIndex:
     def put(self, space: Space, ids: Ids, rows: Vector) -> None:
         """In place of what it has of these ids."""
         with self._telling(space):
-            for start in range(0, len(ids), PUT):
-                some = zip(ids[start : start + PUT].tolist(), rows[start : start + PUT], strict=True)
+            at_once = max(1, PUT_BYTES // (4 * space.dim))
+            for start in range(0, len(ids), at_once):
+                some = zip(ids[start : start + at_once].tolist(), rows[start : start + at_once], strict=True)
                 data = [{"id": content_id, "row": row} for content_id, row in some]
                 self._client().upsert(self.collection(space), data, timeout=TIMEOUT_SECONDS)
 
