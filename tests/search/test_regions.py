@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BACKBONES
 from devise.errors import LibraryError
 from devise.library import Library
+from devise.library.upkeep.copying import copied
 from devise.search.scoring import Scoring
 from devise.spaces import ModelInfo, Space
 from devise.store.filter import Where
@@ -123,6 +126,21 @@ def packed(**changes):
     for at, value in changes.items():
         blob[int(at[1:])] = value
     return bytes(blob)
+
+
+def test_parts_go_to_another_store_once(photos, tmp_path, monkeypatch):
+    with Library(tmp_path / "library") as library:
+        library.index([photos], model=Quartered())
+    (tmp_path / "other").mkdir()
+    with closing(Store(tmp_path / "library")) as source, closing(Store(tmp_path / "other", write=True)) as target:
+        written, put = list[str](), target.vectors.put_stored
+        monkeypatch.setattr(
+            target.vectors, "put_stored", lambda space, rows: written.append(space.name) or put(space, rows)
+        )
+        assert copied(source, target) == 32
+        assert sorted(written) == ["features", "parts", "words"]
+        kept = [list(store.vectors.stored(store.space("words").regions())) for store in (source, target)]
+        assert kept[0] == kept[1]
 
 
 @pytest.mark.parametrize(

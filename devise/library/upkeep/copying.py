@@ -45,11 +45,12 @@ def _contents(source: Store, target: Store) -> dict[int, int]:
 
 
 def _spaces(source: Store, target: Store) -> list[Space]:
-    """Of looks, and of vectors made elsewhere, that only one has no row comes over."""
+    """Of looks, and of vectors made elsewhere, that only one has no row comes over. Parts come once."""
     model, theirs = source.model(), target.model()
     spaces = [space for space in model.spaces if theirs and space in theirs.spaces] if model else []
     has = source.space_numbers()
-    return [each for space in spaces for each in (space, space.regions()) if each.name in has]
+    both = {each.name: each for space in spaces for each in (space.regions(), space)}
+    return [each for name, each in both.items() if name in has]
 
 
 def _photos(source: Store, target: Store) -> None:

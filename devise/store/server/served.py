@@ -17,7 +17,9 @@ from devise.store.server.milvus import MAX_NEAR, MilvusIndex
 from devise.store.server.vectors import OUTBOX, ServerVectors, is_served
 from devise.vectors import Hits, Ids, Vector
 
-AT_ONCE = 5_000  # contents a transaction: 6 MB of words vectors
+AT_ONCE = (
+    10_000  # contents a transaction: 63 MB of words and features; after each Milvus is waited for, a second or two
+)
 MANY = 10_000  # contents from which Milvus is asked to index at once what it would index in ten minutes
 _TAKEN = "SELECT content_id FROM outbox ORDER BY content_id LIMIT %s FOR UPDATE SKIP LOCKED"
 
