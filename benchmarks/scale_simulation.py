@@ -37,7 +37,7 @@ class Parts:
     facts_bytes: float = 61 + 133 + 115  # hashes, paths and facts, names and captions
     graph_bytes: float = 661  # of features, in memory as on the disk
     flat_bytes: float = 264  # of words: 128 numbers of two bytes, and an id
-    # docs/benchmarks/scale-simulation.md, --measure: 1.2, 9.8 and 109 core-ms of 100,000, a million and ten million rows
+    # --measure: 1.2, 9.8 and 109 core-ms of 100,000, a million and ten million rows
     words_core_ms: float = 10.9  # a query with words, of 16 at once, for each million photos: all are compared
     # docs/benchmarks/warm-search.md, of a million photos, many queries at once on two cores: 1.33 ms
     photo_core_ms: float = 2.66  # a query with a photo, for each million: a graph of a million

@@ -16,7 +16,9 @@ from devise.store.server.schema import FORMAT, TABLES
 
 CONNECT_SECONDS = 10
 # A server that is gone without a word is found out after so many milliseconds, not after TCP's two hours
-ALIVE: Final[dict[str, Any]] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+ALIVE: Final[dict[str, Any]] = {
+    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000
+}  # fmt: skip
 _AGAIN = "run the same command again, nothing is lost"
 _REFUSED = (errors.InvalidPassword, errors.InvalidAuthorizationSpecification)
 # The first that fits tells what happened and what to do
