@@ -19,6 +19,9 @@ class Served(Protocol):
         None: for so many there is no index. Raises LibraryError where the server does not answer.
         """
 
+    def is_behind(self) -> bool:
+        """Whether there is anything that the server has not heard of."""
+
     def drop(self, space: Space) -> None:
         """Of a space that the library has no more."""
 

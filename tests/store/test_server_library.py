@@ -113,6 +113,28 @@ def test_a_library_goes_from_one_kind_to_the_other(at: Address, photos: Path, tm
             assert library.index().unchanged == 31
 
 
+def test_an_import_that_milvus_did_not_hear_the_end_of_is_resumed(
+    at: Address, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same command, as the message says; a library that is whole stays."""
+    from devise.store.server.milvus import MilvusIndex
+
+    def away(*_: object) -> None:
+        raise LibraryError("it does not answer")
+
+    with Library(tmp_path / "lib", model=FakeEncoder()) as embedded:
+        embedded.index([photos])
+    portable.export(tmp_path / "lib", tmp_path / "one.devise")
+    with monkeypatch.context() as patched:
+        patched.setattr(MilvusIndex, "put", away)
+        with pytest.raises(LibraryError, match="does not answer"):
+            portable.import_(tmp_path / "one.devise", at)
+    assert portable.import_(tmp_path / "one.devise", at) == 31
+    assert check(at) == []
+    with pytest.raises(LibraryError, match="there is a library at milvus://"):
+        portable.import_(tmp_path / "one.devise", at)
+
+
 def test_what_is_wrong_is_found_and_mended(at: Address, photos: Path) -> None:
     with Library(at, model=FakeEncoder()) as library:
         library.index([photos], add=["phash"])

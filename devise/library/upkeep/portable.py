@@ -91,15 +91,21 @@ def import_(file: Path, folder: Location, progress: Progress | None = None, sett
 
 
 def _imported(file: Path, at: Address) -> int:
-    """All of it, or nothing: a library that an import which was cut off has left is empty."""
+    """All of it, or nothing: a library that an import which was cut off has left is empty, or lacks its index alone."""
     with TemporaryDirectory(prefix="devise-") as place, opening.writer(at, create=True) as store:
-        if not store.is_empty():
-            raise LibraryError(f"there is a library at {at} already; add to it with: devise library merge {file}")
         with _apart(file, Path(place)) as whole, closing(Store(whole)) as theirs:
-            count = copied(theirs, store)
+            if not store.is_empty() and not _lacks_index_alone(store, theirs):
+                raise LibraryError(f"there is a library at {at} already; add to it with: devise library merge {file}")
+            copied(theirs, store)
             _unfinished(theirs, store)
         maintain.update(store, Progress())
-        return count
+        return store.num_photos()
+
+
+def _lacks_index_alone(store: base.Store, theirs: base.Store) -> bool:
+    """Whether an import came so far that only the server of the index has not heard of all."""
+    waits = store.served is not None and store.served.is_behind()
+    return waits and {bytes(digest) for _, digest in store.hashes()} == {digest for _, digest in theirs.hashes()}
 
 
 def _unfinished(theirs: base.Store, store: base.Store) -> None:

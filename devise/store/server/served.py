@@ -59,6 +59,9 @@ class ServedIndex:
         self.milvus.drop(space)
         self._ready.discard(space)
 
+    def is_behind(self) -> bool:
+        return self._db.value("SELECT 1 FROM outbox LIMIT 1") is not None
+
     def waiting(self) -> Ids:
         """What it has not heard of yet."""
         return np.array([i for (i,) in self._db.rows("SELECT content_id FROM outbox ORDER BY content_id")], np.int64)
