@@ -1,110 +1,126 @@
-"""CIFAR-10 codes in the protocols of three papers, on features of a VGG that learnt from the same photos.
+"""CIFAR-10 codes in the protocols of three papers, by networks that learn as a whole and by heads on frozen ones.
 
-python -m benchmarks.codes.protocols --data DIR
+python -m benchmarks.codes.protocols --data DIR     # learns first what benchmarks.codes.learning has not
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks import data
-from benchmarks.codes import cifar
-from devise.descriptors.network.checkpoint import load
-from devise.descriptors.network.config import HeadConfig
-from devise.descriptors.network.heads import CodeHead
+from benchmarks.codes import cifar, learning
+from benchmarks.codes.learning import BITS, COURSES, Heads, Network
+from devise.files import replacing
 from devise.training.objectives.hashing import METHODS
 
-BITS = (12, 24, 32, 48)
-EPOCHS, BATCH, RATE = 8, 128, 1e-2
-ASKED = 1_000  # queries of ten thousand: each has the whole base put in order
+STEPS, BATCH = 1_600, 250  # of heads on frozen features
+AT = 1_000  # ranks that count in Lin's protocol
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 
 class Protocol(NamedTuple):
-    """Rows of CIFAR: who asks, who is learnt from, who is asked. at: ranks that count; None: all."""
+    """Rows of CIFAR: who asks, who is learnt from, who is asked. frozen, whole: names of networks."""
 
     name: str
-    backbone: str
+    frozen: str
+    whole: str
     queries: Rows
     learnt: Rows
     base: Rows
-    at: int | None
+
+
+class Precision(NamedTuple):
+    """Mean average precision: the mean of the precision at each right photo; of all ranks, and of the first AT alone.
+
+    found: divided by the right ones among the first AT; of_all: by all right ones, AT at most, as some papers do.
+    """
+
+    whole: float
+    found: float
+    of_all: float
 
 
 def protocols(photos: cifar.Cifar) -> list[Protocol]:
+    """Equal scores keep the order of the base, which is drawn, as the photos are in the order of their classes."""
     train, test = np.arange(50_000), np.arange(50_000, 60_000)
     thousand, few = photos.some("test", 100), photos.some("train", 500)
-    rest = np.setdiff1d(np.arange(60_000), thousand)
+    drawn = np.random.default_rng(cifar.SEED).permutation(60_000)
     return [
-        Protocol("Lin 2015: 10,000 ask 50,000, mAP@1000", "vgg32-50000", test, train, train, 1000),
-        Protocol("DSH: 10,000 ask 50,000", "vgg32-50000", test, train, train, None),
-        Protocol("DPSH: 1,000 ask 59,000, 5,000 learnt from", "vgg32-5000", thousand, few, rest, None),
-    ]
+        Protocol("Lin 2015 (first 1,000 ranks; in brackets of all) and DSH: 10,000 ask 50,000", "vgg", "vgg-codes",
+                 test, train, drawn[np.isin(drawn, train)]),
+        Protocol("DPSH: 1,000 ask 59,000, 5,000 are learnt from", "shipped", "slim-codes", thousand, few,
+                 drawn[~np.isin(drawn, thousand)]),
+    ]  # fmt: skip
 
 
-def precision(right: NDArray[np.bool_], at: int | None, of_all: bool = False) -> float:
-    """Mean average precision: right (queries, ranks), best first.
-
-    The mean of the precision at each right photo among the first `at`; of_all: divided by min(at, all right ones),
-    not by those found among the first, as some papers do.
-    """
-    all_right = right.sum(1)
-    right = right[:, :at]
-    ranks = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
-    counts = np.minimum(all_right, right.shape[1]) if of_all else right.sum(1)
-    return float(np.mean((ranks * right).sum(1) / np.maximum(counts, 1)))
+def precisions(right: NDArray[np.bool_], at: int = AT) -> Precision:
+    """Of one query: right (ranks,), best first."""
+    ranks = np.flatnonzero(right)
+    each = np.arange(1, len(ranks) + 1) / (ranks + 1)
+    count = int(np.searchsorted(ranks, at))
+    first, whole = float(each[:count].sum()), float(each.sum())
+    return Precision(whole / max(len(each), 1), first / max(count, 1), first / max(min(at, len(each)), 1))
 
 
-def judged(
-    score: Callable[[Rows], Floats], labels: Rows, protocol: Protocol, at_once: int = 250
-) -> tuple[float, float]:
-    """By both definitions; equal scores by the order of the base. score: of some queries with all of the base."""
-    base, each = labels[protocol.base], []
+def judged(orders: Iterator[tuple[int, NDArray[np.int64]]], labels: Rows, protocol: Protocol) -> Precision:
+    """The means over the queries. orders: a query's row, and places in the base, nearest first."""
+    base = labels[protocol.base].astype(np.int8)
+    found = np.array([precisions(base[order] == labels[query]) for query, order in orders])
+    if len(found) != len(protocol.queries):
+        raise ValueError(f"{len(found)} of {len(protocol.queries)} queries have an answer")
+    return Precision(*found.mean(0).tolist())
+
+
+def by_codes(codes: Floats, protocol: Protocol, at_once: int = 250) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """codes: (60000, bits) of -1 and 1. By the bits that differ; queries of one code share an order."""
+    base, bits = codes[protocol.base].T, codes.shape[1]
+    different, whose = np.unique(codes[protocol.queries], axis=0, return_inverse=True)
+    for start in range(0, len(different), at_once):
+        differ = np.rint((bits - different[start : start + at_once] @ base) / 2).astype(np.uint8)
+        for at, row in enumerate(differ, start):
+            order = np.argsort(row, kind="stable")
+            for query in protocol.queries[whose == at]:
+                yield int(query), order
+
+
+def by_floats(rows: Floats, protocol: Protocol, at_once: int = 250) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """rows: (60000, dim) of length 1; by the cosine."""
+    base = rows[protocol.base].T
     for start in range(0, len(protocol.queries), at_once):
         some = protocol.queries[start : start + at_once]
-        scores = score(some)
-        order = np.argsort(-scores, axis=1, kind="stable")
-        right = base[order] == labels[some][:, None]
-        each.append((precision(right, protocol.at), precision(right, protocol.at, True), len(some)))
-    counts = np.array([count for *_, count in each])
-    found = [float(np.average([one[i] for one in each], weights=counts)) for i in (0, 1)]
-    return found[0], found[1]
+        for query, scores in zip(some, rows[some] @ base, strict=True):
+            yield int(query), np.argsort(-scores)
 
 
-def by_codes(codes: Floats, protocol: Protocol) -> Callable[[Rows], Floats]:
-    """codes: (60000, bits) of -1 and 1; minus the Hamming distance, as small numbers, which sort faster."""
-    base = codes[protocol.base]
-    return lambda some: np.rint((codes[some] @ base.T - codes.shape[1]) / 2).astype(np.int16)
-
-
-def learnt(features: Tensor, labels: Rows, rows: Rows, method: str, bits: int) -> Floats:
-    """Codes of all photos by a head that learnt from some: `devise train --objective hash` on these features."""
+def fitted(features: Tensor, labels: Rows, rows: Rows) -> Heads:
+    """All heads on features that stay as they are: `devise train --objective hash` without --unfreeze."""
     torch.manual_seed(cifar.SEED)
-    head = CodeHead(HeadConfig(kind="bits", num_features=features.shape[1], num_out=bits, labels=()))
-    loss = METHODS[method](bits, 10)
-    optimizer = torch.optim.AdamW([*head.parameters(), *loss.parameters()], RATE)
-    epochs = EPOCHS * max(1, 25_000 // len(rows))
-    total = epochs * (len(rows) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=total)
-    truth = torch.eye(10)[torch.from_numpy(labels)]
-    for _ in range(epochs):
+    network = Heads(features.shape[1], tuple(METHODS))
+    optimizer = torch.optim.AdamW(network.parameters(), learning.HEADS, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning.HEADS, total_steps=STEPS)
+    truth = torch.from_numpy(labels)
+    for _ in range(STEPS * BATCH // len(rows)):
         order = torch.from_numpy(rows)[torch.randperm(len(rows))]
-        for some in order[: len(rows) // BATCH * BATCH].split(BATCH):
-            cost = loss(head(features[some]), truth[some], torch.ones_like(truth[some]))
+        for some in order.split(BATCH):
             optimizer.zero_grad(set_to_none=True)
-            cost.backward()
+            network.loss(features[some], truth[some]).backward()
             optimizer.step()
             schedule.step()
-    head.eval()
+    return network.eval()
+
+
+def codes(network: Heads, features: Tensor) -> dict[str, Floats]:
+    """Of each head: (60000, bits) of -1 and 1."""
     with torch.no_grad():
-        return torch.where(head(features) > 0, 1.0, -1.0).numpy()
+        return {name: torch.where(head(features) > 0, 1.0, -1.0).numpy() for name, head in network.heads.items()}
 
 
 def lsh(features: Floats, rows: Rows, bits: int) -> Floats:
@@ -125,40 +141,59 @@ def itq(features: Floats, rows: Rows, bits: int, rounds: int = 50) -> Floats:
     return np.where(low @ turn > 0, 1, -1).astype(np.float32)
 
 
-def codes(name: str, bits: int, features: Tensor, labels: Rows, protocol: Protocol) -> Floats:
-    """(60000, bits) of -1 and 1, by a method's name."""
-    if name in METHODS:
-        return learnt(features, labels, protocol.learnt, name, bits)
-    make = {"LSH": lsh, "ITQ": itq}[name]
-    return make(torch.nn.functional.normalize(features, dim=1).numpy(), protocol.learnt, bits)
+def features(photos: cifar.Cifar, name: str) -> Tensor:
+    """(60000, num_features) by a network, kept beside the runs. "shipped": the model that ships, as it is."""
+    kept = cifar.RUNS / f"{name}.features.npy"
+    if not kept.exists():
+        begun = time.process_time()
+        made = learning.features(_network(photos, name), photos.pixels).numpy()
+        with replacing(kept) as temporary, temporary.open("wb") as opened:
+            np.save(opened, made)
+        print(f"{name}: features of 60,000 pictures took {time.process_time() - begun:.0f} s of one core", flush=True)
+    return torch.from_numpy(np.load(kept))
 
 
-def table(photos: cifar.Cifar, protocol: Protocol, features: Tensor) -> None:
-    """Mean average precision by method and bits; where only some ranks count, also by the other definition."""
-    asked = f"asked by {len(protocol.queries):,} of them"
-    print(f"\n{protocol.name}; {asked}\n| | 12 | 24 | 32 | 48 |\n|---|---|---|---|---|")
-    unit = torch.nn.functional.normalize(features, dim=1).numpy()
-    base = unit[protocol.base]
-    whole, other = judged(lambda some: unit[some] @ base.T, photos.labels, protocol)
-    print(f"| features, {unit.shape[1]} floats | {whole:.3f} ({other:.3f}) | | | |", flush=True)
-    for name in ("LSH", "ITQ", *METHODS):
-        shown = []
-        for bits in BITS:
-            made = codes(name, bits, features, photos.labels, protocol)
-            one, two = judged(by_codes(made, protocol), photos.labels, protocol)
-            shown.append(f"{one:.3f}" if protocol.at is None else f"{one:.3f} ({two:.3f})")
-        print(f"| {name} | {' | '.join(shown)} |", flush=True)
+def table(photos: cifar.Cifar, protocol: Protocol) -> None:
+    """A row a method, a column for each number of bits."""
+    title, labels = f"\n{protocol.name}\n| | 12 | 24 | 32 | 48 bits |\n|---|---|---|---|---|", photos.labels
+    print(title, flush=True)
+    frozen, whole = features(photos, protocol.frozen), features(photos, protocol.whole)
+    for name, rows in (("frozen", frozen), ("unfrozen", whole)):
+        unit = nn.functional.normalize(rows, dim=1).numpy()
+        found = judged(by_floats(unit, protocol), labels, protocol)
+        print(f"| {name}: features, {unit.shape[1]} floats | {_shown(found)} | | | |", flush=True)
+        makers: dict[str, Callable[[Floats, Rows, int], Floats]] = {"LSH": lsh, "ITQ": itq}
+        for maker, make in makers.items():
+            each = [make(unit, protocol.learnt, bits) for bits in BITS]
+            _row(f"{name}: {maker}", each, labels, protocol)
+        network: Heads = fitted(rows, labels, protocol.learnt) if name == "frozen" else _network(photos, protocol.whole)
+        made = codes(network.eval(), rows)
+        for method in METHODS:
+            _row(f"{name}: {method}", [made[f"{method} {bits}"] for bits in BITS], labels, protocol)
+
+
+def _row(name: str, each: list[Floats], labels: Rows, protocol: Protocol) -> None:
+    shown = [_shown(judged(by_codes(one, protocol), labels, protocol)) for one in each]
+    print(f"| {name} | {' | '.join(shown)} |", flush=True)
+
+
+def _shown(found: Precision) -> str:
+    return f"@1000 {found.found:.3f} ({found.of_all:.3f}), all {found.whole:.3f}"
+
+
+def _network(photos: cifar.Cifar, name: str) -> Network:
+    if name == "shipped":
+        return learning.begun(COURSES["slim-codes"], photos.pixels)
+    return learning.trained(COURSES[name])
 
 
 def main() -> None:
     options = data.parser((__doc__ or "").splitlines()[0]).parse_args()
-    photos, made = cifar.read(options.data), dict[str, Tensor]()
+    photos = cifar.read(options.data)
+    for course in COURSES.values():
+        learning.learn(photos, course)
     for protocol in protocols(photos):
-        if protocol.backbone not in made:
-            backbone = load(cifar.RUNS / f"{protocol.backbone}.safetensors").backbone
-            made[protocol.backbone] = cifar.features(backbone, photos.pixels)
-        some = protocol.queries[:: max(1, len(protocol.queries) // ASKED)]
-        table(photos, protocol._replace(queries=some), made[protocol.backbone])
+        table(photos, protocol)
 
 
 if __name__ == "__main__":

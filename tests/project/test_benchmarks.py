@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.codes import protocols
+from benchmarks.codes import cifar, learning, protocols
 from benchmarks.quality import colours, everyday, heads
 from benchmarks.quality.products import chance, precisions
 from benchmarks.quality.wordnet import distances, hierarchical_precision
@@ -86,17 +86,52 @@ def test_colours_are_asked_by_plain_words():
 
 
 def test_codes_are_judged_by_both_definitions():
-    right = np.array([[1, 0, 1, 0, 1, 1], [0, 0, 0, 0, 0, 1]], bool)
-    assert protocols.precision(right, None) == pytest.approx(((1 + 2 / 3 + 3 / 5 + 4 / 6) / 4 + 1 / 6) / 2)
-    assert protocols.precision(right, 3) == pytest.approx((1 + 2 / 3) / 2 / 2)  # of those found
-    assert protocols.precision(right, 3, of_all=True) == pytest.approx((1 + 2 / 3) / 3 / 2)  # of three that could be
+    found = protocols.precisions(np.array([1, 0, 1, 0, 1, 1], bool), at=3)
+    assert found.whole == pytest.approx((1 + 2 / 3 + 3 / 5 + 4 / 6) / 4)
+    assert found.found == pytest.approx((1 + 2 / 3) / 2)  # of those among the first three
+    assert found.of_all == pytest.approx((1 + 2 / 3) / 3)  # of three that could be
+    assert protocols.precisions(np.array([0, 0, 0, 0, 0, 1], bool), at=3) == (pytest.approx(1 / 6), 0, 0)
+    assert protocols.precisions(np.zeros(6, bool), at=3) == (0, 0, 0)
+
+
+def some_protocol() -> protocols.Protocol:
+    return protocols.Protocol("", "", "", np.arange(0, 200, 9), np.arange(200), np.arange(200))
 
 
 def test_codes_without_labels_keep_neighbours():
     random = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), 50)
     rows = (random.normal(size=(4, 20))[labels] + 0.3 * random.normal(size=(200, 20))).astype(np.float32)
-    protocol = protocols.Protocol("", "", np.arange(0, 200, 9), np.arange(200), np.arange(200), None)
+    protocol = some_protocol()
     for made in (protocols.lsh(rows, protocol.learnt, 16), protocols.itq(rows, protocol.learnt, 16)):
         assert set(np.unique(made)) == {-1, 1}
-        assert protocols.judged(protocols.by_codes(made, protocol), labels, protocol)[0] > 0.8  # 0.25 by chance
+        assert protocols.judged(protocols.by_codes(made, protocol), labels, protocol).whole > 0.8  # 0.25 by chance
+
+
+def test_each_query_has_the_whole_base_in_the_order_of_the_bits_that_differ():
+    codes = np.where(np.random.default_rng(1).random((200, 6)) > 0.5, 1, -1).astype(np.float32)  # queries share codes
+    protocol = some_protocol()
+    orders = dict(protocols.by_codes(codes, protocol, at_once=3))
+    assert sorted(orders) == protocol.queries.tolist()
+    for query, order in orders.items():
+        assert order.tolist() == np.argsort((codes != codes[query]).sum(1), kind="stable").tolist()
+
+
+def test_queries_without_an_answer_are_noticed():
+    protocol = some_protocol()
+    with pytest.raises(ValueError, match="1 of 23 queries"):
+        protocols.judged(iter([(0, np.arange(200))]), np.zeros(200, np.int64), protocol)
+
+
+def test_a_network_begins_with_whitened_patches_and_learns(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar, "RUNS", tmp_path)
+    random = np.random.default_rng(0)
+    labels = np.concatenate([np.repeat(np.arange(10), 5_000), np.repeat(np.arange(10), 1_000)])
+    kinds = random.integers(0, 256, (10, 4, 4, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
+    photos = cifar.Cifar(kinds[labels], labels, tuple("abcdefghij"))
+    course = learning.Course(name="a", begin="", photos=100, epochs=2, rate=0.12, batch=50)
+    learning.learn(photos, course)
+    network, first = learning.trained(course), learning.begun(course, photos.pixels[::3000])
+    assert torch.equal(network.backbone.features[0].weight[:12], -network.backbone.features[0].weight[12:])
+    assert not torch.equal(network.backbone.features[3].weight, first.backbone.features[3].weight)
+    assert learning.features(network, photos.pixels[:3]).shape == (3, 256)
