@@ -168,7 +168,7 @@ def learn_epoch(
             step = min(step + len(rows) * team.count, steps)
             progress.photos(step, steps)
     (total,) = team.sum(total)
-    if not math.isfinite(total):
+    if not (math.isfinite(total) and all(bool(p.isfinite().all()) for p in losses.parameters())):
         raise _diverged(f"epoch {learner.epoch + 1}")
     return total / count
 

@@ -114,6 +114,7 @@ def test_precision_where_each_asks_the_others() -> None:
     scores = np.array([[9, 1, 2, 3], [1, 9, 3, 2], [2, 3, 9, 0], [3, 2, 0, 9]], float)
     truth = np.array([[1, 0], [1, 0], [0, 1], [1, 0]], float)
     assert mean_ap(scores, truth) == pytest.approx(np.mean([(1 + 2 / 3) / 2, (1 / 2 + 2 / 3) / 2, (1 + 1) / 2]))
+    assert mean_ap(scores, np.eye(4)) is None  # 0 would say that codes are bad
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_a_run_of_codes_goes_on_after_a_kill(short: TrainOptions, tmp_path: Path
     ("change", "error"),
     [({"bits": 0}, "bits must be from 4 to 1,024, not 0"), ({"bits": 4096}, "not 4,096"),
      ({"method": "itq"}, "no method 'itq'; choose one of greedyhash"), ({"size": 3}, "size must be from 16"),
-     ({"learning_rate": 1e30}, "not a number any more at epoch 1")],
+     ({"learning_rate": 1e30}, "not a number any more at epoch 1, step")],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line(short: TrainOptions, change: dict[str, object], error: str) -> None:
     with pytest.raises(TrainingError, match=error):

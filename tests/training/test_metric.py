@@ -110,6 +110,7 @@ def test_recall_of_a_small_case() -> None:
     scores = np.array([[9, 3, 2, 1], [3, 9, 2, 1], [3, 2, 9, 1], [3, 2, 1, 9]], float)
     truth = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], float)
     assert recall_at(scores, truth, (1, 2, 3)) == {1: 0.25, 2: 0.75, 3: 1.0}
+    assert recall_at(scores, np.eye(4), (1, 2)) == {}
 
 
 @pytest.mark.parametrize("loss", sorted(METRIC_LOSSES))
@@ -130,7 +131,9 @@ def test_colours_come_near_to_each_other(options: TrainOptions, loss: str, tmp_p
 @pytest.mark.parametrize(
     ("change", "error"),
     [({"loss": "sigmiod"}, "no loss 'sigmiod'; choose one of sigmoid"), ({"miner": "none"}, "no miner 'none'"),
-     ({"margin": 0.0}, "margin must be above 0"), ({"dim": 1}, "dim must be from 2")],
+     ({"margin": 0.0}, "margin must be above 0"), ({"dim": 1}, "dim must be from 2"),
+     ({"loss": "triplet", "learning_rate": 1e30}, "not a number any more at epoch 1, step 2"),
+     ({"loss": "contrastive", "learning_rate": 1e30}, "not a number any more at epoch 1, step 2")],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line(options: TrainOptions, change: dict[str, object], error: str) -> None:  # noqa: F811
     with pytest.raises(TrainingError, match=error):

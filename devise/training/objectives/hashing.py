@@ -130,14 +130,18 @@ class Hashing:
         if not found:
             return {}
         codes, rows = torch.cat(found)[:JUDGED], torch.cat(seen)[:JUDGED]
-        return {"mAP of bits": mean_ap((codes @ codes.T).numpy(), self.lessons.truth[rows].numpy())}
+        precision = mean_ap((codes @ codes.T).numpy(), self.lessons.truth[rows].numpy())
+        return {} if precision is None else {"mAP of bits": precision}
 
 
-def mean_ap(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Mean average precision where each photo asks all others for those of its labels: (n, n), (n, labels)."""
+def mean_ap(scores: np.ndarray, truth: np.ndarray) -> float | None:
+    """Mean average precision where each photo asks all others for those of its labels: (n, n), (n, labels).
+
+    None where no photo has a label that another has.
+    """
     is_right, each = truth @ truth.T > 0, []
     for row in range(len(scores)):
         others = np.arange(len(scores)) != row
         if is_right[row, others].any():
             each.append(average_precision(scores[row, others], is_right[row, others]))
-    return float(np.mean(each)) if each else 0.0
+    return float(np.mean(each)) if each else None

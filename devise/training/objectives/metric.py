@@ -7,6 +7,7 @@ does not serve here; for such photos its losses are the same formulas.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -102,7 +103,10 @@ class Metric:
         if options.unlabelled:  # two of the views of each photo are a pair
             one, other = torch.randperm(features.shape[1])[:2].tolist()
             features = torch.cat([features[:, one], features[:, other]])[:, None]
-        x = F.normalize(heads["metric"](features[:, 0]), dim=1)
+        z = heads["metric"](features[:, 0])
+        if not math.isfinite(lengths := float(z.detach().norm(dim=1).sum())):
+            return z.sum() * lengths  # no number either: comparisons with such rows are false, which would cost nothing
+        x = F.normalize(z, dim=1)
         same, apart = (part.to(x) for part in self._related(rows))
         return self._loss(x, same, apart, options.margin, options.miner)
 
@@ -164,10 +168,10 @@ def nearer(x: Tensor, same: Tensor, other: Tensor) -> dict[str, float]:
 
 
 def recall_at(scores: np.ndarray, truth: np.ndarray, at: Sequence[int]) -> dict[int, float]:
-    """Of the photos whose label another has: scores (n, n), truth (n, labels) -> {k: share}."""
+    """Of the photos whose label another has: scores (n, n), truth (n, labels) -> {k: share}; none where none has."""
     is_right = truth @ truth.T > 0
     np.fill_diagonal(is_right, False)
     scores = scores.copy()
     np.fill_diagonal(scores, -np.inf)
     asked = is_right.any(1)
-    return hits(scores[asked], is_right[asked], at) if asked.any() else dict.fromkeys(at, 0.0)
+    return hits(scores[asked], is_right[asked], at) if asked.any() else {}
