@@ -18,6 +18,7 @@ from devise.training.features import decoded
 from devise.training.options import TrainOptions
 
 PARTS_A_STEP = 8  # of 64
+SHIFT = 16  # of a side: a photo is moved by such a part at most, as CIFAR's of 32 pixels are by 2 (Jordan, 2024)
 
 
 class Source(Protocol):
@@ -50,7 +51,7 @@ class Cached:
 
 
 class Photos:
-    """Photos decoded anew each epoch, mirrored at random, through a backbone whose last blocks learn."""
+    """Photos decoded anew each epoch, moved and mirrored at random, through a backbone whose last blocks learn."""
 
     def __init__(self, paths: Sequence[str], checkpoint: Checkpoint, options: TrainOptions) -> None:
         self.paths, self.threads, self.limits = paths, options.threads, options.photos
@@ -78,12 +79,11 @@ class Photos:
             if isinstance(picture, PhotoError):
                 self.skipped[picture.path] = picture
             else:
-                mirror = train and bool(torch.rand(()) < 0.5)
-                pixels.append(picture[:, ::-1] if mirror else picture)
+                pixels.append(moved(picture) if train else picture)
                 kept.append(row)
             if (len(kept) == batch or i == len(numbers) - 1) and len(kept) > int(train):
                 inputs = self.encoder.normalized(np.stack(pixels))
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=is_fast_in_bfloat16(self.device)):
                     features = self.backbone.views(inputs)
                 yield (some_parts(features) if train else features).float(), torch.tensor(kept)
                 pixels, kept = [], []
@@ -91,6 +91,20 @@ class Photos:
     def _pictures(self, rows: Sequence[int]) -> Iterator[np.ndarray | PhotoError]:
         paths, encoder = [self.paths[row] for row in rows], self.encoder
         return decoded(paths, encoder.size, encoder.resize, self.threads, self.limits)
+
+
+def moved(picture: np.ndarray) -> np.ndarray:
+    """Some pixels to a side and up or down, its edges mirrored, and half of them the other way round: (h, w, 3)."""
+    most = max(1, len(picture) // SHIFT)
+    y, x = torch.randint(0, 2 * most + 1, (2,)).tolist()
+    padded = np.pad(picture, ((most, most), (most, most), (0, 0)), mode="reflect")
+    part = padded[y : y + picture.shape[0], x : x + picture.shape[1]]
+    return part[:, ::-1] if torch.rand(()) < 0.5 else part
+
+
+def is_fast_in_bfloat16(device: torch.device) -> bool:
+    """Where a processor has no instruction for it, it is slower than float32."""
+    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
 
 
 def some_parts(views: Tensor) -> Tensor:

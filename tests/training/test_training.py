@@ -23,6 +23,7 @@ from devise.training.features import _checked, features_of
 from devise.training.labels import resolved
 from devise.training.report import EpochReport
 from devise.training.samplers import drawn
+from devise.training.sources import moved
 from devise.training.splits import split
 from devise.words import WordVectors
 from devise.words.format import write_vectors
@@ -98,6 +99,22 @@ def test_the_last_blocks_can_learn_too(options: TrainOptions) -> None:
     assert not torch.equal(frozen.features[4].weight, learnt.features[4].weight)
     with pytest.raises(TrainingError, match="at most 2"):
         train(replace(options, unfreeze=3, force=True))
+
+
+def test_photos_are_moved_by_a_sixteenth_at_most_and_mirrored() -> None:
+    """Each pixel says where it was: its row and its column."""
+    row, column = np.mgrid[:64, :64].astype(np.uint8)
+    picture = np.stack([row, column, row], axis=2)
+    torch.manual_seed(0)
+    shifts = set()
+    for _ in range(200):
+        made = moved(picture)
+        assert made.shape == picture.shape
+        y, x = int(made[32, 32, 0]), int(made[32, 32, 1])
+        is_mirrored = int(made[32, 33, 1]) < x
+        shifts.add((y - 32, x - (31 if is_mirrored else 32), is_mirrored))
+    assert {y for y, _, _ in shifts} == {x for _, x, _ in shifts} == set(range(-4, 5))
+    assert {mirrored for *_, mirrored in shifts} == {True, False}
 
 
 @pytest.mark.parametrize("unfreeze", [0, 1])
