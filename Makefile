@@ -76,8 +76,6 @@ bench-quality: setup ## Measure the quality tables of docs/benchmarks anew; need
 
 bench-codes: setup ## Measure learnt codes and metrics (docs/codes.md); needs DATA=folder and an hour of a free machine
 	@test -n "$(DATA)" || { echo "make bench-codes needs the data folder: make bench-codes DATA=folder"; exit 2; }
-	$(BIN)/python -m benchmarks.codes.cifar --data "$(DATA)" --photos 50000 --epochs 8
-	$(BIN)/python -m benchmarks.codes.cifar --data "$(DATA)" --photos 5000 --epochs 24
 	$(BIN)/python -m benchmarks.codes.protocols --data "$(DATA)"
 	$(BIN)/python -m benchmarks.codes.metrics --data "$(DATA)" $(if $(ROOMS),--rooms "$(ROOMS)")
 	$(BIN)/python -m benchmarks.codes.attributes --data "$(DATA)"

@@ -28,7 +28,7 @@ from devise.training.objectives.hashing import METHODS, mean_ap
 
 BITS = (12, 24, 32, 48)
 SMOOTHING = 0.2  # of labels (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, whose recipe this is, but for the widths)
-HEADS = 1e-2  # rate of AdamW for layers that are new
+HEADS = 1e-2  # rate of AdamW for layers on VGG32
 # 49 million products a picture. The first layer whitens patches of 3 x 3 and learns no more.
 VGG32 = BackboneConfig(
     name="vgg32", layers=(24, 48, "M", 48, 96, "M", 96, 192, "M", 192), batch_norm=True, first_stride=1, top="conv",
@@ -41,7 +41,7 @@ class Course:
     """What learns what. methods: of hashing, each with heads of all BITS; none: the ten classes are learnt.
 
     begin: the course whose backbone goes on; "": VGG32 from the start; "shipped": the model that ships.
-    rate: of Muon, as a share of each kernel's length (VGG32), or of AdamW (slim).
+    rate: of Muon, as a share of each kernel's length (VGG32), or of AdamW (slim; new layers learn at ten times it).
     """
 
     name: str
@@ -52,6 +52,7 @@ class Course:
     batch: int
     size: int = 32
     methods: tuple[str, ...] = ()
+    warmup: int = 0  # steps in which the rate rises: one that is too high at once undoes what a backbone knew
 
 
 class Heads(nn.Module):
@@ -113,11 +114,11 @@ def begun(course: Course, pixels: NDArray[np.uint8]) -> Network:
 
 
 def optimizers(network: Network, course: Course) -> list[torch.optim.Optimizer]:
-    """Heads learn at HEADS; backbones at the rate of the course."""
+    """Of the new layers and of the backbone."""
     new = [*network.heads.parameters(), *network.losses.parameters()]
     rows = [p for p in network.backbone.parameters() if p.requires_grad]
     if network.backbone.config.name != VGG32.name:
-        groups = [{"params": new, "lr": HEADS}, {"params": rows, "lr": course.rate}]
+        groups = [{"params": new, "lr": 10 * course.rate}, {"params": rows, "lr": course.rate}]
         return [torch.optim.AdamW(groups, weight_decay=0.01)]
     vectors = [p for p in rows if p.dim() == 1]
     return [
@@ -131,6 +132,7 @@ def learn(photos: cifar.Cifar, course: Course) -> None:
     path, state = cifar.RUNS / f"{course.name}.pt", cifar.RUNS / f"{course.name}.state"
     if path.exists():
         return
+    torch.set_flush_denormal(True)  # on numbers below 1e-38 a processor spends ten times as long
     rows = photos.some("train", course.photos // 10)
     network = begun(course, photos.pixels[np.random.default_rng(cifar.SEED).permutation(rows)])
     parts = optimizers(network, course)
@@ -175,7 +177,8 @@ def _epoch(
     is_first = torch.rand(len(photos.labels), generator=torch.Generator().manual_seed(cifar.SEED)) < 0.5
     about = network.backbone.config.preprocessing
     for number in range(steps):
-        left = 1 - (epoch * steps + number) / (course.epochs * steps)
+        step = epoch * steps + number
+        left = min(1 - step / (course.epochs * steps), (step + 1) / max(course.warmup, 1))
         for part in parts:
             for group in part.param_groups:
                 group.setdefault("first", group["lr"])
@@ -205,8 +208,8 @@ def features(network: Network, pixels: NDArray[np.uint8], at_once: int = 250) ->
 
 
 @torch.no_grad()
-def _judged(network: Network, photos: cifar.Cifar, step: int = 10) -> str:
-    """Every tenth test picture is told right or wrong, or asks the others."""
+def _judged(network: Network, photos: cifar.Cifar, step: int = 20) -> str:
+    """Every twentieth test picture is told right or wrong, or asks the others."""
     rows, labels = features(network, photos.pixels[50_000::step]), torch.from_numpy(photos.labels[50_000::step])
     if "classes" in network.heads:
         right = network.heads["classes"](rows).argmax(1) == labels
@@ -214,7 +217,7 @@ def _judged(network: Network, photos: cifar.Cifar, step: int = 10) -> str:
     truth, found = torch.eye(10)[labels].numpy(), []
     for head in network.heads.values():
         codes = torch.where(head(rows) > 0, 1.0, -1.0)
-        found.append(mean_ap((codes @ codes.T).numpy(), truth))
+        found.append(mean_ap((codes @ codes.T).numpy(), truth) or 0.0)
     return f"mAP {min(found):.3f} to {max(found):.3f} among {len(rows):,} test pictures, "
 
 
@@ -233,9 +236,11 @@ COURSES = {
     course.name: course
     for course in (
         Course(name="vgg", begin="", photos=50_000, epochs=6, rate=0.12, batch=500),
-        Course(name="vgg-codes", begin="vgg", photos=50_000, epochs=2, rate=0.04, batch=500, methods=tuple(METHODS)),
-        Course(name="slim-codes", begin="shipped", photos=5_000, epochs=6, rate=1e-3, batch=100, size=96,
-               methods=tuple(METHODS)),
+        Course(name="vgg-codes", begin="vgg", photos=50_000, epochs=3, rate=0.05, batch=500, methods=tuple(METHODS)),
+        Course(name="slim-first", begin="shipped", photos=5_000, epochs=6, rate=5e-4, batch=100, size=96,
+               methods=tuple(METHODS), warmup=50),
+        Course(name="slim-codes", begin="slim-first", photos=5_000, epochs=12, rate=5e-4, batch=50, size=96,
+               methods=tuple(METHODS), warmup=100),
     )
 }  # fmt: skip
 

@@ -183,7 +183,7 @@ def _shown(found: Precision) -> str:
 
 def _network(photos: cifar.Cifar, name: str) -> Network:
     if name == "shipped":
-        return learning.begun(COURSES["slim-codes"], photos.pixels)
+        return learning.begun(COURSES["slim-first"], photos.pixels)
     return learning.trained(COURSES[name])
 
 
