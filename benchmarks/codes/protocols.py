@@ -79,16 +79,17 @@ def judged(orders: Iterator[tuple[int, NDArray[np.int64]]], labels: Rows, protoc
     return Precision(*found.mean(0).tolist())
 
 
-def by_codes(codes: Floats, protocol: Protocol, at_once: int = 250) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """codes: (60000, bits) of -1 and 1. By the bits that differ; queries of one code share an order."""
-    base, bits = codes[protocol.base].T, codes.shape[1]
-    different, whose = np.unique(codes[protocol.queries], axis=0, return_inverse=True)
-    for start in range(0, len(different), at_once):
-        differ = np.rint((bits - different[start : start + at_once] @ base) / 2).astype(np.uint8)
-        for at, row in enumerate(differ, start):
-            order = np.argsort(row, kind="stable")
-            for query in protocol.queries[whose == at]:
-                yield int(query), order
+def by_codes(codes: Floats, protocol: Protocol) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """codes: (60000, bits) of -1 and 1, 64 bits at most. By those that differ; queries of one code share an order."""
+    flags = np.zeros((len(codes), 64), bool)
+    flags[:, : codes.shape[1]] = codes > 0
+    packed = np.packbits(flags, axis=1).view(np.uint64)[:, 0]
+    base = packed[protocol.base]
+    different, whose = np.unique(packed[protocol.queries], return_inverse=True)
+    for at, code in enumerate(different):
+        order = np.argsort(np.bitwise_count(base ^ code), kind="stable")
+        for query in protocol.queries[whose == at]:
+            yield int(query), order
 
 
 def by_floats(rows: Floats, protocol: Protocol, at_once: int = 250) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -141,6 +142,9 @@ def itq(features: Floats, rows: Rows, bits: int, rounds: int = 50) -> Floats:
     return np.where(low @ turn > 0, 1, -1).astype(np.float32)
 
 
+UNLABELLED: dict[str, Callable[[Floats, Rows, int], Floats]] = {"LSH": lsh, "ITQ": itq}
+
+
 def features(photos: cifar.Cifar, name: str) -> Tensor:
     """(60000, num_features) by a network, kept beside the runs. "shipped": the model that ships, as it is."""
     kept = cifar.RUNS / f"{name}.features.npy"
@@ -162,8 +166,7 @@ def table(photos: cifar.Cifar, protocol: Protocol) -> None:
         unit = nn.functional.normalize(rows, dim=1).numpy()
         found = judged(by_floats(unit, protocol), labels, protocol)
         print(f"| {name}: features, {unit.shape[1]} floats | {_shown(found)} | | | |", flush=True)
-        makers: dict[str, Callable[[Floats, Rows, int], Floats]] = {"LSH": lsh, "ITQ": itq}
-        for maker, make in makers.items():
+        for maker, make in UNLABELLED.items() if name == "frozen" else ():
             each = [make(unit, protocol.learnt, bits) for bits in BITS]
             _row(f"{name}: {maker}", each, labels, protocol)
         network: Heads = fitted(rows, labels, protocol.learnt) if name == "frozen" else _network(photos, protocol.whole)
@@ -181,19 +184,27 @@ def _shown(found: Precision) -> str:
     return f"@1000 {found.found:.3f} ({found.of_all:.3f}), all {found.whole:.3f}"
 
 
+def courses(name: str) -> list[str]:
+    """Those that a course begins with, first of all the first, and itself."""
+    return [*courses(COURSES[name].begin), name] if name in COURSES else []
+
+
 def _network(photos: cifar.Cifar, name: str) -> Network:
     if name == "shipped":
-        return learning.begun(COURSES["slim-first"], photos.pixels)
+        return learning.begun(COURSES["slim-codes"], photos.pixels)
     return learning.trained(COURSES[name])
 
 
 def main() -> None:
-    options = data.parser((__doc__ or "").splitlines()[0]).parse_args()
+    parser = data.parser((__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", choices=["Lin", "DPSH"], default="", help="this table alone")
+    options = parser.parse_args()
     photos = cifar.read(options.data)
-    for course in COURSES.values():
-        learning.learn(photos, course)
     for protocol in protocols(photos):
-        table(photos, protocol)
+        if protocol.name.startswith(options.only):
+            for name in courses(protocol.whole):
+                learning.learn(photos, COURSES[name])
+            table(photos, protocol)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def test_codes_without_labels_keep_neighbours():
 def test_each_query_has_the_whole_base_in_the_order_of_the_bits_that_differ():
     codes = np.where(np.random.default_rng(1).random((200, 6)) > 0.5, 1, -1).astype(np.float32)  # queries share codes
     protocol = some_protocol()
-    orders = dict(protocols.by_codes(codes, protocol, at_once=3))
+    orders = dict(protocols.by_codes(codes, protocol))
     assert sorted(orders) == protocol.queries.tolist()
     for query, order in orders.items():
         assert order.tolist() == np.argsort((codes != codes[query]).sum(1), kind="stable").tolist()

@@ -103,9 +103,9 @@ class Metric:
         if options.unlabelled:  # two of the views of each photo are a pair
             one, other = torch.randperm(features.shape[1])[:2].tolist()
             features = torch.cat([features[:, one], features[:, other]])[:, None]
-        z = heads["metric"](features[:, 0])
-        if not math.isfinite(lengths := float(z.detach().norm(dim=1).sum())):
-            return z.sum() * lengths  # no number either: comparisons with such rows are false, which would cost nothing
+        z: Tensor = heads["metric"](features[:, 0])
+        if not math.isfinite(z.detach().norm(dim=1).sum()):  # comparisons with such rows are false: a loss of 0
+            return z.sum() * math.nan
         x = F.normalize(z, dim=1)
         same, apart = (part.to(x) for part in self._related(rows))
         return self._loss(x, same, apart, options.margin, options.miner)
