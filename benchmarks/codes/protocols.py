@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from benchmarks import data
 from benchmarks.codes import cifar, learning
 from benchmarks.codes.learning import BITS, COURSES, Heads, Network
+from benchmarks.codes.spaces import points
 from devise.files import replacing
 from devise.training.objectives.hashing import METHODS
 
@@ -175,6 +176,13 @@ def table(photos: cifar.Cifar, protocol: Protocol) -> None:
             _row(f"{name}: {method}", [made[f"{method} {bits}"] for bits in BITS], labels, protocol)
 
 
+def picture(photos: cifar.Cifar, protocol: Protocol, num: int = 300) -> None:
+    """Codes of 48 bits, of greedyhash, of some of those that ask, in two dimensions."""
+    some = np.random.default_rng(cifar.SEED).permutation(protocol.queries)[:num]
+    made = codes(_network(photos, protocol.whole).eval(), features(photos, protocol.whole)[some])["greedyhash 48"]
+    points(made, np.eye(10, dtype=np.float32)[photos.labels[some]], photos.classes, cifar.RUNS / "codes-cifar.svg")
+
+
 def _row(name: str, each: list[Floats], labels: Rows, protocol: Protocol) -> None:
     shown = [_shown(judged(by_codes(one, protocol), labels, protocol)) for one in each]
     print(f"| {name} | {' | '.join(shown)} |", flush=True)
@@ -191,7 +199,7 @@ def courses(name: str) -> list[str]:
 
 def _network(photos: cifar.Cifar, name: str) -> Network:
     if name == "shipped":
-        return learning.begun(COURSES["slim-codes"], photos.pixels)
+        return learning.begun(COURSES["slim-first"], photos.pixels)
     return learning.trained(COURSES[name])
 
 
@@ -205,6 +213,7 @@ def main() -> None:
             for name in courses(protocol.whole):
                 learning.learn(photos, COURSES[name])
             table(photos, protocol)
+    picture(photos, protocols(photos)[0])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 python -m benchmarks.codes.spaces --data DIR     # indexes the photos once, which takes minutes
 
 What is learnt is learnt of four fifths of the photos of each set, and the others ask each other: 2,000 are few. The
-pictures are of the data and stay beside the runs; codes of CIFAR as points in two dimensions are an SVG.
+pictures are of the data and stay beside the runs.
 """
 
 from __future__ import annotations
@@ -219,8 +219,6 @@ def main() -> None:
             right = np.take_along_axis(truth @ truth.T > 0, found[space], axis=1)
             table.setdefault(space, []).append(f"{right.mean():.3f}")
         sheet(photos, judging, {each: found[each] for each in ("features", "bits", "code")}, name)
-        if name == "CIFAR":
-            points(rows["bits"][judging], truth, photos.labels, RUNS / "cifar-codes.svg")
         print(f"{name}: {len(learning):,} learnt, {len(judging):,} ask each other", flush=True)
     print(f"\n| space | ms, {TIMED:,} photos, exact | products | CIFAR-10 | VOC |\n|---|---|---|---|---|")
     for space, cells in table.items():
