@@ -74,7 +74,7 @@ bench-quality: setup ## Measure the quality tables of docs/benchmarks anew; need
 	@test -n "$(DATA)" || { echo "make bench-quality needs the data folder: make bench-quality DATA=folder"; exit 2; }
 	DEVISE_DATA="$(DATA)" $(BIN)/python -m benchmarks.quality --write
 
-bench-codes: setup ## Measure learnt codes and metrics (docs/codes.md); needs DATA=folder and an hour of a free machine
+bench-codes: setup ## Measure learnt codes and metrics (docs/codes.md); needs DATA=folder and hours
 	@test -n "$(DATA)" || { echo "make bench-codes needs the data folder: make bench-codes DATA=folder"; exit 2; }
 	$(BIN)/python -m benchmarks.codes.protocols --data "$(DATA)"
 	$(BIN)/python -m benchmarks.codes.metrics --data "$(DATA)" $(if $(ROOMS),--rooms "$(ROOMS)")

@@ -22,6 +22,7 @@ from devise.files import replacing
 from devise.training.objectives.hashing import METHODS
 
 STEPS, BATCH = 1_600, 250  # of heads on frozen features
+KINDS = ["frozen", "unfrozen"]
 AT = 1_000  # ranks that count in Lin's protocol
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -158,12 +159,12 @@ def features(photos: cifar.Cifar, name: str) -> Tensor:
     return torch.from_numpy(np.load(kept))
 
 
-def table(photos: cifar.Cifar, protocol: Protocol) -> None:
-    """A row a method, a column for each number of bits."""
+def table(photos: cifar.Cifar, protocol: Protocol, kinds: list[str]) -> None:
+    """A row a method, a column for each number of bits. kinds: of KINDS."""
     title, labels = f"\n{protocol.name}\n| | 12 | 24 | 32 | 48 bits |\n|---|---|---|---|---|", photos.labels
     print(title, flush=True)
-    frozen, whole = features(photos, protocol.frozen), features(photos, protocol.whole)
-    for name, rows in (("frozen", frozen), ("unfrozen", whole)):
+    for name in kinds:
+        rows = features(photos, protocol.frozen if name == "frozen" else protocol.whole)
         unit = nn.functional.normalize(rows, dim=1).numpy()
         found = judged(by_floats(unit, protocol), labels, protocol)
         print(f"| {name}: features, {unit.shape[1]} floats | {_shown(found)} | | | |", flush=True)
@@ -199,20 +200,21 @@ def courses(name: str) -> list[str]:
 
 def _network(photos: cifar.Cifar, name: str) -> Network:
     if name == "shipped":
-        return learning.begun(COURSES["slim-first"], photos.pixels)
+        return learning.begun(COURSES["slim-codes"], photos.pixels)
     return learning.trained(COURSES[name])
 
 
 def main() -> None:
     parser = data.parser((__doc__ or "").splitlines()[0])
     parser.add_argument("--only", choices=["Lin", "DPSH"], default="", help="this table alone")
+    parser.add_argument("--rows", nargs="*", choices=KINDS, default=KINDS, help="these alone")
     options = parser.parse_args()
     photos = cifar.read(options.data)
     for protocol in protocols(photos):
         if protocol.name.startswith(options.only):
             for name in courses(protocol.whole):
                 learning.learn(photos, COURSES[name])
-            table(photos, protocol)
+            table(photos, protocol, options.rows)
     picture(photos, protocols(photos)[0])
 
 
