@@ -237,9 +237,7 @@ COURSES = {
     for course in (
         Course(name="vgg", begin="", photos=50_000, epochs=6, rate=0.12, batch=500),
         Course(name="vgg-first", begin="vgg", photos=50_000, epochs=3, rate=0.05, batch=500, methods=tuple(METHODS)),
-        Course(name="vgg-second", begin="vgg-first", photos=50_000, epochs=5, rate=0.03, batch=500,
-               methods=tuple(METHODS)),
-        Course(name="vgg-codes", begin="vgg-second", photos=50_000, epochs=5, rate=0.015, batch=500,
+        Course(name="vgg-codes", begin="vgg-first", photos=50_000, epochs=5, rate=0.03, batch=500,
                methods=tuple(METHODS)),
         Course(name="slim-codes", begin="shipped", photos=5_000, epochs=8, rate=1.5e-4, batch=50, size=96,
                methods=tuple(METHODS), warmup=100),
