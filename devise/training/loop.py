@@ -126,6 +126,8 @@ def _next_epoch(
     loss = learn_epoch(learner, assembly, progress, losses, team)
     figures, validation_loss = team.first(lambda: validated(assembly))
     learner.epoch += 1
+    if validation_loss is not None and not math.isfinite(validation_loss):  # before it would be kept as the best
+        raise _diverged(f"epoch {learner.epoch}, on the validation photos")
     better = is_best(figures, learner.best, assembly.options.best_by)
     rate = learner.optimizer.param_groups[0]["lr"]
     report = EpochReport(epoch=learner.epoch, loss=loss, figures=figures, is_best=better, learning_rate=rate,
@@ -140,7 +142,9 @@ def _next_epoch(
 def learn_epoch(
     learner: Learner, assembly: Assembly, progress: Progress, losses: nn.Module | None = None, team: Workers = ALONE
 ) -> float:
-    """Learn from each photo that is drawn. The mean loss of the first objective; raises TrainingError for none."""
+    """Learn from each photo that is drawn. The mean loss of the first objective; raises TrainingError where it, or that
+    of another, is no number.
+    """
     options, heads = assembly.options, learner.checkpoint.heads
     losses = losses or losses_of(learner, assembly)
     # seeded by epoch, so a resumed run draws the same order and dropout as one that was never stopped
@@ -148,7 +152,7 @@ def learn_epoch(
     for head in heads.values():
         head.train()
     count = len(assembly.training)
-    total, step = 0.0, learner.epoch * count
+    total, whole, step = 0.0, 0.0, learner.epoch * count
     steps = max(1, options.epochs * count)
     base = [learner.rate, learner.rate / 10]
     drawn, batch = team.share(assembly.objectives[0].sampler(assembly.training), options.batch)
@@ -158,17 +162,18 @@ def learn_epoch(
             for group, rate in zip(learner.optimizer.param_groups, base, strict=False):
                 group["lr"] = rate * (1 + math.cos(math.pi * step / steps)) / 2  # to zero over the run
             first, *others = losses(features, rows)
+            loss = sum(others, first)
             learner.optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(sum(others, first))
+            torch.autograd.backward(loss)
             learner.optimizer.step()
-            total += first.item() * len(rows)
-            if team.is_alone and not math.isfinite(total):
+            total, whole = total + first.item() * len(rows), whole + loss.item()
+            if team.is_alone and not math.isfinite(whole):
                 at = 1 + (step - learner.epoch * count) // options.batch
                 raise _diverged(f"epoch {learner.epoch + 1}, step {at}")
             step = min(step + len(rows) * team.count, steps)
             progress.photos(step, steps)
-    (total,) = team.sum(total)
-    if not (math.isfinite(total) and all(bool(p.isfinite().all()) for p in losses.parameters())):
+    total, whole = team.sum(total, whole)
+    if not (math.isfinite(whole) and all(bool(p.isfinite().all()) for p in losses.parameters())):
         raise _diverged(f"epoch {learner.epoch + 1}")
     return total / count
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ MOST_BITS = 1024  # 128 bytes
 MOST_NUMBERS = 16_384  # of a row: thirteen times the features of the model that ships
 MOST_L1 = 10.0  # no code is worth that: a photo is rebuilt from numbers that add up to about 1
 MAX_SIZE = 1024
+MOST_RATE = 1e30  # ends in one clear line after a step; torch's own limit, some hundred million times that, does not
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +103,8 @@ class TrainOptions:
             (self.epochs < 1, f"epochs must be at least 1, not {self.epochs}"),
             (self.batch < 2, f"batch must be at least 2, not {self.batch}: batch norm needs two photos"),
             (
-                not 0 < self.learning_rate < math.inf,
-                f"the learning rate must be above 0, not {self.learning_rate}",
+                not 0 < self.learning_rate <= MOST_RATE,
+                f"the learning rate must be above 0 and at most {MOST_RATE:g}, not {self.learning_rate}",
             ),
             (
                 not 0 <= self.validation < 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +88,32 @@ def test_what_it_learns_beside_its_head_is_resumed(options: TrainOptions) -> Non
     with pytest.raises(KeyboardInterrupt):
         train(replace(alone, force=True), Stop(after=2))
     assert checkpoints.load(train(replace(alone, resume=True)).path).fingerprint == whole
+
+
+@pytest.mark.parametrize("names", [("brightness",), ("words", "classes", "brightness")])
+def test_a_loss_that_is_no_number_is_told_with_its_step(
+    options: TrainOptions,  # noqa: F811
+    names: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loss, steps = Brightness.loss, iter(range(1, 100))
+
+    def broken(self: Brightness, heads: Heads, features: Tensor, rows: Tensor) -> Tensor:
+        is_fifth = heads["brightness"].training and next(steps) == 5
+        return loss(self, heads, features, rows) * (np.nan if is_fifth else 1)
+
+    monkeypatch.setattr(Brightness, "loss", broken)
+    with pytest.raises(TrainingError, match=r"not a number any more at epoch 2, step 2; try a smaller --lr"):
+        train(replace(options, objectives=names))  # three steps an epoch
+
+
+def test_what_judges_badly_beyond_all_numbers_is_not_kept_as_the_best(options: TrainOptions) -> None:  # noqa: F811
+    """One step an epoch: its loss was a number, and so are the weights that it has left."""
+    some = replace(options, objectives=("hash",), batch=64, learning_rate=1e30)
+    with pytest.raises(TrainingError, match=r"not a number any more at epoch 1, on the validation photos; try"):
+        train(some)
+    assert not Path(some.out).exists()
+    assert train(replace(some, learning_rate=0.01)).best.epoch == 4  # which nothing refuses
 
 
 def test_objectives_that_are_none(options: TrainOptions) -> None:  # noqa: F811

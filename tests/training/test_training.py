@@ -205,6 +205,7 @@ def test_folders_that_cannot_be_trained_with(options: TrainOptions, tmp_path: Pa
     [({"epochs": 0}, "epochs"), ({"batch": 1}, "batch"), ({"loss": "l2"}, "choose one of"),
      ({"validation": 1.0}, "share"),
      ({"learning_rate": 0.0}, "learning rate"), ({"learning_rate": float("nan")}, "learning rate"),
+     ({"learning_rate": 1e38}, "at most 1e"),
      ({"out": "colours/"}, "is a folder"), ({"unfreeze": -1}, "unfreeze")],
 )  # fmt: skip
 def test_numbers_that_make_no_sense(options: TrainOptions, change: dict[str, object], text: str) -> None:
