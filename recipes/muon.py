@@ -53,10 +53,10 @@ class Muon(torch.optim.Optimizer):
 def _orthogonal(kernel: Tensor) -> Tensor:
     """Each group of rows (output channels) by itself, scaled to AdamW's usual root mean square."""
     parts = kernel.flatten(1).split(GROUP)
-    return torch.cat([_polar(part) * (SCALE * max(part.shape) ** 0.5) for part in parts]).view(kernel.shape)
+    return torch.cat([polar(part) * (SCALE * max(part.shape) ** 0.5) for part in parts]).view(kernel.shape)
 
 
-def _polar(matrix: Tensor) -> Tensor:
+def polar(matrix: Tensor) -> Tensor:
     """The nearest matrix whose singular values are about one; in bfloat16 it is as near, in a third of the time."""
     a, b, c = COEFFICIENTS
     x = (matrix / (matrix.norm() + 1e-7)).bfloat16()

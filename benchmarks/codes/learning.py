@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -97,14 +98,14 @@ def whitened(backbone: Backbone, pixels: NDArray[np.uint8]) -> None:
         first.weight.copy_(torch.cat([scaled, -scaled]))
 
 
-def begun(course: Course, pixels: NDArray[np.uint8]) -> Network:
+def begun(course: Course, pixels: NDArray[np.uint8], folder: Path = cifar.RUNS) -> Network:
     """As it is before the first step; pixels: of the photos that it learns from."""
     torch.manual_seed(cifar.SEED)
     if course.begin == "shipped":
         backbone = load(config.SHIPPED_MODEL).backbone
         backbone.config = backbone.config.at(course.size)
     elif course.begin:
-        backbone = trained(COURSES[course.begin]).backbone
+        backbone = trained(COURSES[course.begin], folder).backbone
     else:
         backbone = Backbone(VGG32)
         whitened(backbone, pixels[:5000])
@@ -127,14 +128,14 @@ def optimizers(network: Network, course: Course) -> list[torch.optim.Optimizer]:
     ]
 
 
-def learn(photos: cifar.Cifar, course: Course) -> None:
+def learn(photos: cifar.Cifar, course: Course, folder: Path = cifar.RUNS) -> None:
     """Write the network of a course, or nothing where it is there. Goes on where it was stopped."""
-    path, state = cifar.RUNS / f"{course.name}.pt", cifar.RUNS / f"{course.name}.state"
+    path, state = folder / f"{course.name}.pt", folder / f"{course.name}.state"
     if path.exists():
         return
     torch.set_flush_denormal(True)  # on numbers below 1e-38 a processor spends ten times as long
     rows = photos.some("train", course.photos // 10)
-    network = begun(course, photos.pixels[np.random.default_rng(cifar.SEED).permutation(rows)])
+    network = begun(course, photos.pixels[np.random.default_rng(cifar.SEED).permutation(rows)], folder)
     parts = optimizers(network, course)
     done, seconds = 0, 0.0
     if state.exists():
@@ -221,9 +222,9 @@ def _judged(network: Network, photos: cifar.Cifar, step: int = 20) -> str:
     return f"mAP {min(found):.3f} to {max(found):.3f} among {len(rows):,} test pictures, "
 
 
-def trained(course: Course) -> Network:
+def trained(course: Course, folder: Path = cifar.RUNS) -> Network:
     """What `learn` has written."""
-    kept = torch.load(cifar.RUNS / f"{course.name}.pt", weights_only=True)
+    kept = torch.load(folder / f"{course.name}.pt", weights_only=True)
     about = load(config.SHIPPED_MODEL).backbone.config.at(course.size) if course.name.startswith("slim") else VGG32
     network = Network(Backbone(about), course.methods)
     network.load_state_dict(kept["network"])

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from recipes.muon import _polar as polar
+from recipes.muon import polar
 
 MOMENTUM = 0.9  # of batches of 500; Jordan's 0.6 is of batches of 2,000
 

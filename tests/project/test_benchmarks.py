@@ -123,15 +123,14 @@ def test_queries_without_an_answer_are_noticed():
         protocols.judged(iter([(0, np.arange(200))]), np.zeros(200, np.int64), protocol)
 
 
-def test_a_network_begins_with_whitened_patches_and_learns(tmp_path, monkeypatch):
-    monkeypatch.setattr(cifar, "RUNS", tmp_path)
+def test_a_network_begins_with_whitened_patches_and_learns(tmp_path):
     random = np.random.default_rng(0)
     labels = np.concatenate([np.repeat(np.arange(10), 5_000), np.repeat(np.arange(10), 1_000)])
     kinds = random.integers(0, 256, (10, 4, 4, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
     photos = cifar.Cifar(kinds[labels], labels, tuple("abcdefghij"))
     course = learning.Course(name="a", begin="", photos=100, epochs=2, rate=0.12, batch=50)
-    learning.learn(photos, course)
-    network, first = learning.trained(course), learning.begun(course, photos.pixels[::3000])
+    learning.learn(photos, course, tmp_path)
+    network, first = learning.trained(course, tmp_path), learning.begun(course, photos.pixels[::3000])
     assert torch.equal(network.backbone.features[0].weight[:12], -network.backbone.features[0].weight[12:])
     assert not torch.equal(network.backbone.features[3].weight, first.backbone.features[3].weight)
     assert learning.features(network, photos.pixels[:3]).shape == (3, 256)
