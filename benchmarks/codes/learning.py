@@ -133,7 +133,6 @@ def learn(photos: cifar.Cifar, course: Course, folder: Path = cifar.RUNS) -> Non
     path, state = folder / f"{course.name}.pt", folder / f"{course.name}.state"
     if path.exists():
         return
-    torch.set_flush_denormal(True)  # on numbers below 1e-38 a processor spends ten times as long
     rows = photos.some("train", course.photos // 10)
     network = begun(course, photos.pixels[np.random.default_rng(cifar.SEED).permutation(rows)], folder)
     parts = optimizers(network, course)
@@ -146,7 +145,11 @@ def learn(photos: cifar.Cifar, course: Course, folder: Path = cifar.RUNS) -> Non
         done, seconds = kept["epoch"], kept["seconds"]
     for epoch in range(done, course.epochs):
         start = time.process_time()
-        loss = _epoch(network, parts, photos, rows, course, epoch)
+        torch.set_flush_denormal(True)  # on numbers below 1e-38 a processor spends ten times as long
+        try:
+            loss = _epoch(network, parts, photos, rows, course, epoch)
+        finally:
+            torch.set_flush_denormal(False)  # it holds for all that the program computes
         seconds += time.process_time() - start
         with replacing(state) as temporary:
             torch.save({"network": network.state_dict(), "optimizers": [part.state_dict() for part in parts],
