@@ -8,8 +8,6 @@ From the product photos and the captions of Flickr8k that are not held out: whet
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import re
 import zipfile
 from collections.abc import Iterator
@@ -25,28 +23,23 @@ from devise.photos import load
 from devise.words.colours import colour_word
 from recipes.path_labels import colour
 from recipes.photos import is_held_out
+from recipes.shipped_model import table
 
 PENALTY = 0.1  # on squared weights
 
 
 def said(data: Path) -> Iterator[tuple[str, str, set[str]]]:
     """Archive, path, and the words for colours that people said of a photo."""
-    for row in _table(data / "fashion.zip", "labels.csv"):
+    for row in table(data / "fashion.zip", "labels.csv"):
         yield "fashion", row["path"], _plain(colour(row["baseColour"])[:1])
     of_photo: dict[str, set[str]] = {}
-    for row in _table(data / "flickr8k.zip", "captions.csv"):
+    for row in table(data / "flickr8k.zip", "captions.csv"):
         of_photo.setdefault(row["path"], set()).update(_plain(re.findall(r"[a-z]+", row["caption"].lower())))
     yield from (("flickr8k", path, words) for path, words in of_photo.items())
 
 
 def _plain(words: list[str] | tuple[str, ...]) -> set[str]:
     return {word for one in words if (word := colour_word(one))}
-
-
-def _table(archive: Path, name: str) -> list[dict[str, str]]:
-    with zipfile.ZipFile(archive) as opened:
-        member = next(each for each in opened.namelist() if each.endswith(name))
-        return list(csv.DictReader(io.TextIOWrapper(opened.open(member), "utf-8")))
 
 
 def main() -> None:

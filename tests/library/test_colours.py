@@ -105,6 +105,10 @@ def test_a_patch_is_called_by_its_colour(word: str) -> None:
     assert max(told, key=lambda one: told[one]) == word
 
 
+def test_each_basic_colour_has_weights() -> None:
+    assert sorted(colour_words.WORDS) == sorted(NAMED)
+
+
 def test_what_is_a_colour() -> None:
     asked = ["#C03020", "#fff", "mostly Grey", "mainly #fff", "blue", "#bee", "#12345", "mostly cats", "c03020", ""]
     assert [colour_of(text) for text in asked] == ["c03020", "ffffff", "gray", "ffffff"] + [None] * 6
