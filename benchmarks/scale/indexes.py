@@ -29,6 +29,7 @@ from rich.table import Table
 
 from benchmarks import grown
 from benchmarks.data import parser
+from benchmarks.scale.milvus_costs import cpu_seconds, resident_mb
 from benchmarks.synthetic import HELD_OUT, SEED, Growth, cache
 from devise.index.pca import Projection
 from devise.vectors import Vector
@@ -199,34 +200,6 @@ def patiently(ask: Callable[[], T]) -> T:
             print("again:", " ".join(str(error).split())[-120:], flush=True)
             time.sleep(5)
     return ask()
-
-
-def processes() -> list[Path]:
-    """Of Milvus on this computer: there is one."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            if (place / "comm").read_text().strip() == "milvus" and _listens(place):
-                found.append(place)
-        except OSError:
-            continue
-    return found
-
-
-def _listens(place: Path) -> bool:
-    """Whether it is the one that we ask: its configuration, beside its program, names the port."""
-    configuration = (place / "exe").readlink().parent.parent / "configs/milvus.yaml"
-    return f"port: {os.environ['DEVISE_TEST_MILVUS'].rpartition(':')[2]}\n" in configuration.read_text()
-
-
-def cpu_seconds() -> float:
-    ticks = sum(sum(map(int, (place / "stat").read_text().split()[13:15])) for place in processes())
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def resident_mb() -> float:
-    pages = sum(int((place / "statm").read_text().split()[1]) for place in processes())
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def recall(named: list[list[int]], wanted: Any) -> float:
