@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from devise.descriptors.network.backbones import Backbone
-from devise.descriptors.network.config import BACKBONES
+from devise.descriptors.network.config import BACKBONES, BackboneConfig
 from recipes.teacher import Teacher
 
 CONFIG = BACKBONES["slim"]
@@ -53,10 +53,10 @@ class Taught:
 class Student(nn.Module):
     """The backbone with the classifier; the last convolution and the classifier start as the teacher's own."""
 
-    def __init__(self, taught: Taught) -> None:
+    def __init__(self, taught: Taught, config: BackboneConfig = CONFIG) -> None:
         super().__init__()
-        self.backbone = Backbone(CONFIG)
-        self.classes = nn.Linear(CONFIG.num_features, 1000)
+        self.backbone = Backbone(config)
+        self.classes = nn.Linear(config.num_features, 1000)
         self.classes.load_state_dict(taught.teacher.fc)
         weight, bias = taught.teacher.convs["Conv_1"]
         weight, std = weight[:, :, 0, 0], taught.stds[-1].flatten()

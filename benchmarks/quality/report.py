@@ -41,7 +41,7 @@ def command() -> str:
     for word in typed:
         if word == "--write":
             continue
-        shown.append(word)
+        shown.append(Path(word).name if word.endswith(".safetensors") else word)
         if word in FOLDERS:
             shown.append(Path(next(typed)).name if word != "--data" else (next(typed), "D")[1])
     return " ".join(shown)

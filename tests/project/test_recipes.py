@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -9,8 +11,10 @@ from torch import nn
 from devise.descriptors.network.backbones import Backbone
 from devise.descriptors.network.config import BackboneConfig
 from devise.descriptors.network.preprocess import IMAGENET
-from recipes import solve
+from recipes import narrow, solve
+from recipes.folding import folded
 from recipes.muon import Muon
+from recipes.student import CONFIG
 from recipes.workers import Workers
 
 
@@ -61,6 +65,31 @@ def test_what_is_carried_past_a_block_is_carried() -> None:
 def test_a_block_wider_than_the_teachers_is_refused() -> None:
     with pytest.raises(ValueError, match="make it narrower"):
         solve._needed(torch.rand(50, 4), torch.rand(50, 2), 5)
+
+
+def test_half_the_width_halves_the_units_after_the_stem() -> None:
+    layers = narrow.narrowed(CONFIG, 0.5).layers
+    assert layers[:7] == CONFIG.layers[:7]
+    assert [a for a in layers if isinstance(a, str)] == [a for a in CONFIG.layers if isinstance(a, str)]
+    halved = zip(layers[7:], CONFIG.layers[7:], strict=True)
+    assert all(a * 2 == b for a, b in halved if isinstance(a, int) and isinstance(b, int))
+    assert narrow.narrowed(CONFIG, 1) == CONFIG
+
+
+@torch.no_grad()
+def test_a_narrow_student_takes_the_stem_as_it_is() -> None:
+    torch.manual_seed(0)
+    config = BackboneConfig(name="tiny", layers=(6, "P4", "S", 8, "P5", 7, "P3"), batch_norm=True, first_stride=2,
+                            top="conv", num_features=9, preprocessing=IMAGENET)  # fmt: skip
+    shipped, student = folded(Backbone(config), 64), SimpleNamespace()
+    for module in shipped.features:
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.bias)
+    stem = Backbone(config).eval().features[:8]  # up to the second projection
+    student.blocks = lambda: [stem]
+    narrow.take_stem(student, shipped)  # type: ignore[arg-type]
+    pixels = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(stem(pixels), shipped.features[:6](pixels))
 
 
 def test_muon_makes_all_directions_of_an_update_alike() -> None:
