@@ -318,6 +318,7 @@ class Library:
             class_weights=resources.class_weights,
             learnt=partial(resources.learnt, options.space),
             has_colours=resources.has_colours,
+            class_words=partial(resources.class_words, options.space),
         )
         return interpret(query, options, sources)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from devise.descriptors.network.base import Network
     from devise.descriptors.network.classes import Classes
     from devise.descriptors.network.specialists import Specialists
+    from devise.search.class_words import ClassWords
 
 SAME = 0.995  # cosine of two roundings of one vector
 AGREEING = 0.9  # share of labels: a table with entries for phrases gives those other vectors than their words
@@ -127,6 +128,21 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
             "another one; give the path of the right file with DEVISE_MODEL, or index anew"
         )
     return classes
+
+
+def open_class_words(store: Store, wish: Model | None) -> ClassWords | None:
+    """Words for the classes of the model that made the library's features; None where those are not ImageNet's."""
+    from devise.search.class_words import ClassWords
+
+    made_by = store.model()
+    own = {space.name for space in made_by.spaces if not space.is_imported} if made_by else set()
+    if not {"words", "features"} <= own:
+        return None
+    try:
+        classes = open_classes(store, wish)
+    except (CheckpointError, LibraryError):
+        return None
+    return ClassWords(classes) if classes.are_imagenets else None
 
 
 def open_specialists(store: Store | None, wish: Model | None, encoder: Descriptor | None) -> Specialists:

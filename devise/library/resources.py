@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from devise.library.ingest.descriptors import Descriptors
     from devise.library.local import LocalSearch
     from devise.search.class_weights import ClassWeights
+    from devise.search.class_words import ClassWords
     from devise.search.exemplar import Exemplars
     from devise.words import Tagger
 
@@ -108,6 +109,17 @@ class Resources:
         if space != "words":
             return frozenset()
         return self._once("learnt", lambda: frozenset(label.lower() for label in self.store().labels()))
+
+    def class_words(self, space: str = "words") -> ClassWords | None:
+        """Which words name ImageNet's classes, where the model that made the library's features tells them apart.
+
+        None where it does not, or is not at hand: words are then asked of the words head alone.
+        """
+        if space != "words":
+            return None
+        store, made_by = self.store(), self.model_info()
+        key = "class words", store.place(), made_by.fingerprint  # what is remembered of photos is of this library
+        return self._once(key, lambda: models.open_class_words(store, self.model))
 
     def class_weights(self, name: str) -> ClassWeights:
         """A class of the library's model by its name or a synonym, else the classes nearest to a word."""

@@ -27,6 +27,7 @@ from devise.words.understanding import understood
 if TYPE_CHECKING:
     from devise.photos.inputs import PhotoInput
     from devise.search.class_weights import ClassWeights
+    from devise.search.class_words import ClassWords
     from devise.words import WordVectors
 
 
@@ -50,6 +51,7 @@ class Sources(NamedTuple):
 
     photo: the words vector of a photo, or of a photo's name. num_photos: how many have a word in their texts.
     learnt: the words that the model has learnt, in lower case. has_colours: whether photos are known by their colours.
+    class_words: which words name classes of the model; None where nobody knows.
     """
 
     words: Callable[[], WordVectors]
@@ -58,6 +60,7 @@ class Sources(NamedTuple):
     class_weights: Callable[[str], ClassWeights]
     learnt: Callable[[], Collection[str]] = tuple
     has_colours: Callable[[], bool] = bool
+    class_words: Callable[[], ClassWords | None] = lambda: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +112,8 @@ def interpret(query: Query, options: Options, sources: Sources) -> Request:
         learnt = sources.learnt()
         reading = read(words, items, sources.photo, lambda word: sources.num_photos(quoted(word)), learnt)
         _check(query, reading, options)
-        reading = reading._replace(terms=trusted(reading.terms, words, learnt))
+        classed = _classed(reading.terms, sources.class_words)
+        reading = reading._replace(terms=trusted(classed, words, learnt))
         if any(term.colour for term in reading.terms):
             reading = _coloured(reading, sources.has_colours())
         reading = reading._replace(terms=_shaded(reading.terms, sources.has_colours))
@@ -143,6 +147,24 @@ def _coloured(reading: Reading, has_colours: bool) -> Reading:
             data = {"asked": term.text, "read": name, "why": "colour"}
             notes.append(Note("colour" if has_colours else "read_as", f'"{term.text}" {way}{more}', data))
     return reading._replace(terms=found, notes=tuple(notes))
+
+
+def _classed(terms: list[Term], class_words: Callable[[], ClassWords | None]) -> list[Term]:
+    """Words that name classes of the model: it has learnt those, and is asked for them with both heads.
+
+    A word for a colour is none, whatever else is called so: "orange" is asked of the colours of photos.
+    """
+    may_be = [not (term.is_photo or term.colour or colour_word(term.text)) for term in terms]
+    known = class_words() if any(may_be) else None
+    if known is None:
+        return terms
+    found = [
+        known.of(term.text, is_learnt=term.is_learnt) if may else None for term, may in zip(terms, may_be, strict=True)
+    ]
+    return [
+        term if classes is None else replace(term, classes=classes, is_learnt=True)
+        for term, classes in zip(terms, found, strict=True)
+    ]
 
 
 def _shaded(terms: list[Term], has_colours: Callable[[], bool]) -> list[Term]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from devise.results import TermScore
 from devise.spaces import Space
 from devise.vectors import Ids, Vector
 from devise.words.queries import Term
+
+if TYPE_CHECKING:
+    from devise.search.class_words import NamedClasses
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +62,7 @@ class Scoring:
     terms of each of its sides, of which the best one counts. is_colour: (terms,), whether it is a colour, whose score
     is no cosine but the share of the photo that looks so; palette: (colours, 64), how much each colour of the palette
     counts as that. shades: of each term the word for a colour that it is, which the colours of a photo tell as well.
+    classes: of each term those of the model that it names, which the features of a photo tell as well.
 
     is_average: the weighted mean of the terms' scores instead, which one term alone can win. feedback: adds to each
     score its weight times the cosine to the good photos less that to the bad ones: <q + b g - c b', x> of Rocchio
@@ -75,6 +80,7 @@ class Scoring:
     is_colour: NDArray[np.bool_]
     palette: Vector
     shades: tuple[str | None, ...] = ()
+    classes: tuple[NamedClasses | None, ...] = ()
     is_average: bool = False
     feedback: Feedback = field(default_factory=Feedback)
     space_name: str = "words"
@@ -94,6 +100,7 @@ class Scoring:
             np.array([term.colour is not None for term in terms]),
             _palette([term.colour for term in terms if term.colour is not None]),
             tuple(term.shade for term in terms),
+            tuple(term.classes for term in terms),
             is_average,
             feedback or Feedback(),
             space,
@@ -113,6 +120,13 @@ class Scoring:
     def wanted_palette(self) -> Vector:
         """Of the colours that are not pushed away."""
         return self.palette[self.weights[self.is_colour] > 0]
+
+    @property
+    def directions(self) -> Vector:
+        """(n, features): near to which photos are that show what is wanted, where the words head alone is no guide."""
+        wanted = [named for named, weight in zip(self.classes, self.weights, strict=False) if named and weight > 0]
+        found = [named.directions for named in wanted if not named.is_learnt]
+        return np.concatenate(found) if found else np.empty((0, 0), np.float32)
 
     def default_min_probability(self, min_term: float) -> float:
         """The probability from which on a photo is a likely answer, however many terms it has to show.

@@ -57,18 +57,28 @@ class Showing:
                 return
 
     def _near(self, k: int, least: int) -> Ids | None:
-        """Photos near to one of the terms as wholes, and those that have most of a colour; None: look at all."""
+        """Photos near to one of the terms as wholes, and those that have most of a colour, or look most like a class;
+        None: look at all.
+        """
         toward, palette = self._scoring.toward, self._scoring.wanted_palette
-        if not len(palette):
-            return Candidates(self._snapshot, self._space.name, self._among).near(toward, k, least)
-        from devise.search import colours
-
         near = (
-            Candidates(self._snapshot, self._space.name, self._among).near(toward, k, least) if len(toward) else _NO_IDS
+            Candidates(self._snapshot, self._space.name, self._among).near(toward, k, least)
+            if len(toward) or not len(palette)
+            else _NO_IDS
         )
-        most = max(self._settings.candidates * k, least)
-        coloured = colours.nearest(self._snapshot, palette, self._among, most)
-        return None if near is None else distinct(np.concatenate([near, *coloured]))
+        if near is None:
+            return None
+        found = [near]
+        if len(palette):
+            from devise.search import colours
+
+            most = max(self._settings.candidates * k, least)
+            found += colours.nearest(self._snapshot, palette, self._among, most)
+        if len(directions := self._scoring.directions):
+            few = self._settings.min_candidates_weighted
+            alike = Candidates(self._snapshot, "features", self._among).near(directions, k, few)
+            found += [] if alike is None else [alike]  # without an index of features: those near to the words
+        return near if len(found) == 1 else distinct(np.concatenate(found))
 
     def _add_likely(self, found: Shortlist, ids: Ids | None, least: tuple[float, float]) -> None:
         """The best of those photos."""
@@ -91,10 +101,12 @@ class Showing:
     def _scores(self, ids: Ids | None, rows: Vector) -> Iterator[tuple[Ids, Scores]]:
         """Of each chunk of photos the ids and what each row gives: of terms that are colours the share of those.
 
-        The cosine of a word for a colour is moved to where the colours of the photo see it.
+        The cosine of a word for a colour is moved to where the colours of the photo see it, that of a word for classes
+        to where its features do.
         """
         scoring, calibration = self._scoring, self._space.calibration
         shades = [(at, word) for at, word in enumerate(scoring.shades) if word and calibration.scale]
+        classes = [(at, named) for at, named in enumerate(scoring.classes) if named and calibration.scale]
         for some, scores in shown_in(self._snapshot.regions(self._space, ids), rows):
             if len(scoring.palette):
                 from devise.search import colours
@@ -104,6 +116,10 @@ class Showing:
                 from devise.search import colours
 
                 colours.look_at_shades(self._snapshot, some, scores, shades, calibration)
+            if classes:
+                from devise.search.class_words import look_at_classes
+
+                look_at_classes(self._snapshot, some, scores, classes, calibration)
             yield some, scores
 
     def _listed(self, found: Shortlist, k: int, where: Filter | None, *, knows: bool) -> list[Match]:

@@ -26,6 +26,7 @@ from devise.words.wording import bare, is_number, may_be_named
 
 if TYPE_CHECKING:
     from devise.photos.inputs import PhotoInput
+    from devise.search.class_words import NamedClasses
 
 MAX_PHRASE = 6  # words of an entry: "american staffordshire bull terrier dog" is as long as names of things get
 
@@ -47,6 +48,7 @@ class Term:
     clause: of what is either of several things: (group, side). is_learnt: by the model, as one word. trust: how much
     its scores say of photos, 0 to 1. colour: what it says of colours (devise.words.colours.colour_of), if anything.
     shade: the word for a colour that it is, where the colours of photos are to be asked beside the model.
+    classes: of the model that the word names, where those are to be asked beside the words head.
     """
 
     text: str
@@ -59,6 +61,7 @@ class Term:
     trust: float = 1.0
     colour: str | None = None
     shade: str | None = None
+    classes: NamedClasses | None = None
 
 
 class TextWord(NamedTuple):
