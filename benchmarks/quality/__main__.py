@@ -13,7 +13,7 @@ from devise.descriptors.network.format import find
 
 ALL = ("tiny", "zero_shot", "voc", "held_out", "negatives", "thresholds", "reranking", "weighted_recall", "feedback",
        "tags", "parts", "heat", "curve", "captions", "products", "everyday", "colours", "weak_words",
-       "shades")  # fmt: skip
+       "shades", "class_words")  # fmt: skip
 WITHOUT = "captions,caltech101,scenes,fashion,colours"
 PHOTOS = Path("runs/photos")  # what recipes.photo_cache made, if it did
 
@@ -33,7 +33,7 @@ def main() -> None:
         run("recipes.shipped_model", *data, "--student", model, "--out", str(unseen), "--without", WITHOUT)
     shared = [*data, "--model", model, *(["--write"] if chosen.write else [])]
     for name in (*ALL, *(["ingredients"] if taught else [])):
-        more = ["--unseen", str(unseen)] if name in ("captions", "products") else []
+        more = ["--unseen", str(unseen)] if name in ("captions", "products", "class_words") else []
         more += taught if name in ("everyday", "ingredients") else []
         run(f"benchmarks.quality.{name}", *shared, *more)
 

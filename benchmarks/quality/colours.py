@@ -4,7 +4,8 @@
 
 The forty pairs of a colour and an article that at least four of the held-out product photos show, asked with two words,
 as `devise search` answers them: the product of the two probabilities, of which that of the colour is the model's and
-that of the photo's own colours (devise.descriptors.colour_words). Beside it the model's words alone, and chance.
+that of the photo's own colours (devise.descriptors.colour_words), and that of the kind by both heads. Beside it the
+words head alone, and chance.
 The second table: words for colours on the photos of Flickr8k whose captions were not learnt, true where two of five
 captions say them.
 """
@@ -20,16 +21,15 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import data
-from benchmarks.quality import heads, sets
+from benchmarks.quality import sets
+from benchmarks.quality.both_heads import BothHeads
 from benchmarks.quality.everyday import ENOUGH, Everyday
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import precision_at
 from devise.analysis.metrics import average_precision
-from devise.config import SHIPPED_VECTORS
 from devise.descriptors import colour_words
 from devise.descriptors.looks import RESIZE, SIZE, Looks
 from devise.photos import load
-from devise.words import WordVectors
 from devise.words.colours import colour_word
 from recipes.path_labels import article, colour
 from recipes.photos import is_held_out
@@ -62,25 +62,25 @@ def asked(rows: list[dict[str, str]]) -> list[Asked]:
 
 @dataclass(frozen=True)
 class Words:
-    """Probabilities of words for photos: by the model; and with the colours of the photos, where a word is a colour."""
+    """Probabilities of words for photos: by the words head; and as `devise search` asks, by the colours of the photos
+    where a word is a colour, else by the classes layer as well.
+    """
 
     by_model: dict[str, Scores]
     with_colours: dict[str, Scores]
 
     @classmethod
     def of(cls, paths: list[str], words: list[str], model: str | None) -> Words:
-        checkpoint, vectors = sets.opened(model), WordVectors.open(SHIPPED_VECTORS)
-        config = checkpoint.configs["words"]
-        views = torch.from_numpy(sets.all_features(paths, model))
-        scores = heads.scores(checkpoint.heads["words"], views, sets.targets(words, vectors))
-        logits = dict(zip(words, (config.scale * scores + config.bias).T, strict=True))
+        heads = BothHeads(model)
+        seen = heads.seen(torch.from_numpy(sets.all_features(paths, model)))
+        logits = {word: heads.by_word(word, seen) for word in words}
         looks = Looks(["colour"])
         shares = np.concatenate([looks.encode(load(path, size=SIZE, resize=RESIZE)[None])["colour"] for path in paths])
         weight, both = colour_words.weight(shares), {}
         for word, found in logits.items():
             shade = colour_word(word)
-            seen = found if shade is None else colour_words.logits(shade, shares)
-            both[word] = (1 - weight) * found + weight * seen
+            by_colours = None if shade is None else colour_words.logits(shade, shares)
+            both[word] = heads(word, seen) if by_colours is None else (1 - weight) * found + weight * by_colours
         return cls(*({word: 1 / (1 + np.exp(-found)) for word, found in each.items()} for each in (logits, both)))
 
 

@@ -16,6 +16,7 @@ import torch
 
 from benchmarks import data
 from benchmarks.quality import heads, sets
+from benchmarks.quality.both_heads import BothHeads, sigmoid
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import COLUMNS, Answers, Asked, chance, convex_words, each, summary
 from devise.config import SHIPPED_VECTORS
@@ -46,6 +47,13 @@ class HeldOut:
     def answers(self) -> Answers:
         return answers(self.checkpoint, self.views, self.words, self.asked)
 
+    def answers_of_both(self, model: str | None) -> Answers:
+        """As `devise search` asks: by the classes layer as well."""
+        heads = BothHeads(model)
+        seen = heads.seen(self.views)
+        logits = np.stack([heads(name, seen) for name in self.asked.classes], 1)
+        return Answers(logits, sigmoid(logits), self.answers().averaged)
+
 
 def answers(checkpoint: Checkpoint, views: torch.Tensor, words: Vector, asked: Asked) -> Answers:
     """By the words head that ships."""
@@ -63,6 +71,7 @@ def main() -> None:
     held = HeldOut.of(chosen)
     checkpoint, asked, views, words, found = held.checkpoint, held.asked, held.views, held.words, held.answers()
     rows = [
+        summary("words and classes, as devise search asks", held.answers_of_both(chosen.model), asked),
         summary("words, whole photo and parts", found, asked),
         summary("words, whole photo only", answers(checkpoint, views[:, :1], words, asked), asked),
         summary("ConSE on the classes head", convex_words(views, checkpoint, words, held.vectors, asked), asked),

@@ -2,16 +2,17 @@
 
     python -m benchmarks.quality.thresholds --data DIR
 
-On the held-out quarter of VOC. Present: its class words; a photo is right if it is labelled so. Absent: names of things
-that none of these photos shows, those that the model has learnt from other photos and those that it has not; such a
-query is rejected when no photo is at least P likely. The larger a library, the likelier is a wrong photo above P.
+On the held-out quarter of VOC. Present: its class words; a photo is right if it is labelled so. Absent: names of
+things that none of these photos shows: those that the words head has learnt from other photos, those that only the
+classes layer knows, and those that neither does; asked as `devise search` asks. Such a query is rejected when no
+photo is at least P likely. The larger a library, the likelier is a wrong photo above P.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.quality import heads, sets
+from benchmarks.quality.both_heads import BothHeads, sigmoid
 from benchmarks.quality.held_out import HeldOut
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import TOP
@@ -33,16 +34,13 @@ OTHERS = (
 
 def main() -> None:
     chosen = parser(__doc__).parse_args()
-    held = HeldOut.of(chosen)
-    checkpoint, asked, views, found = held.checkpoint, held.asked, held.views, held.answers().probabilities
-    config = checkpoint.configs["words"]
-    learnt = [word for word in LEARNT if word in config.labels]
-    unlearnt = [word for word in (*LEARNT, *OTHERS) if word not in config.labels]
-    absent = []
-    lines = (config.scale, config.bias), (config.open_scale or config.scale, config.open_bias or config.bias)
-    for words, (scale, bias) in zip((learnt, unlearnt), lines, strict=True):
-        scores = heads.scores(checkpoint.heads["words"], views, sets.targets(words, held.vectors))
-        absent.append(1 / (1 + np.exp(-(scale * scores.max(0) + bias))))
+    held, heads = HeldOut.of(chosen), BothHeads(chosen.model)
+    seen, asked, found = heads.seen(held.views), held.asked, held.answers_of_both(chosen.model).probabilities
+    learnt = [word for word in LEARNT if word in heads.learnt]
+    unlearnt = [word for word in (*LEARNT, *OTHERS) if word not in heads.learnt]
+    classes = [word for word in unlearnt if heads.by_class(word, seen) is not None]
+    others = [word for word in unlearnt if word not in classes]
+    absent = [np.array([sigmoid(heads(word, seen)).max() for word in words]) for words in (learnt, classes, others)]
     rows = []
     for p in AT:
         kept = found >= p
@@ -54,8 +52,9 @@ def main() -> None:
         rejected = [f"{(some < p).sum()}/{len(some)}" for some in absent]
         rows.append([f"{p:.2f}", *(f"{x:.3f}" for x in shares), f"{right.sum()}/{len(right)}", *rejected])
     columns = ["P", "right photos kept", "of those kept, right", f"of the first {TOP}, right",
-               "present words with a right photo", "absent words rejected: learnt", "never learnt"]  # fmt: skip
-    show("thresholds", f"{checkpoint.name}, {len(views)} photos", columns, rows, write=chosen.write)
+               "present words with a right photo", "absent words rejected: learnt", "classes",
+               "never learnt"]  # fmt: skip
+    show("thresholds", f"{heads.checkpoint.name}, {len(held.views)} photos", columns, rows, write=chosen.write)
 
 
 if __name__ == "__main__":
