@@ -158,6 +158,7 @@ class QueryPhotos:
             heats = explain.by_parts(views, scoring, space)
         else:
             heats = explain.by_occlusion(self.source(photo), views, self.checked_encoder(), scoring, space)
+        heats = explain.with_classes(heats, views, scoring, space, lambda: self.vector(photo, "features")[1])
         return explain.with_colours(heats, scoring, lambda: self.pixels(photo, looks.SIZE, looks.RESIZE))
 
     def named(self, photo: str | os.PathLike[str]) -> str:

@@ -93,6 +93,28 @@ def with_colours(heats: list[TermHeat], scoring: Scoring, pixels: Callable[[], N
     return heats
 
 
+def with_classes(
+    heats: list[TermHeat], views: Vector, scoring: Scoring, space: Space, features: Callable[[], Vector]
+) -> list[TermHeat]:
+    """Words for classes with the scores that a search gives: by the features (features,) of the whole photo as well.
+
+    Where heat is the probability of parts, each has the class of the whole.
+    """
+    named = [(at, one) for at, one in enumerate(scoring.classes) if one and space.calibration.scale]
+    if not named:
+        return heats
+    row, heats = features()[None], list(heats)
+    for at, classes in named:
+        ratio, term = classes.log_ratios(row), heats[at].term
+        near = np.array([term.score, *(views[1:] @ scoring.vectors[at])], np.float32)
+        both = classes.cosines(near, np.repeat(ratio, len(near)), space.calibration)
+        likely = 0.5 * (1 + np.tanh((space.calibration.scale * both + space.calibration.bias) / 2))
+        heat = likely[1:].reshape(heats[at].heat.shape) if heats[at].heat.size == len(likely) - 1 else heats[at].heat
+        term = replace(term, score=float(both[0]), probability=float(likely[0]))
+        heats[at] = TermHeat(term, heat.astype(np.float32))
+    return heats
+
+
 def is_square(views: Vector) -> bool:
     """Whether there are parts, in as many rows as columns."""
     return len(views) > 1 and math.isqrt(len(views) - 1) ** 2 == len(views) - 1

@@ -13,6 +13,7 @@ from devise.config import IndexConfig, SearchConfig, Settings
 from devise.descriptors.network.classes import Classes, read_classes
 from devise.library import Library
 from devise.library.models import open_class_words
+from devise.search import explain
 from devise.search.class_words import LEARNT, LENGTH, OPEN, ClassWords, NamedClasses
 from devise.search.scoring import Scoring
 from devise.spaces import Calibration
@@ -127,3 +128,20 @@ def test_classes_of_ones_own_are_not_asked() -> None:
 
 def test_a_library_without_its_model_is_asked_by_words_alone(library: Library) -> None:
     assert open_class_words(library._reader(), None) is None
+
+
+@pytest.mark.parametrize("parts", [0, 4])
+def test_what_is_explained_is_what_a_search_gives(library: Library, parts: int) -> None:
+    """The whole photo by both heads; parts by their own cosines, and by the class of the whole."""
+    store = library._reader()
+    row, feature = rows_of(store, "words")[1][0], rows_of(store, "features")[1][0]
+    named = NamedClasses(np.eye(1, DIM, dtype=np.float32), np.ones(1, np.float32))
+    scoring = Scoring.of([Term("cat", unit(np.ones(4, np.float32)), classes=named, is_learnt=True)])
+    views = np.tile(row, (1 + parts, 1)) if parts else np.concatenate([row[None], row[None]])
+    heats = explain.by_parts(views, scoring, store.space("words"))
+    (found,) = explain.with_classes(heats, views, scoring, store.space("words"), lambda: feature)
+    path = store.paths_of(np.array([1]))[1][0]
+    (wanted,) = [match for match in library._search().showing(scoring, 90) if match.path == path]
+    assert found.term.probability == pytest.approx(wanted.probability, abs=1e-6)
+    assert found.term.score == pytest.approx(wanted.score, abs=1e-6)
+    np.testing.assert_allclose(found.heat, wanted.probability, atol=1e-5)
