@@ -30,6 +30,7 @@ class Note:
     words)
     only_without: all is pushed away; quote: one that is not closed was left out
     uncertain: no photo is likely to be what was asked for, the nearest follow
+    one_head: words for classes are asked of the words head alone, as the model is not at hand (data: words)
     text_hint: names or captions have a word of the query (data: word, num_photos)
     nothing: why nothing was found (data: reason, and undated: photos without a date that a filter asks for)
     """

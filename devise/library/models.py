@@ -131,7 +131,10 @@ def open_classes(store: Store, wish: Model | None) -> Classes:
 
 
 def open_class_words(store: Store, wish: Model | None) -> ClassWords | None:
-    """Words for the classes of the model that made the library's features; None where those are not ImageNet's."""
+    """Words for the classes of the model that made the library's features; None where those are not ImageNet's.
+
+    Raises LibraryError for a model that has changed since, CheckpointError for one that was named and is not there.
+    """
     from devise.search.class_words import ClassWords
 
     made_by = store.model()
@@ -140,8 +143,10 @@ def open_class_words(store: Store, wish: Model | None) -> ClassWords | None:
         return None
     try:
         classes = open_classes(store, wish)
-    except (CheckpointError, LibraryError):
-        return None
+    except CheckpointError:
+        if isinstance(wish, str | Path) or "DEVISE_MODEL" in os.environ:
+            raise
+        return None  # of a descriptor that is no checkpoint, or of one that has left
     return ClassWords(classes) if classes.are_imagenets else None
 
 

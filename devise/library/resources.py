@@ -113,7 +113,7 @@ class Resources:
     def class_words(self, space: str = "words") -> ClassWords | None:
         """Which words name ImageNet's classes, where the model that made the library's features tells them apart.
 
-        None where it does not, or is not at hand: words are then asked of the words head alone.
+        Raises LibraryError, CheckpointError where it is not at hand.
         """
         if space != "words":
             return None

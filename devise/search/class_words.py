@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from devise.descriptors.network.classes import Classes
 
 LENGTH = 11.0  # of features, which a library keeps at length 1; with 8 or 14 photos are found as well
-KEPT = 32  # words whose photos are remembered: 4 bytes a photo and word
+KEPT = 16  # words whose photos are remembered: 4 bytes a photo and word
 MANY = 64  # classes of a general name: of more ("dog": 118) the words head knows as much, and they take longer
 DIRECTIONS = 2  # in which photos are looked for; of more classes, in that of their mean
 
@@ -64,6 +65,7 @@ class NamedClasses:
         rows = weights if len(weights) <= DIRECTIONS else weights.mean(0, keepdims=True)
         self.directions = unit(rows)  # near to which the features are of photos that show one of the classes
         self._seen = np.empty(0, np.float32)  # log ratios by content id, NaN where unknown
+        self._lock = Lock()
 
     def log_ratios(self, features: Vector) -> Vector:
         """(n, features) of length 1 -> (n,). Rounded, as the last digits of a matrix product depend on all its rows."""
@@ -83,19 +85,19 @@ class NamedClasses:
 
     def seen(self, ids: Ids) -> Vector:
         """The log ratios of photos, (n,); NaN for those that have not been looked at."""
-        found, known = np.full(len(ids), np.nan, np.float32), ids < len(self._seen)
-        found[known] = self._seen[ids[known]]
+        seen = self._seen
+        found, known = np.full(len(ids), np.nan, np.float32), ids < len(seen)
+        found[known] = seen[ids[known]]
         return found
 
-    def look_at(self, ids: Ids, features: Vector) -> None:
-        """ids: ascending. Any thread may: what one loses is looked at again."""
-        seen = self._seen
-        if len(ids) and len(seen) <= ids[-1]:
-            grown = np.full(max(2 * len(seen), int(ids[-1]) + 1), np.nan, np.float32)
-            grown[: len(seen)] = seen
-            seen = grown
-        seen[ids] = self.log_ratios(features)
-        self._seen = seen
+    def remember(self, ids: Ids, log_ratios: Vector) -> None:
+        """ids: ascending. Any thread may."""
+        with self._lock:
+            if len(ids) and len(self._seen) <= ids[-1]:
+                grown = np.full(max(2 * len(self._seen), int(ids[-1]) + 1), np.nan, np.float32)
+                grown[: len(self._seen)] = self._seen
+                self._seen = grown
+            self._seen[ids] = log_ratios
 
 
 class ClassWords:
@@ -149,6 +151,18 @@ class ClassWords:
         return weights - weights.mean(0), biases - biases.mean()
 
 
+def may_name_classes(word: str) -> bool:
+    """Whether it does for models that tell ImageNet's classes apart: known without one at hand."""
+    from devise.descriptors.network.classes import synonyms
+
+    kinds = Named.shipped().kinds
+    folded = word.lower().replace("_", " ")
+    names = {folded, *inflections(folded)}
+    return any(name in kinds or any(name in above for above in kinds.values()) for name in names) or any(
+        name in (known.lower(), *others) for known, others in synonyms().items() for name in names
+    )
+
+
 def look_at_classes(
     snapshot: Snapshot, ids: Ids, cosines: Vector, terms: Sequence[tuple[int, NamedClasses]], calibration: Calibration
 ) -> None:
@@ -157,14 +171,14 @@ def look_at_classes(
     Photos without features stay as they are. What was seen of a photo once is not read again: of 100,000 photos the
     features of the candidates take longer to read than all else.
     """
-    unknown = np.zeros(len(ids), bool)
-    for _, named in terms:
-        unknown |= np.isnan(named.seen(ids))
+    ratios = [named.seen(ids) for _, named in terms]
+    unknown = np.isnan(ratios).any(0)
     if unknown.any():
         for some, rows in snapshot.rows("features", ids[unknown]):
-            for _, named in terms:
-                named.look_at(some, rows)
-    for term, named in terms:
-        ratios = named.seen(ids)
-        known = np.isfinite(ratios)
-        cosines[term, known] = named.cosines(cosines[term, known], ratios[known], calibration)
+            at = np.searchsorted(ids, some)
+            for (_, named), mine in zip(terms, ratios, strict=True):
+                mine[at] = named.log_ratios(rows)
+                named.remember(some, mine[at])
+    for (term, named), mine in zip(terms, ratios, strict=True):
+        known = np.isfinite(mine)
+        cosines[term, known] = named.cosines(cosines[term, known], mine[known], calibration)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from devise.errors import CheckpointError, DeviseError, LibraryError
 from devise.results import Note
 from devise.search.blend import Asked
 from devise.search.trust import trusted
@@ -112,8 +113,8 @@ def interpret(query: Query, options: Options, sources: Sources) -> Request:
         learnt = sources.learnt()
         reading = read(words, items, sources.photo, lambda word: sources.num_photos(quoted(word)), learnt)
         _check(query, reading, options)
-        classed = _classed(reading.terms, sources.class_words)
-        reading = reading._replace(terms=trusted(classed, words, learnt))
+        reading = _classed(reading, sources.class_words)
+        reading = reading._replace(terms=trusted(reading.terms, words, learnt))
         if any(term.colour for term in reading.terms):
             reading = _coloured(reading, sources.has_colours())
         reading = reading._replace(terms=_shaded(reading.terms, sources.has_colours))
@@ -149,22 +150,36 @@ def _coloured(reading: Reading, has_colours: bool) -> Reading:
     return reading._replace(terms=found, notes=tuple(notes))
 
 
-def _classed(terms: list[Term], class_words: Callable[[], ClassWords | None]) -> list[Term]:
+def _classed(reading: Reading, class_words: Callable[[], ClassWords | None]) -> Reading:
     """Words that name classes of the model: it has learnt those, and is asked for them with both heads.
 
     A word for a colour is none, whatever else is called so: "orange" is asked of the colours of photos.
     """
-    may_be = [not (term.is_photo or term.colour or colour_word(term.text)) for term in terms]
-    known = class_words() if any(may_be) else None
+    may_be = [not (term.is_photo or term.colour or colour_word(term.text)) for term in reading.terms]
+    try:
+        known = class_words() if any(may_be) else None
+    except (CheckpointError, LibraryError) as error:
+        return reading._replace(notes=(*reading.notes, *_one_head(reading.terms, error)))
     if known is None:
-        return terms
+        return reading
     found = [
-        known.of(term.text, is_learnt=term.is_learnt) if may else None for term, may in zip(terms, may_be, strict=True)
+        known.of(term.text, is_learnt=term.is_learnt) if may else None
+        for term, may in zip(reading.terms, may_be, strict=True)
     ]
-    return [
+    terms = [
         term if classes is None else replace(term, classes=classes, is_learnt=True)
-        for term, classes in zip(terms, found, strict=True)
+        for term, classes in zip(reading.terms, found, strict=True)
     ]
+    return reading._replace(terms=terms)
+
+
+def _one_head(terms: list[Term], error: DeviseError) -> Iterator[Note]:
+    """That the layer that knows a word which was not learnt cannot be asked, and why."""
+    from devise.search.class_words import may_name_classes
+
+    words = [term.text for term in terms if not (term.is_photo or term.is_learnt) and may_name_classes(term.text)]
+    if words:
+        yield Note("one_head", f"{', '.join(words)}: asked of the words head alone; {error}", {"words": words})
 
 
 def _shaded(terms: list[Term], has_colours: Callable[[], bool]) -> list[Term]:

@@ -11,13 +11,18 @@ from PIL import Image
 
 from devise.config import IndexConfig, SearchConfig, Settings
 from devise.descriptors.network.classes import Classes, read_classes
+from devise.errors import CheckpointError
 from devise.library import Library
 from devise.library.models import open_class_words
 from devise.search import explain
+from devise.search.class_weights import class_weights
 from devise.search.class_words import LEARNT, LENGTH, OPEN, ClassWords, NamedClasses
+from devise.search.interpret import Options, Sources, interpret
 from devise.search.scoring import Scoring
 from devise.spaces import Calibration
 from devise.vectors import unit
+from devise.words.embeddings import WordVectors
+from devise.words.format import write_vectors
 from devise.words.naming import Named
 from devise.words.queries import Term
 
@@ -145,3 +150,33 @@ def test_what_is_explained_is_what_a_search_gives(library: Library, parts: int) 
     assert found.term.probability == pytest.approx(wanted.probability, abs=1e-6)
     assert found.term.score == pytest.approx(wanted.score, abs=1e-6)
     np.testing.assert_allclose(found.heat, wanted.probability, atol=1e-5)
+
+
+@pytest.fixture
+def sources(tmp_path) -> Sources:
+    words = ["tiger", "cat", "love", "orange"]
+    write_vectors(tmp_path / "w.safetensors", words, np.eye(4, dtype=np.float32), source="these tests")
+    vectors = WordVectors.open(tmp_path / "w.safetensors")
+    return Sources(
+        words=lambda: vectors, photo=lambda photo: np.ones(4, np.float32), num_photos=lambda word: 0,
+        class_weights=lambda name: class_weights(name, classes(), vectors), learnt=lambda: ["cat"],
+    )  # fmt: skip
+
+
+def test_it_is_said_that_the_model_is_not_at_hand(sources: Sources) -> None:
+    def gone() -> ClassWords:
+        raise CheckpointError("no checkpoint slim")
+
+    without = sources._replace(class_words=gone)
+    (note,) = interpret("tigers cat love", Options(), without).notes[-1:]
+    assert (note.kind, note.data) == ("one_head", {"words": ["tigers"]})
+    assert "no checkpoint slim" in note.text
+    assert "one_head" not in [one.kind for one in interpret("cat love", Options(), without).notes]
+
+
+def test_which_terms_are_asked_of_classes(sources: Sources) -> None:
+    known = ClassWords(replace(classes(), names=("tiger", "tabby", "orange", "a", "b")), NAMED)
+    terms = interpret("tiger cat love orange", Options(), sources._replace(class_words=lambda: known)).terms
+    assert [term.classes is not None for term in terms] == [True, True, False, False]  # orange is a colour
+    assert [term.classes.is_learnt for term in terms[:2] if term.classes] == [False, True]
+    assert [term.is_learnt for term in terms] == [True, True, False, False]
