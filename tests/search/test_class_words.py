@@ -65,6 +65,16 @@ def test_a_class_is_not_also_what_is_of_its_name_as_a_kind() -> None:
     assert ClassWords(both, named).numbers("convertible") == [1]
 
 
+def test_a_layer_may_have_no_biases() -> None:
+    known = classes()
+    with_zeros, without = (replace(known, biases=np.zeros(n, np.float32)) for n in (len(NAMES), 0))
+    features = unit(np.random.default_rng(1).normal(size=(7, DIM)).astype(np.float32))
+    one, other = (ClassWords(layer, NAMED).of("cat", is_learnt=True) for layer in (with_zeros, without))
+    assert one is not None
+    assert other is not None
+    np.testing.assert_array_equal(one.log_ratios(features), other.log_ratios(features))
+
+
 def test_log_ratios_are_those_of_the_softmax() -> None:
     known, features = classes(), unit(np.random.default_rng(1).normal(size=(7, DIM)).astype(np.float32))
     logits = LENGTH * features @ known.weights.T + known.biases
