@@ -46,6 +46,12 @@ class BothHeads:
         found: Vector = scale * pooled(cosines[:, 0], cosines[:, 1:]) + bias
         return found
 
+    def by_learnt_line(self, word: str, seen: Seen) -> Vector:
+        """(n,): as if it had been learnt, for controls."""
+        known, is_open = self._config, word not in self.learnt and bool(self._config.open_scale)
+        logits = self.by_word(word, seen)
+        return (logits - known.open_bias) / known.open_scale * known.scale + known.bias if is_open else logits
+
     def by_class(self, word: str, seen: Seen) -> Vector | None:
         """(n,); None for a word that names no class."""
         named = self.classes.of(word, is_learnt=word in self.learnt)

@@ -23,8 +23,10 @@ from numpy.typing import NDArray
 
 from benchmarks import data
 from benchmarks.quality import sets
-from benchmarks.quality.both_heads import BothHeads, Seen
+from benchmarks.quality.both_heads import BothHeads, Seen, sigmoid
 from benchmarks.quality.report import parser, show
+from benchmarks.quality.thresholds import LEARNT as ABSENT
+from benchmarks.quality.thresholds import OTHERS
 from devise.analysis.metrics import average_precision
 from devise.search.class_words import LEARNT, OPEN, Line
 from devise.vectors import Vector
@@ -33,6 +35,7 @@ from recipes.path_labels import SAID, article
 from recipes.photos import is_held_out
 from recipes.shipped_model import CALTECH_SKIPPED, VOC_NAMES
 
+CLAIMED = 0.1  # probability from which a photo is a likely answer
 COLUMNS = ("photos", "words", "words head", "classes layer", "both")
 Truth = dict[str, NDArray[np.bool_]]  # of the words of a set, of its photos
 
@@ -113,6 +116,27 @@ def naming(folder: Path, unseen: str) -> list[list[str]]:
     return found
 
 
+def claims(heads: BothHeads, photos: dict[str, Photos]) -> list[list[str]]:
+    """What words that the words head has not learnt claim with 0.1 or more, by three ways to a probability."""
+    everyday, shown = photos["VOC"], photos["Caltech-101"]
+    absent = [word for word in (*ABSENT, *OTHERS) if word not in heads.learnt]
+    words = [word for word, truth in shown.truth.items() if word not in heads.learnt and word in heads.words]
+    truth = np.stack([shown.truth[word] for word in words])
+    ways = {
+        "the line of learnt words": heads.by_learnt_line,
+        "a line of their own": heads.by_word,
+        "both heads": heads,
+    }
+    lines = []
+    for way, logits in ways.items():
+        told = np.mean([sigmoid(logits(word, everyday.seen)).max() < CLAIMED for word in absent])
+        likely = np.stack([sigmoid(logits(word, shown.seen)) for word in words])
+        claimed = likely >= CLAIMED
+        shares = told, claimed[truth].mean(), likely[claimed].mean(), truth[claimed].mean()
+        lines.append([way, *(f"{share:.3f}" for share in shares), f"{claimed.sum():,}"])
+    return lines
+
+
 def photos_of(heads: BothHeads, chosen: argparse.Namespace) -> dict[str, Photos]:
     voc = data.voc(chosen.data)
     found = {
@@ -173,6 +197,10 @@ def main() -> None:
         lines.append([f"{name}, words {kind}", f"{len(some)}", *(f"{x:.3f}" for x in means)])
     title = f"{heads.checkpoint.name}, held-out photos, words that name classes, mean average precision"
     show("class-words", title, COLUMNS, lines, write=chosen.write)
+    columns = ["probability by", "absent words told", "right photos claimed", "mean probability of claims",
+               "of claims, right", "claims"]  # fmt: skip
+    title = "words that the words head has not learnt: absent ones of VOC's photos, names of Caltech-101"
+    show("claims", title, columns, claims(heads, photos), write=chosen.write)
     if chosen.unseen:
         rows = naming(data.unpacked(chosen.data, "caltech101"), chosen.unseen)
         title = "names of Caltech-101, of which the words head has seen no labels, on its held-out photos"
