@@ -15,9 +15,7 @@ import servers
 import test_answers
 import test_api
 import test_watch
-from fakes import FakeEncoder
-from serving import SETTINGS, Client, serving
-from test_library import write_words
+from serving import SETTINGS, client, six_photos  # noqa: F401 (a fixture)
 from test_server_library import SMALL
 from test_watch import watched  # noqa: F401 (a fixture)
 
@@ -33,15 +31,8 @@ LEFT_OUT = (
 def library(album: Path) -> Iterator[Library]:
     """As the modules' own, but that Milvus is asked."""
     settings = replace(SETTINGS, index=SMALL.index, search=SMALL.search)
-    with servers.address() as at, Library(at, settings=settings) as opened:
-        opened.index([album], model=FakeEncoder(vectors_fingerprint=write_words()))
+    with servers.address() as at, six_photos(at, album, settings) as opened:
         yield opened
-
-
-@pytest.fixture
-def client(library: Library, tmp_path: Path) -> Iterator[Client]:
-    with serving(library, tmp_path / "thumbnails") as client:
-        yield client
 
 
 def asked_by(module: ModuleType) -> dict[str, object]:

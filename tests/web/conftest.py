@@ -6,21 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes import FakeEncoder
-from serving import SETTINGS, Client, serving
-from test_library import write_words
+from serving import client, six_photos  # noqa: F401 (a fixture)
 
 from devise.library import Library
 
 
 @pytest.fixture
 def library(tmp_path: Path, album: Path) -> Iterator[Library]:
-    with Library(tmp_path / "library", settings=SETTINGS) as opened:
-        opened.index([album], model=FakeEncoder(vectors_fingerprint=write_words()))
+    with six_photos(tmp_path / "library", album) as opened:
         yield opened
-
-
-@pytest.fixture
-def client(library: Library, tmp_path: Path) -> Iterator[Client]:
-    with serving(library, tmp_path / "thumbnails") as client:
-        yield client

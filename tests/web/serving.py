@@ -1,4 +1,4 @@
-"""A server in a thread of this process, and a client that says exactly what it is told."""
+"""A library of six photos, a server for it in a thread, and a client that says exactly what it is told."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 import uvicorn
+from fakes import FakeEncoder
+from test_library import write_words
 
 from devise.config import PhotoConfig, Settings
 from devise.library import Library
@@ -75,3 +78,18 @@ def serving(library: Library, folder: Path, **options: Any) -> Iterator[Client]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def six_photos(place: Path | str, album: Path, settings: Settings = SETTINGS) -> Iterator[Library]:
+    """A library at that place, of the album indexed."""
+    with Library(place, settings=settings) as opened:
+        opened.index([album], model=FakeEncoder(vectors_fingerprint=write_words()))
+        yield opened
+
+
+@pytest.fixture
+def client(library: Library, tmp_path: Path) -> Iterator[Client]:
+    """Of a server for the library of the tests that ask for it."""
+    with serving(library, tmp_path / "thumbnails") as client:
+        yield client
