@@ -49,8 +49,7 @@ def main() -> None:
     names, lines = lemmas(data_file(options.wordnet)), []
     for label, wnid in zip(_IMAGENET_CATEGORIES, options.wnids.read_text().split(), strict=True):
         others = [name for name in names[wnid] if name.lower() != label.lower()]
-        if others:
-            lines.append("\t".join([label, *others]))
+        lines.append("\t".join([label, *others]))
     OUT.write_text("\n".join(lines) + "\n")
     visible = {*(ROOT / "devise/words/visible.txt").read_text().split("\n"), *MORE.values()}
     kinds = []

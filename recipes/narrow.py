@@ -29,17 +29,17 @@ from recipes.views import random_box
 
 SIDE, POSITIONS = 256, 80_000  # of the photos that blocks are solved from, and of each map in all
 SAMPLE = 256  # photos that the teacher's maps are scaled by
-GRAIN = 8  # channels of which a processor takes as many at a time
+CHANNEL_GROUP = 8  # channels of which a processor takes as many at a time
 
 
-def narrowed(config: BackboneConfig, width: float) -> BackboneConfig:
-    """The 3 x 3 convolutions after the stem with that share of their units, a multiple of GRAIN."""
+def narrow_config(config: BackboneConfig, width: float) -> BackboneConfig:
+    """The 3 x 3 convolutions after the stem with that share of their units, a multiple of CHANNEL_GROUP."""
     layers, projections = list(config.layers), 0
     for i, layer in enumerate(layers):
         if isinstance(layer, str):
             projections += layer.startswith("P")
         elif projections >= STEM:
-            layers[i] = max(GRAIN, round(layer * width / GRAIN) * GRAIN)
+            layers[i] = max(CHANNEL_GROUP, round(layer * width / CHANNEL_GROUP) * CHANNEL_GROUP)
     return replace(config, layers=tuple(layers)).checked()
 
 
@@ -80,7 +80,7 @@ def main() -> None:
         parser.error(f"--width {options.width}: the teacher has no units for more than 1")
     photos = PackedPhotos(options.photos)
     taught = Taught(Teacher(options.data / "teacher_mobilenet_v2.ts").eval(), crops(photos, SAMPLE, seed=5))
-    student = Student(taught, narrowed(CONFIG, options.width))
+    student = Student(taught, narrow_config(CONFIG, options.width))
     take_stem(student, load(options.begin).backbone)
     rng = torch.Generator().manual_seed(7)
     solve(student, taught, crops(photos, options.crops, seed=7), range(1, NUM_BLOCKS), POSITIONS, rng)

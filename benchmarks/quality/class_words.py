@@ -1,10 +1,10 @@
-"""Words that name ImageNet's classes, asked of the classes layer beside the words head, as `devise search` does.
+"""Words that name ImageNet's classes, asked of the classes head beside the words head, as `devise search` does.
 
     python -m benchmarks.quality.class_words --data DIR
 
 Held-out photos of Caltech-101, VOC and the product photos, each asked for the words of its own labels that name
 classes; Caltech-101's apart for words that the words head has learnt and for those that it has not. With --unseen a
-model whose words head has seen no labels of Caltech-101 names its photos. With --fit the lines of
+model whose words head has seen no labels of Caltech-101 names its photos. With --fit the fusions of
 devise.search.class_words are fitted on the same photos: of the words that were not learnt with as much weight on
 1,000 names that no photo shows, and with everyday photos that show none.
 """
@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from benchmarks import data
 from benchmarks.quality import sets
-from benchmarks.quality.both_heads import BothHeads, Seen, sigmoid
+from benchmarks.quality.both_heads import BothHeads, PhotoVectors, sigmoid
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.thresholds import LEARNT as ABSENT
 from benchmarks.quality.thresholds import OTHERS
 from devise.analysis.metrics import average_precision
-from devise.search.class_words import LEARNT, OPEN, Line
+from devise.search.class_words import LEARNT, OPEN, Fusion
 from devise.vectors import Vector
 from devise.words.naming import Named
 from recipes.path_labels import SAID, article
@@ -36,7 +36,7 @@ from recipes.photos import is_held_out
 from recipes.shipped_model import CALTECH_SKIPPED, VOC_NAMES
 
 CLAIMED = 0.1  # probability from which a photo is a likely answer
-COLUMNS = ("photos", "words", "words head", "classes layer", "both")
+COLUMNS = ("photos", "words", "words head", "classes head", "both")
 Truth = dict[str, NDArray[np.bool_]]  # of the words of a set, of its photos
 
 
@@ -44,18 +44,18 @@ Truth = dict[str, NDArray[np.bool_]]  # of the words of a set, of its photos
 class Photos:
     """What the model sees of them, and what they show."""
 
-    seen: Seen
+    vectors: PhotoVectors
     truth: Truth
 
     @classmethod
     def of(cls, rows: list[tuple[Path, set[str]]], heads: BothHeads, model: str | None) -> Photos:
         views = torch.from_numpy(sets.all_features([str(path) for path, _ in rows], model))
         words = sorted(set().union(*(said for _, said in rows)))
-        return cls(heads.seen(views), {word: np.array([word in said for _, said in rows]) for word in words})
+        return cls(heads.vectors(views), {word: np.array([word in said for _, said in rows]) for word in words})
 
 
 @dataclass(frozen=True)
-class Asked:
+class WordLogits:
     """Logits (n,) of a word by each head, and whether it is on each photo."""
 
     by_word: Vector
@@ -64,18 +64,18 @@ class Asked:
     is_learnt: bool
 
     def precisions(self) -> list[float]:
-        line = LEARNT if self.is_learnt else OPEN
-        both = line.logits(self.by_word, self.by_class)
+        fusion = LEARNT if self.is_learnt else OPEN
+        both = fusion.logits(self.by_word, self.by_class)
         return [average_precision(scores, self.truth) for scores in (self.by_word, self.by_class, both)]
 
 
-def asked(heads: BothHeads, word: str, photos: Photos) -> Asked | None:
+def ask(heads: BothHeads, word: str, photos: Photos) -> WordLogits | None:
     """None for a word that names no class, or is none."""
-    by_class = heads.by_class(word, photos.seen)
+    by_class = heads.by_class(word, photos.vectors)
     if by_class is None or word not in heads.words:
         return None
     truth = photos.truth.get(word, np.zeros(len(by_class), bool))
-    return Asked(heads.by_word(word, photos.seen), by_class, truth, word in heads.learnt)
+    return WordLogits(heads.by_word(word, photos.vectors), by_class, truth, word in heads.learnt)
 
 
 def caltech(folder: Path) -> Iterator[tuple[Path, set[str]]]:
@@ -100,17 +100,17 @@ def products(folder: Path) -> Iterator[tuple[Path, set[str]]]:
                 yield folder / row["path"], {article(row["articleType"])[0]}
 
 
-def naming(folder: Path, unseen: str) -> list[list[str]]:
+def name_photos(folder: Path, unseen: str) -> list[list[str]]:
     """How often the name of a photo of Caltech-101 is the first, or among the first five, of all of its names."""
     heads = BothHeads(unseen)
     rows = [(path, plain_name(path)) for path, said in caltech(folder) if said]
     names = sorted({name for _, name in rows if all(word in heads.words for word in name.split())})
     rows = [(path, name) for path, name in rows if name in names]
-    seen = heads.seen(torch.from_numpy(sets.all_features([str(path) for path, _ in rows], unseen)))
+    vectors = heads.vectors(torch.from_numpy(sets.all_features([str(path) for path, _ in rows], unseen)))
     truth = np.array([names.index(name) for _, name in rows])
     found = []
     for way, asked_by in (("words head", heads.by_word), ("both", heads)):
-        logits = np.stack([asked_by(name, seen) for name in names], 1)
+        logits = np.stack([asked_by(name, vectors) for name in names], 1)
         ranks = (logits > logits[np.arange(len(truth)), truth][:, None]).sum(1)
         found.append([way, f"{len(rows)}", f"{len(names)}", *(f"{(ranks < k).mean():.3f}" for k in (1, 5))])
     return found
@@ -129,15 +129,15 @@ def claims(heads: BothHeads, photos: dict[str, Photos]) -> list[list[str]]:
     }
     lines = []
     for way, logits in ways.items():
-        told = np.mean([sigmoid(logits(word, everyday.seen)).max() < CLAIMED for word in absent])
-        likely = np.stack([sigmoid(logits(word, shown.seen)) for word in words])
+        told = np.mean([sigmoid(logits(word, everyday.vectors)).max() < CLAIMED for word in absent])
+        likely = np.stack([sigmoid(logits(word, shown.vectors)) for word in words])
         claimed = likely >= CLAIMED
         shares = told, claimed[truth].mean(), likely[claimed].mean(), truth[claimed].mean()
         lines.append([way, *(f"{share:.3f}" for share in shares), f"{claimed.sum():,}"])
     return lines
 
 
-def photos_of(heads: BothHeads, chosen: argparse.Namespace) -> dict[str, Photos]:
+def load_photos(heads: BothHeads, chosen: argparse.Namespace) -> dict[str, Photos]:
     voc = data.voc(chosen.data)
     found = {
         "Caltech-101": [*caltech(data.unpacked(chosen.data, "caltech101"))],
@@ -151,8 +151,8 @@ def photos_of(heads: BothHeads, chosen: argparse.Namespace) -> dict[str, Photos]
     return {name: Photos.of(rows, heads, chosen.model) for name, rows in found.items()}
 
 
-def line(words: list[Asked], weights: list[float], in_use: Line) -> list[float]:
-    """What makes probabilities of both logits, its loss and that of the line in use; each word counts by its weight."""
+def fit_fusion(words: list[WordLogits], weights: list[float], in_use: Fusion) -> list[float]:
+    """What makes probabilities of both logits, its loss and that of the one in use; each word counts by its weight."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
 
@@ -165,18 +165,18 @@ def line(words: list[Asked], weights: list[float], in_use: Line) -> list[float]:
     return [*fitted.coef_[0].tolist(), float(fitted.intercept_[0]), *losses]
 
 
-def fit(heads: BothHeads, photos: dict[str, Photos], found: dict[tuple[str, bool], list[Asked]]) -> None:
+def fit(heads: BothHeads, photos: dict[str, Photos], found: dict[tuple[str, bool], list[WordLogits]]) -> None:
     shown, everyday = photos["Caltech-101"], photos["VOC"]
     present = found["Caltech-101", False]
     names = heads.classes.names() - heads.learnt - shown.truth.keys()
-    absent = [one for word in sorted(names) if (one := asked(heads, word, shown))]
-    elsewhere = [one for word in shown.truth if (one := asked(heads, word, everyday)) and not one.is_learnt]
+    absent = [one for word in sorted(names) if (one := ask(heads, word, shown))]
+    elsewhere = [one for word in shown.truth if (one := ask(heads, word, everyday)) and not one.is_learnt]
     weights = [1 / len(part) for part in (present, absent, elsewhere) for _ in part]
-    print("by word, by class, bias, loss, loss of the line in use")
-    print("not learnt", np.round(line([*present, *absent, *elsewhere], weights, OPEN), 4))
+    print("by word, by class, bias, loss, loss of the fusion in use")
+    print("not learnt", np.round(fit_fusion([*present, *absent, *elsewhere], weights, OPEN), 4))
     learnt = [one for (_, is_learnt), some in found.items() if is_learnt for one in some]
     weights = [1 / len(some) for (_, is_learnt), some in found.items() if is_learnt for _ in some]
-    print("learnt", np.round(line(learnt, weights, LEARNT), 4))
+    print("learnt", np.round(fit_fusion(learnt, weights, LEARNT), 4))
 
 
 def main() -> None:
@@ -185,10 +185,10 @@ def main() -> None:
     options.add_argument("--fit", action="store_true", help="also fit the lines")
     chosen = options.parse_args()
     heads = BothHeads(chosen.model)
-    photos, found = photos_of(heads, chosen), dict[tuple[str, bool], list[Asked]]()
+    photos, found = load_photos(heads, chosen), dict[tuple[str, bool], list[WordLogits]]()
     for name, some in photos.items():
         for word in some.truth:
-            if one := asked(heads, word, some):
+            if one := ask(heads, word, some):
                 found.setdefault((name, one.is_learnt), []).append(one)
     lines = []
     for (name, is_learnt), some in sorted(found.items()):
@@ -202,7 +202,7 @@ def main() -> None:
     title = "words that the words head has not learnt: absent ones of VOC's photos, names of Caltech-101"
     show("claims", title, columns, claims(heads, photos), write=chosen.write)
     if chosen.unseen:
-        rows = naming(data.unpacked(chosen.data, "caltech101"), chosen.unseen)
+        rows = name_photos(data.unpacked(chosen.data, "caltech101"), chosen.unseen)
         title = "names of Caltech-101, of which the words head has seen no labels, on its held-out photos"
         show("caltech-names", title, ("asked of", "photos", "names", "first", "among five"), rows, write=chosen.write)
     if chosen.fit:

@@ -63,7 +63,7 @@ def asked(rows: list[dict[str, str]]) -> list[Asked]:
 @dataclass(frozen=True)
 class Words:
     """Probabilities of words for photos: by the words head; and as `devise search` asks, by the colours of the photos
-    where a word is a colour, else by the classes layer as well.
+    where a word is a colour, else by the classes head as well.
     """
 
     by_model: dict[str, Scores]
@@ -72,15 +72,15 @@ class Words:
     @classmethod
     def of(cls, paths: list[str], words: list[str], model: str | None) -> Words:
         heads = BothHeads(model)
-        seen = heads.seen(torch.from_numpy(sets.all_features(paths, model)))
-        logits = {word: heads.by_word(word, seen) for word in words}
+        photos = heads.vectors(torch.from_numpy(sets.all_features(paths, model)))
+        logits = {word: heads.by_word(word, photos) for word in words}
         looks = Looks(["colour"])
         shares = np.concatenate([looks.encode(load(path, size=SIZE, resize=RESIZE)[None])["colour"] for path in paths])
         weight, both = colour_words.weight(shares), {}
         for word, found in logits.items():
             shade = colour_word(word)
             by_colours = None if shade is None else colour_words.logits(shade, shares)
-            both[word] = heads(word, seen) if by_colours is None else (1 - weight) * found + weight * by_colours
+            both[word] = heads(word, photos) if by_colours is None else (1 - weight) * found + weight * by_colours
         return cls(*({word: 1 / (1 + np.exp(-found)) for word, found in each.items()} for each in (logits, both)))
 
 

@@ -151,10 +151,10 @@ def as_it_ships(everyday: Everyday, views: torch.Tensor, targets: Vector, chosen
 def by_both_heads(everyday: Everyday, views: torch.Tensor, chosen: argparse.Namespace) -> list[str]:
     """As `devise search` asks, but for the colours of photos."""
     heads = BothHeads(chosen.model)
-    seen = heads.seen(views)
-    logits = [heads.by_word(word, seen) if colour_word(word) else heads(word, seen) for word in everyday.words]
+    photos = heads.vectors(views)
+    logits = [heads.by_word(word, photos) if colour_word(word) else heads(word, photos) for word in everyday.words]
     found = np.stack(logits, 1)
-    return row(f"{heads.checkpoint.name}, by its classes layer as well", everyday, found, sigmoid(found))
+    return row(f"{heads.checkpoint.name}, by its classes head as well", everyday, found, sigmoid(found))
 
 
 def chance(everyday: Everyday) -> list[str]:

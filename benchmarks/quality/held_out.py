@@ -16,7 +16,7 @@ import torch
 
 from benchmarks import data
 from benchmarks.quality import heads, sets
-from benchmarks.quality.both_heads import BothHeads, sigmoid
+from benchmarks.quality.both_heads import BothHeads, PhotoVectors, sigmoid
 from benchmarks.quality.report import parser, show
 from benchmarks.quality.voc import COLUMNS, Answers, Asked, chance, convex_words, each, summary
 from devise.config import SHIPPED_VECTORS
@@ -47,11 +47,9 @@ class HeldOut:
     def answers(self) -> Answers:
         return answers(self.checkpoint, self.views, self.words, self.asked)
 
-    def answers_of_both(self, model: str | None) -> Answers:
-        """As `devise search` asks: by the classes layer as well."""
-        heads = BothHeads(model)
-        seen = heads.seen(self.views)
-        logits = np.stack([heads(name, seen) for name in self.asked.classes], 1)
+    def answers_of_both(self, heads: BothHeads, photos: PhotoVectors) -> Answers:
+        """As `devise search` asks: by the classes head as well."""
+        logits = np.stack([heads(name, photos) for name in self.asked.classes], 1)
         return Answers(logits, sigmoid(logits), self.answers().averaged)
 
 
@@ -70,7 +68,8 @@ def main() -> None:
     chosen = parser(__doc__).parse_args()
     held = HeldOut.of(chosen)
     checkpoint, asked, views, words, found = held.checkpoint, held.asked, held.views, held.words, held.answers()
-    both = held.answers_of_both(chosen.model)
+    heads_of_both = BothHeads(chosen.model)
+    both = held.answers_of_both(heads_of_both, heads_of_both.vectors(views))
     rows = [
         summary("words and classes, as devise search asks", both, asked),
         summary("words, whole photo and parts", found, asked),

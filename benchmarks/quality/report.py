@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def show(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[
     """Print a table, and with `write` replace the one of that name in docs/benchmarks."""
     lines = [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
     made = f"(`{command()}`, {datetime.date.today():%Y-%m-%d})"
+    made = textwrap.fill(made, WIDTH, break_long_words=False, break_on_hyphens=False)
     between = " " if len(title) + len(made) < WIDTH else "\n"
     text = "\n".join([f"{title}{between}{made}", "", *lines])
     print(f"\n{text}", flush=True)

@@ -4,7 +4,7 @@
 
 On the held-out quarter of VOC. Present: its class words; a photo is right if it is labelled so. Absent: names of
 things that none of these photos shows: those that the words head has learnt from other photos, those that only the
-classes layer knows, and those that neither does; asked as `devise search` asks. Such a query is rejected when no
+classes head knows, and those that neither does; asked as `devise search` asks. Such a query is rejected when no
 photo is at least P likely. The larger a library, the likelier is a wrong photo above P.
 """
 
@@ -35,12 +35,13 @@ OTHERS = (
 def main() -> None:
     chosen = parser(__doc__).parse_args()
     held, heads = HeldOut.of(chosen), BothHeads(chosen.model)
-    seen, asked, found = heads.seen(held.views), held.asked, held.answers_of_both(chosen.model).probabilities
+    photos, asked = heads.vectors(held.views), held.asked
+    found = held.answers_of_both(heads, photos).probabilities
     learnt = [word for word in LEARNT if word in heads.learnt]
     unlearnt = [word for word in (*LEARNT, *OTHERS) if word not in heads.learnt]
-    classes = [word for word in unlearnt if heads.by_class(word, seen) is not None]
+    classes = [word for word in unlearnt if heads.by_class(word, photos) is not None]
     others = [word for word in unlearnt if word not in classes]
-    absent = [np.array([sigmoid(heads(word, seen)).max() for word in words]) for words in (learnt, classes, others)]
+    absent = [np.array([sigmoid(heads(word, photos)).max() for word in words]) for words in (learnt, classes, others)]
     rows = []
     for p in AT:
         kept = found >= p

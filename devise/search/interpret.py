@@ -155,16 +155,23 @@ def _classed(reading: Reading, class_words: Callable[[], ClassWords | None]) -> 
 
     A word for a colour is none, whatever else is called so: "orange" is asked of the colours of photos.
     """
-    may_be = [not (term.is_photo or term.colour or colour_word(term.text)) for term in reading.terms]
+    from devise.search.class_words import may_name_classes
+
+    def is_asked(term: Term) -> bool:
+        return not (term.is_photo or term.colour or colour_word(term.text)) and may_name_classes(term.text)
+
+    asked = [is_asked(term) for term in reading.terms]
     try:
-        known = class_words() if any(may_be) else None
+        known = class_words() if any(asked) else None
     except (CheckpointError, LibraryError) as error:
-        return reading._replace(notes=(*reading.notes, *_one_head(reading.terms, error)))
+        pairs = zip(reading.terms, asked, strict=True)
+        unlearnt = [term.text for term, is_class in pairs if is_class and not term.is_learnt]
+        return reading._replace(notes=(*reading.notes, *_one_head(unlearnt, error)))
     if known is None:
         return reading
     found = [
-        known.of(term.text, is_learnt=term.is_learnt) if may else None
-        for term, may in zip(reading.terms, may_be, strict=True)
+        known.of(term.text, is_learnt=term.is_learnt) if is_class else None
+        for term, is_class in zip(reading.terms, asked, strict=True)
     ]
     terms = [
         term if classes is None else replace(term, classes=classes, is_learnt=True)
@@ -173,11 +180,8 @@ def _classed(reading: Reading, class_words: Callable[[], ClassWords | None]) -> 
     return reading._replace(terms=terms)
 
 
-def _one_head(terms: list[Term], error: DeviseError) -> Iterator[Note]:
-    """That the layer that knows a word which was not learnt cannot be asked, and why."""
-    from devise.search.class_words import may_name_classes
-
-    words = [term.text for term in terms if not (term.is_photo or term.is_learnt) and may_name_classes(term.text)]
+def _one_head(words: list[str], error: DeviseError) -> Iterator[Note]:
+    """That the head that knows words which were not learnt cannot be asked, and why."""
     if words:
         yield Note("one_head", f"{', '.join(words)}: asked of the words head alone; {error}", {"words": words})
 

@@ -68,12 +68,12 @@ def test_a_block_wider_than_the_teachers_is_refused() -> None:
 
 
 def test_half_the_width_halves_the_units_after_the_stem() -> None:
-    layers = narrow.narrowed(CONFIG, 0.5).layers
+    layers = narrow.narrow_config(CONFIG, 0.5).layers
     assert layers[:7] == CONFIG.layers[:7]
     assert [a for a in layers if isinstance(a, str)] == [a for a in CONFIG.layers if isinstance(a, str)]
     halved = zip(layers[7:], CONFIG.layers[7:], strict=True)
     assert all(a * 2 == b for a, b in halved if isinstance(a, int) and isinstance(b, int))
-    assert narrow.narrowed(CONFIG, 1) == CONFIG
+    assert narrow.narrow_config(CONFIG, 1) == CONFIG
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Words that name classes of the model: which those are, and what the classes layer says of photos."""
+"""Words that name classes of the model: which those are, and what the classes head says of photos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from devise.library import Library
 from devise.library.models import open_class_words
 from devise.search import explain
 from devise.search.class_weights import class_weights
-from devise.search.class_words import LEARNT, LENGTH, OPEN, ClassWords, NamedClasses
+from devise.search.class_words import FEATURE_NORM, LEARNT, OPEN, ClassWords, NamedClasses, may_name_classes
 from devise.search.interpret import Options, Sources, interpret
 from devise.search.scoring import Scoring
 from devise.spaces import Calibration
@@ -75,9 +75,19 @@ def test_a_layer_may_have_no_biases() -> None:
     np.testing.assert_array_equal(one.log_ratios(features), other.log_ratios(features))
 
 
+@pytest.mark.parametrize("word", ["castle", "Tigers", "insect", "Siamese_cat", "sofa", "white shark"])
+def test_tables_know_the_words_that_the_shipped_model_knows(word: str) -> None:
+    assert may_name_classes(word)
+    assert ClassWords(read_classes("slim")).numbers(word)
+
+
+def test_tables_know_no_other_words() -> None:
+    assert not any(map(may_name_classes, ("love", "sunset", "person", "")))
+
+
 def test_log_ratios_are_those_of_the_softmax() -> None:
     known, features = classes(), unit(np.random.default_rng(1).normal(size=(7, DIM)).astype(np.float32))
-    logits = LENGTH * features @ known.weights.T + known.biases
+    logits = FEATURE_NORM * features @ known.weights.T + known.biases
     share = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = np.log(share[:, :2].sum(1)) - np.log(share).mean(1)
     named = ClassWords(known, NAMED).of("cat", is_learnt=True)
@@ -93,8 +103,8 @@ def test_both_heads_make_one_probability(is_learnt: bool) -> None:
     assert named is not None
     features = unit(np.random.default_rng(2).normal(size=(5, DIM)).astype(np.float32))
     cosines = np.linspace(-0.1, 0.4, 5, dtype=np.float32)
-    line, scale, bias = (LEARNT, 30.0, -9.0) if is_learnt else (OPEN, 8.0, -4.0)
-    expected = line.by_word * (scale * cosines + bias) + line.by_class * named.log_ratios(features) + line.bias
+    fusion, scale, bias = (LEARNT, 30.0, -9.0) if is_learnt else (OPEN, 8.0, -4.0)
+    expected = fusion.by_word * (scale * cosines + bias) + fusion.by_class * named.log_ratios(features) + fusion.bias
     found = named.cosines(cosines, named.log_ratios(features), known)
     np.testing.assert_allclose(30 * found - 9, expected, rtol=1e-4, atol=1e-4)  # read as a learnt word's
 

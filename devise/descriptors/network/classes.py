@@ -32,7 +32,7 @@ class Classes:
     @property
     def are_imagenets(self) -> bool:
         """Whether they are the 1,000 classes that vision models are compared by, and not somebody's own."""
-        return synonyms().keys() <= set(self.names)
+        return synonyms().keys() == set(self.names)
 
     def numbers(self, name: str) -> list[int]:
         """The classes of that name or synonym, whatever its case; none for a name that no class has."""
