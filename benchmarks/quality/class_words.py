@@ -15,6 +15,7 @@ import argparse
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ from recipes.photos import is_held_out
 from recipes.shipped_model import CALTECH_SKIPPED, VOC_NAMES
 
 CLAIMED = 0.1  # probability from which a photo is a likely answer
+BINS = (0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01)
 COLUMNS = ("photos", "words", "words head", "classes head", "both")
 Truth = dict[str, NDArray[np.bool_]]  # of the words of a set, of its photos
 
@@ -137,6 +139,26 @@ def claims(heads: BothHeads, photos: dict[str, Photos]) -> list[list[str]]:
     return lines
 
 
+def reliability(heads: BothHeads, photos: dict[str, Photos]) -> list[list[str]]:
+    """Probabilities as `devise search` gives them, of names that were learnt often, seldom and never, by bins."""
+    voc, caltech_101 = photos["VOC"], photos["Caltech-101"]
+    names = [word for word in caltech_101.truth if word in heads.words and word not in voc.truth]
+    kinds = {
+        "VOC's, learnt often": (voc, [*voc.truth]),
+        "Caltech-101's, learnt from a few photos": (caltech_101, [word for word in names if word in heads.learnt]),
+        "Caltech-101's, never learnt": (caltech_101, [word for word in names if word not in heads.learnt]),
+    }
+    lines = []
+    for kind, (some, words) in kinds.items():
+        likely = np.concatenate([sigmoid(heads(word, some.vectors)) for word in words])
+        truth = np.concatenate([some.truth[word] for word in words])
+        for low, high in pairwise(BINS):
+            of_bin = (likely >= low) & (likely < high)
+            shares = (f"{x[of_bin].mean():.3f}" if of_bin.any() else "-" for x in (likely, truth))
+            lines.append([kind, f"{low:g} to {min(high, 1):g}", f"{of_bin.sum():,}", *shares])
+    return lines
+
+
 def load_photos(heads: BothHeads, chosen: argparse.Namespace) -> dict[str, Photos]:
     voc = data.voc(chosen.data)
     found = {
@@ -201,6 +223,9 @@ def main() -> None:
                "of claims, right", "claims"]  # fmt: skip
     title = "words that the words head has not learnt: absent ones of VOC's photos, names of Caltech-101"
     show("claims", title, columns, claims(heads, photos), write=chosen.write)
+    show("reliability", "names asked by both heads, held-out photos",
+         ["words", "probability", "count", "mean probability", "share that is true"], reliability(heads, photos),
+         write=chosen.write)  # fmt: skip
     if chosen.unseen:
         rows = name_photos(data.unpacked(chosen.data, "caltech101"), chosen.unseen)
         title = "names of Caltech-101, of which the words head has seen no labels, on its held-out photos"
